@@ -1,0 +1,103 @@
+"""What all models of the API share: camelCase names, strictness like the API server's, and rules written once for two readers.
+
+A rule that one OpenAPI keyword cannot say is a `Rule`: a CEL expression for the API server and the same check in Python for
+laptops and tests, with one message. The corpus in `crds/samples` holds the two to the same answers.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, ClassVar, Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic.alias_generators import to_camel
+
+UNSUPPORTED_KEY = "x-gpux-unsupported"
+
+
+@dataclass(frozen=True)
+class Rule:
+    """One validation rule of a model.
+
+    Args:
+        cel: the expression for `x-kubernetes-validations`; `self` is the object.
+        check: the same rule on the parsed model; True means valid.
+        message: what is wrong and what to write instead.
+    """
+
+    cel: str
+    check: Callable[[Any], bool]
+    message: str
+
+
+def unsupported(instead: str = "remove it") -> Any:  # noqa: ANN401  (pydantic's own type for a field default)
+    """A field of the design that this release does not act on yet: refused when set, never ignored."""
+    return Field(default=None, json_schema_extra={UNSUPPORTED_KEY: instead})
+
+
+def list_map(*keys: str) -> dict[str, Any]:
+    """`x-kubernetes-list-type: map`: items are told apart by these keys, so two writers can own different items."""
+    return {"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": list(keys)}
+
+
+ATOMIC: dict[str, Any] = {"x-kubernetes-list-type": "atomic"}
+SET: dict[str, Any] = {"x-kubernetes-list-type": "set"}
+FREE_FORM: dict[str, Any] = {"x-kubernetes-preserve-unknown-fields": True}
+
+
+class ApiModel(BaseModel):
+    """A pydantic model that accepts and refuses what a Kubernetes API server does for its generated schema.
+
+    Unknown fields are refused (as by `fieldValidation=Strict`, kubectl's default), there is no coercion between JSON types,
+    and a null is a field that is absent (the API server prunes nulls of fields that are not nullable).
+    """
+
+    model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True, extra="forbid", strict=True, frozen=True)
+
+    rules: ClassVar[tuple[Rule, ...]] = ()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _nulls_are_absent(cls, value: Any) -> Any:  # noqa: ANN401
+        if isinstance(value, dict):
+            return {key: item for key, item in value.items() if item is not None}
+        return value
+
+    @model_validator(mode="after")
+    def _rules_hold(self) -> Self:
+        for rule in self.all_rules():
+            if not rule.check(self):
+                raise ValueError(rule.message)
+        return self
+
+    @classmethod
+    def all_rules(cls) -> tuple[Rule, ...]:
+        """The rules of this model, those for its unsupported fields first."""
+        return (
+            tuple(_unsupported_rule(name, alias, hint) for name, alias, hint in cls._unsupported_fields()) + cls.rules
+        )
+
+    @classmethod
+    def _unsupported_fields(cls) -> list[tuple[str, str, str]]:
+        found = []
+        for name, field in cls.model_fields.items():
+            extra = field.json_schema_extra
+            if isinstance(extra, dict) and UNSUPPORTED_KEY in extra:
+                found.append((name, field.alias or name, str(extra[UNSUPPORTED_KEY])))
+        return found
+
+
+CEL_RESERVED = frozenset({"as", "break", "const", "continue", "else", "for", "function", "if", "import", "in", "let", "loop",
+                          "namespace", "package", "return", "var", "void", "while", "true", "false", "null"})  # fmt: skip
+
+
+def cel_name(alias: str) -> str:
+    """A property's name as CEL spells it: its reserved words are escaped (`__namespace__`)."""
+    return f"__{alias}__" if alias in CEL_RESERVED else alias
+
+
+def _unsupported_rule(name: str, alias: str, hint: str) -> Rule:
+    return Rule(
+        cel=f"!has(self.{cel_name(alias)})",
+        check=lambda model: getattr(model, name) is None,
+        message=f"{alias} is not supported yet: {hint}",
+    )

@@ -1,0 +1,59 @@
+"""The part of a GpuxModel that the predictor reads.
+
+In a pod the operator mounts this projection instead of the whole object, so that a change of replicas, scheduling or rollout
+rolls no pod; on a laptop the predictor reads the user's own file. Both are GpuxModel manifests.
+"""
+
+from typing import Any
+
+from gpux_api.v1alpha1 import GpuxModel
+
+GPU_RESOURCE_BACKENDS = {"amd.com/gpu": "rocm"}
+
+
+def resource_name(model: GpuxModel) -> str | None:
+    """The extended resource that one replica asks the cluster for, None where it needs no GPU."""
+    gpu = model.spec.runtime.gpu
+    if gpu is None or gpu.effective_count() == 0:
+        return None
+    if gpu.partition is not None:
+        return f"nvidia.com/mig-{gpu.partition}"
+    return gpu.resource_name or ("amd.com/gpu" if gpu.backend == "rocm" else "nvidia.com/gpu")
+
+
+def cluster_backend(model: GpuxModel) -> str:
+    """The backend with `auto` resolved for a pod: the GPU that is asked for, else the CPU.
+
+    So that a pod which was given a GPU and cannot use it says so instead of serving from the CPU.
+    """
+    gpu = model.spec.runtime.gpu
+    if gpu is None:
+        return "cpu"
+    if gpu.backend != "auto":
+        return gpu.backend
+    resource = resource_name(model)
+    return "cpu" if resource is None else GPU_RESOURCE_BACKENDS.get(resource, "cuda")
+
+
+def serving_manifest(model: GpuxModel) -> dict[str, Any]:
+    """The GpuxModel manifest that the predictor of a pod is given."""
+    spec = model.spec.model_dump(
+        mode="json",
+        by_alias=True,
+        exclude_none=True,
+        include={
+            "model": True,
+            "inputs": True,
+            "outputs": True,
+            "runtime": {"timeout_seconds", "threads"},
+            "serving": {"port"},
+        },
+    )
+    spec["model"]["source"].pop("serviceAccountName", None)
+    spec["runtime"]["gpu"] = {"backend": cluster_backend(model)}
+    return {
+        "apiVersion": model.api_version,
+        "kind": model.kind,
+        "metadata": {"name": model.metadata.name},
+        "spec": spec,
+    }

@@ -1,0 +1,32 @@
+"""`gpux.io/v1alpha1`: import the resource and its parts from here."""
+
+from gpux_api.v1alpha1.inference import GpuSpec, RuntimeSpec
+from gpux_api.v1alpha1.model import ModelSourceSpec, ModelSpec, TensorSpec
+from gpux_api.v1alpha1.resource import API_VERSION, GROUP, KIND, PLURAL, VERSION, GpuxModel, GpuxModelSpec, ObjectMeta
+from gpux_api.v1alpha1.serving import EnvVar, ReplicasSpec, ResourcesSpec, RolloutSpec, ServingSpec, Toleration
+from gpux_api.v1alpha1.status import Address, Condition, GpuxModelStatus
+
+__all__ = [
+    "API_VERSION",
+    "GROUP",
+    "KIND",
+    "PLURAL",
+    "VERSION",
+    "Address",
+    "Condition",
+    "EnvVar",
+    "GpuSpec",
+    "GpuxModel",
+    "GpuxModelSpec",
+    "GpuxModelStatus",
+    "ModelSourceSpec",
+    "ModelSpec",
+    "ObjectMeta",
+    "ReplicasSpec",
+    "ResourcesSpec",
+    "RolloutSpec",
+    "RuntimeSpec",
+    "ServingSpec",
+    "TensorSpec",
+    "Toleration",
+]

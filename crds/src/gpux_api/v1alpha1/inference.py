@@ -1,0 +1,97 @@
+"""How the model runs: the device, its backend, time and threads."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from gpux_api.base import ApiModel, Rule, unsupported
+from gpux_api.quantity import Quantity
+
+Backend = Literal["auto", "cuda", "tensorrt", "rocm", "openvino", "directml", "coreml", "cpu"]
+WITHOUT_GPU = ("cpu", "openvino", "coreml", "directml")
+"""Backends that ask the cluster for no GPU: CPU ones, and those of laptops."""
+
+
+class GpuSpec(ApiModel):
+    """The accelerator, and the ONNX Runtime execution provider that uses it."""
+
+    backend: Backend = Field(
+        default="auto",
+        description="The execution provider. auto: the GPU's own in a cluster; on a laptop the best one there is.",
+    )
+    count: Annotated[int, Field(ge=0, le=64)] | None = Field(
+        default=None,
+        description="GPUs (or partitions) for each replica. Omitted: 1, or 0 for a backend that uses none.",
+    )
+    partition: Annotated[str, Field(pattern=r"^[1-9][0-9]*g\.[1-9][0-9]*gb(\.me)?$", max_length=32)] | None = Field(
+        default=None, description="A MIG profile such as 1g.5gb; asks for nvidia.com/mig-1g.5gb instead of a whole GPU."
+    )
+    resource_name: (
+        Annotated[
+            str,
+            Field(pattern=r"^[a-z0-9]([-a-z0-9.]*[a-z0-9])?/[A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?$", max_length=253),
+        ]
+        | None
+    ) = Field(
+        default=None, description="The extended resource to ask for. Omitted: nvidia.com/gpu, or amd.com/gpu for rocm."
+    )
+    memory: Quantity | None = unsupported("choose nodes with serving.nodeSelector")
+    product: Annotated[str, Field(max_length=63)] | None = unsupported("choose nodes with serving.nodeSelector")
+
+    rules = (
+        Rule(
+            cel="!has(self.partition) || !has(self.resourceName)",
+            check=lambda g: g.partition is None or g.resource_name is None,
+            message="partition already chooses the resource: set partition or resourceName, not both",
+        ),
+        Rule(
+            cel="!(self.backend in ['cpu', 'openvino', 'coreml', 'directml']) || !has(self.count) || self.count == 0",
+            check=lambda g: g.backend not in WITHOUT_GPU or not g.count,
+            message="this backend uses no GPU of the cluster: remove count, or choose backend auto, cuda, tensorrt or rocm",
+        ),
+        Rule(
+            cel="!(self.backend in ['cpu', 'openvino', 'coreml', 'directml']) || (!has(self.partition) && !has(self.resourceName))",
+            check=lambda g: g.backend not in WITHOUT_GPU or (g.partition is None and g.resource_name is None),
+            message="this backend uses no GPU of the cluster: remove partition and resourceName",
+        ),
+    )
+
+    def effective_count(self) -> int:
+        """GPUs for each replica, the default filled in."""
+        if self.count is not None:
+            return self.count
+        return 0 if self.backend in WITHOUT_GPU else 1
+
+
+class BatchingSpec(ApiModel):
+    """Dynamic batching."""
+
+    max_size: Annotated[int, Field(ge=1, le=4096)] | None = Field(
+        default=None, description="Samples in one run. Omitted: measured at warm-up."
+    )
+    max_delay_milliseconds: Annotated[int, Field(ge=0, le=10000)] = Field(
+        default=0, description="How long an idle runtime waits for more."
+    )
+
+
+class QueueSpec(ApiModel):
+    """Admission of requests."""
+
+    max_requests: Annotated[int, Field(ge=1, le=1000000)] | None = Field(
+        default=None, description="Waiting requests. Omitted: by deadline."
+    )
+
+
+class RuntimeSpec(ApiModel):
+    """How the model runs."""
+
+    gpu: GpuSpec | None = Field(default=None, description="The accelerator. Omitted: none, the model runs on CPU.")
+    timeout_seconds: Annotated[int, Field(ge=1, le=86400)] = Field(
+        default=30, description="The deadline of a request; 504 after it."
+    )
+    threads: Annotated[int, Field(ge=1, le=1024)] | None = Field(
+        default=None, description="Threads of one run (ONNX Runtime intra-op). Omitted: the CPUs this process may use."
+    )
+    batching: BatchingSpec | None = unsupported("send batches from the client")
+    queue: QueueSpec | None = unsupported("remove it")
+    precision: Literal["float32", "float16", "int8"] | None = unsupported("convert the ONNX file itself")

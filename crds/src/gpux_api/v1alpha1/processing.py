@@ -1,0 +1,97 @@
+"""What happens to a request before the graph and to its result after it. The shapes are settled; no release acts on them yet."""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
+
+from gpux_api.base import ATOMIC, FREE_FORM, ApiModel, list_map
+
+Name = Annotated[str, Field(min_length=1, max_length=256)]
+RelativePath = Annotated[str, Field(min_length=1, max_length=512)]
+Channels = Annotated[list[float], Field(min_length=1, max_length=4, json_schema_extra=ATOMIC)]
+Size = Annotated[
+    list[Annotated[int, Field(ge=1, le=16384)]], Field(min_length=2, max_length=2, json_schema_extra=ATOMIC)
+]
+
+
+class TextSpec(ApiModel):
+    """Text to token tensors, by a Hugging Face tokenizer.json."""
+
+    input: Name = Field(default="text", description="The request's key that holds the text.")
+    tokenizer: RelativePath = Field(
+        default="tokenizer.json", description="The tokenizer file inside the model's source."
+    )
+    max_length: Annotated[int, Field(ge=1, le=1048576)] | None = Field(
+        default=None, description="Tokens kept of one text."
+    )
+    pair_with: Name | None = Field(default=None, description="The request's key that holds the second text of a pair.")
+
+
+class ImageSpec(ApiModel):
+    """An image (file, base64, array) to a normalised tensor."""
+
+    input: Name = Field(default="image", description="The request's key that holds the image.")
+    resize: Size | None = Field(default=None, description="Height and width in pixels.")
+    crop: Size | None = Field(default=None, description="Height and width of the centre crop, in pixels.")
+    mean: Channels | None = Field(default=None, description="Per channel, subtracted after scaling to 0..1.")
+    std: Channels | None = Field(default=None, description="Per channel, divided by after the mean is subtracted.")
+    layout: Literal["NCHW", "NHWC"] = Field(default="NCHW", description="The order of the tensor's dimensions.")
+    color: Literal["RGB", "BGR", "L"] = Field(default="RGB", description="The order of the colour channels.")
+
+
+class TabularSpec(ApiModel):
+    """Named features to one row of numbers."""
+
+    entity_key: Name = Field(
+        default="id", description="The request's key that names the entity, repeated in the answer."
+    )
+    input: Name | None = Field(default=None, description="The graph's input. Omitted: its only one.")
+    features: Annotated[list[Name], Field(min_length=1, max_length=4096, json_schema_extra=ATOMIC)] = Field(
+        description="The feature names in the order of the graph's columns."
+    )
+    defaults: Annotated[dict[str, float], Field(max_length=4096)] | None = Field(
+        default=None, description="Values of absent features."
+    )
+    missing: Literal["nan", "error"] = Field(
+        default="error", description="What an absent feature without a default becomes."
+    )
+
+
+class PreprocessingSpec(ApiModel):
+    """From what a caller sends to the graph's tensors."""
+
+    text: TextSpec | None = Field(default=None, description="Text inputs.")
+    image: ImageSpec | None = Field(default=None, description="Image inputs.")
+    tabular: TabularSpec | None = Field(default=None, description="Feature inputs.")
+
+
+class OutputProcessingSpec(ApiModel):
+    """Steps on one output of the graph, in this order: pooling, activation, normalise, top-k, labels."""
+
+    output: Name = Field(description="The graph's output.")
+    pooling: Literal["mean", "cls"] | None = Field(default=None, description="How token vectors become one.")
+    activation: Literal["softmax", "sigmoid"] | None = Field(default=None, description="Applied over the last axis.")
+    normalize: bool | None = Field(default=None, description="Divide by the L2 norm over the last axis.")
+    top_k: Annotated[int, Field(ge=1, le=10000)] | None = Field(
+        default=None, description="Keep the k largest, with their labels."
+    )
+    argmax: bool | None = Field(default=None, description="Answer the index, or label, of the largest.")
+    name: Name | None = Field(default=None, description="The key in the answer. Omitted: the output's own name.")
+
+
+class PostprocessingSpec(ApiModel):
+    """From the graph's tensors to the answer."""
+
+    outputs: Annotated[list[OutputProcessingSpec], Field(max_length=64, json_schema_extra=list_map("output"))] = Field(
+        description="One entry an output."
+    )
+
+
+class SampleSpec(ApiModel):
+    """A request with the answer that the right model gives to it."""
+
+    request: Annotated[dict[str, Any], Field(json_schema_extra=FREE_FORM)] = Field(description="A body for /predict.")
+    response: Annotated[dict[str, Any], Field(json_schema_extra=FREE_FORM)] = Field(description="The answer expected.")
+    tolerance: Annotated[float, Field(ge=0)] = Field(
+        default=1e-3, description="The absolute difference allowed in each number."
+    )

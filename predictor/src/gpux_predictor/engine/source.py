@@ -1,0 +1,81 @@
+"""From `spec.model.source` to one ONNX file on this machine, checked against its digest."""
+
+import hashlib
+from pathlib import Path
+from urllib.parse import unquote
+
+from gpux_api.v1alpha1 import ModelSourceSpec
+from gpux_predictor.errors import LoadError, LoadReason
+
+
+def locate(source: ModelSourceSpec, manifest_dir: Path, model_dir: Path | None) -> Path:
+    """The ONNX file of a source.
+
+    Args:
+        source: where the manifest says the files are.
+        manifest_dir: what a relative file:// location is relative to.
+        model_dir: where the source's files already are on this machine (`/mnt/models` in a pod); a folder, or the file itself.
+
+    Raises:
+        LoadError: ModelFileNotFound or SourceUnsupported.
+    """
+    root = _root(source, manifest_dir) if model_dir is None else model_dir
+    if not root.exists():
+        raise LoadError(
+            LoadReason.MODEL_FILE_NOT_FOUND, f"{root} does not exist: check spec.model.source.uri ({source.uri})"
+        )
+    return root if root.is_file() else _inside(root, source)
+
+
+def _root(source: ModelSourceSpec, manifest_dir: Path) -> Path:
+    scheme, _, location = source.uri.partition("://")
+    if scheme != "file":
+        raise LoadError(
+            LoadReason.SOURCE_UNSUPPORTED,
+            f"{scheme}:// is fetched by KServe in a cluster; on this machine pass --model-dir with the folder that holds the files",
+        )
+    return manifest_dir / unquote(location)
+
+
+def _inside(folder: Path, source: ModelSourceSpec) -> Path:
+    if source.path is not None:
+        file = folder / source.path
+        if not file.is_file():
+            raise LoadError(
+                LoadReason.MODEL_FILE_NOT_FOUND, f"{source.path} is not in {source.uri}, which has {_listing(folder)}"
+            )
+        return file
+    found = sorted(folder.rglob("*.onnx"))
+    if len(found) != 1:
+        what = "no *.onnx file" if not found else f"{len(found)} *.onnx files ({_names(found, folder)})"
+        hint = f"it has {_listing(folder)}" if not found else "name one in spec.model.source.path"
+        raise LoadError(LoadReason.MODEL_FILE_NOT_FOUND, f"{source.uri} holds {what}: {hint}")
+    return found[0]
+
+
+def _listing(folder: Path) -> str:
+    return _names(sorted(path for path in folder.rglob("*") if path.is_file()), folder) or "no files"
+
+
+def _names(paths: list[Path], folder: Path) -> str:
+    names = [str(path.relative_to(folder)) for path in paths[:10]]
+    return ", ".join(names) + (f" and {len(paths) - 10} more" if len(paths) > 10 else "")
+
+
+def digest(file: Path) -> str:
+    """The SHA-256 of a file, in lower-case hexadecimal."""
+    with file.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def verify(found: str, expected: str | None, file: Path) -> None:
+    """Holds a file's digest against the manifest's.
+
+    Raises:
+        LoadError: ChecksumMismatch.
+    """
+    if expected is not None and found != expected:
+        raise LoadError(
+            LoadReason.CHECKSUM_MISMATCH,
+            f"{file.name} has SHA-256 {found}, spec.model.source.sha256 wants {expected}: fix the manifest or the file",
+        )

@@ -1,0 +1,84 @@
+"""Every error that a caller or an operator of the predictor can meet.
+
+PredictorError
+├── LoadError            the model cannot be served: the reason keeps /health at 503
+└── RequestError         one request cannot be answered: an HTTP status and a detail
+    ├── BadRequest       400  the request is wrong: says which input and what was expected
+    ├── PayloadTooLarge  413
+    ├── UnsupportedMedia 415
+    ├── InferenceFailed  500  ONNX Runtime could not run the graph on valid input
+    ├── NotReady         503  loading, failed or stopping
+    └── DeadlineExceeded 504
+"""
+
+from enum import StrEnum
+from http import HTTPStatus
+
+
+class LoadReason(StrEnum):
+    """Why a model cannot be served; `reason` of /health, one CamelCase word."""
+
+    MODEL_FILE_NOT_FOUND = "ModelFileNotFound"
+    SOURCE_UNSUPPORTED = "SourceUnsupported"
+    CHECKSUM_MISMATCH = "ChecksumMismatch"
+    INVALID_MODEL = "InvalidModel"
+    UNSUPPORTED_TENSOR_TYPE = "UnsupportedTensorType"
+    SCHEMA_MISMATCH = "SchemaMismatch"
+    PROVIDER_UNAVAILABLE = "ProviderUnavailable"
+    INTERNAL_ERROR = "InternalError"
+
+
+class PredictorError(Exception):
+    """Base of all errors that we raise on purpose."""
+
+
+class LoadError(PredictorError):
+    """The model cannot be served.
+
+    Args:
+        reason: which kind of cause.
+        message: what went wrong, where, and what to do.
+    """
+
+    def __init__(self, reason: LoadReason, message: str) -> None:
+        super().__init__(message)
+        self.reason = reason
+        self.message = message
+
+
+class RequestError(PredictorError):
+    """One request cannot be answered."""
+
+    status = HTTPStatus.INTERNAL_SERVER_ERROR
+
+    def __init__(self, detail: str) -> None:
+        super().__init__(detail)
+        self.detail = detail
+
+
+class BadRequest(RequestError):
+    """The request itself is wrong."""
+
+    status = HTTPStatus.BAD_REQUEST
+
+
+class UnsupportedMedia(RequestError):
+    """The body is of a type that the server does not read."""
+
+    status = HTTPStatus.UNSUPPORTED_MEDIA_TYPE
+
+
+class InferenceFailed(RequestError):
+    """The graph failed on input that looked right."""
+
+
+class NotReady(RequestError):
+    """The model does not serve at the moment."""
+
+    status = HTTPStatus.SERVICE_UNAVAILABLE
+
+
+class DeadlineExceeded(RequestError):
+    """The answer was not there in time; the run was told to stop."""
+
+    status = HTTPStatus.GATEWAY_TIMEOUT

@@ -1,0 +1,44 @@
+"""KServe's ModelServer with our routes in front: the port opens at once, the model loads behind it."""
+
+import asyncio
+import sys
+
+from gpux_predictor.http.body import BodyLimit
+from gpux_predictor.http.routes import routes
+from gpux_predictor.serving.service import ModelService
+
+sys_argv, sys.argv = sys.argv, sys.argv[:1]  # kserve.model_server parses the command line of whoever imports it
+from kserve import ModelServer  # noqa: E402
+from kserve.model_server import app  # noqa: E402
+
+sys.argv = sys_argv
+
+from gpux_predictor.kserving.model import OnnxModel  # noqa: E402
+
+
+class Server(ModelServer):  # type: ignore[misc]  # kserve has no types
+    """A ModelServer for one model.
+
+    Args:
+        service: the model.
+        host: the address to listen on.
+        port: the HTTP port.
+    """
+
+    def __init__(self, service: ModelService, host: str, port: int) -> None:
+        super().__init__(http_port=port, enable_grpc=False, workers=1, enable_latency_logging=False)
+        self._service = service
+        self._host = host
+        app.add_middleware(BodyLimit)
+        app.router.routes[:0] = routes(service)
+        self.register_model(OnnxModel(service))
+
+    def serve(self) -> None:
+        """Serves until SIGTERM or SIGINT; blocks."""
+        self.start([])
+
+    async def _serve(self) -> None:
+        self._rest_server.config.host = self._host  # KServe listens on all addresses and has no setting for it
+        loading = asyncio.get_running_loop().run_in_executor(None, self._service.load)
+        await super()._serve()
+        await loading

@@ -1,0 +1,192 @@
+"""The server at its edges: wrong paths, bodies and methods, readiness, KServe's protocols, and stopping."""
+
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import onnxmodels
+from gpux_predictor.http.body import MAX_BODY_BYTES
+from predictorserver import PROGRAM, Server, serve
+from testcluster.waiting import eventually
+
+BODY = {"input_ids": [1045, 2293], "attention_mask": [1, 1]}
+V2_INPUTS = [{"name": name, "shape": [1, 2], "datatype": "INT64", "data": data} for name, data in BODY.items()]
+MANIFEST = """
+apiVersion: gpux.io/v1alpha1
+kind: GpuxModel
+metadata: {{name: {name}}}
+spec: {{model: {{source: {{uri: "file://model.onnx"}}}}{more}}}
+"""
+
+
+def manifest(folder: Path, name: str = "test", more: str = "") -> Path:
+    path = folder / "gpuxmodel.yaml"
+    path.write_text(MANIFEST.format(name=name, more=more))
+    return path
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status"),
+    [
+        ("GET", "/nothing", 404),
+        ("POST", "/predictions", 404),
+        ("GET", "/predict", 405),
+        ("PUT", "/predict/", 405),
+        ("POST", "/health", 405),
+        ("POST", "/v2/repository/models/sentiment/unload", 404),
+        ("POST", "/v2/repository/models/sentiment/load", 404),
+    ],
+)
+def test_wrong_paths_and_methods(sentiment: Server, method: str, path: str, status: int) -> None:
+    answer = sentiment.http.request(method, path)
+    assert answer.status_code == status
+    assert list(answer.json()) == ["detail"]
+    assert sentiment.http.get("/health").status_code == 200
+
+
+@pytest.mark.parametrize("body", [b"{broken", b"", b'{"input_ids": NaN}', b"\xff\xfe", b"[" * 5000])
+def test_broken_json(sentiment: Server, body: bytes) -> None:
+    answer = sentiment.http.post("/predict", content=body, headers={"content-type": "application/json"})
+    assert answer.status_code == 400
+    assert answer.json()["detail"].startswith("Invalid JSON: ")
+
+
+def test_other_content_types(sentiment: Server) -> None:
+    answer = sentiment.http.post(
+        "/predict", content=b"a=b", headers={"content-type": "application/x-www-form-urlencoded"}
+    )
+    assert answer.status_code == 415
+    assert answer.json() == {
+        "detail": "Unsupported content type 'application/x-www-form-urlencoded': send application/json"
+    }
+
+
+@pytest.mark.parametrize("path", ["/predict", "/v1/models/sentiment:predict", "/v2/models/sentiment/infer"])
+@pytest.mark.parametrize("announced", [True, False])
+def test_a_huge_body(sentiment: Server, path: str, announced: bool) -> None:
+    def chunks() -> Iterator[bytes]:
+        for _ in range(MAX_BODY_BYTES // 2**20 + 1):
+            yield bytes(2**20)
+
+    content = bytes(MAX_BODY_BYTES + 1) if announced else chunks()
+    answer = sentiment.http.post(path, content=content, headers={"content-type": "application/json"})
+    assert answer.status_code == 413
+    assert answer.json() == {
+        "detail": f"The request body is larger than {MAX_BODY_BYTES} bytes: send fewer samples at once"
+    }
+
+
+def test_kserve_v1(sentiment: Server) -> None:
+    assert sentiment.http.get("/v1/models").json() == {"models": ["sentiment"]}
+    answer = sentiment.http.post("/v1/models/sentiment:predict", json={"instances": [BODY, BODY]})
+    assert (answer.status_code, answer.json()) == (200, {"predictions": [[0.1, 0.9], [0.1, 0.9]]})
+
+
+@pytest.mark.parametrize(
+    ("body", "error"),
+    [
+        ({"instances": [{"input_ids": [1]}]}, "Missing required input: 'attention_mask'"),
+        ({"instances": [{**BODY, "x": 1}]}, "Unknown input: 'x'; this model takes 'input_ids', 'attention_mask'"),
+        ({"instances": []}, 'Invalid request body: expected {"instances": [...]} with one entry a sample'),
+        ({"inputs": 1}, 'Invalid request body: expected {"instances": [...]} with one entry a sample'),
+        (
+            {"instances": [[1, 2]]},
+            "Invalid request body: each instance must be an object with 'input_ids', 'attention_mask'",
+        ),
+        (
+            {"instances": [BODY, {"input_ids": [1]}]},
+            "Invalid request body: every instance must have the same inputs in the same order",
+        ),
+    ],
+)
+def test_kserve_v1_errors(sentiment: Server, body: object, error: str) -> None:
+    answer = sentiment.http.post("/v1/models/sentiment:predict", json=body)
+    assert (answer.status_code, answer.json()) == (400, {"error": error})
+
+
+def test_kserve_v2(sentiment: Server) -> None:
+    assert sentiment.http.get("/v2/models/sentiment/ready").status_code == 200
+    assert sentiment.http.get("/v2/models/sentiment").json()["inputs"][0] == {
+        "name": "input_ids",
+        "datatype": "INT64",
+        "shape": [-1, -1],
+    }
+    answer = sentiment.http.post("/v2/models/sentiment/infer", json={"id": "7", "inputs": V2_INPUTS})
+    assert answer.status_code == 200, answer.text
+    assert answer.json()["id"] == "7"
+    [output] = answer.json()["outputs"]
+    assert (output["name"], output["datatype"], output["shape"]) == ("logits", "FP32", [1, 2])
+    assert output["data"] == pytest.approx([0.1, 0.9])
+    assert sentiment.http.post("/v2/models/sentiment/infer", json={"inputs": V2_INPUTS}).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("change", "error"),
+    [
+        ({"datatype": "FP32"}, "Invalid input type for 'input_ids': expected datatype INT64, found FP32"),
+        ({"shape": [1, 3]}, "Invalid input value for 'input_ids': cannot reshape array of size 2 into shape (1,3)"),
+        ({"shape": [2]}, "Invalid input shape for 'input_ids': expected [batch, sequence], found [2]"),
+        ({"name": "ids"}, "Missing required input: 'input_ids'"),
+    ],
+)
+def test_kserve_v2_errors(sentiment: Server, change: dict[str, object], error: str) -> None:
+    answer = sentiment.http.post(
+        "/v2/models/sentiment/infer", json={"inputs": [{**V2_INPUTS[0], **change}, V2_INPUTS[1]]}
+    )
+    assert (answer.status_code, answer.json()) == (400, {"error": error})
+
+
+def test_kserve_v2_strings(tmp_path: Path) -> None:
+    onnxmodels.identity(tmp_path / "model.onnx", "string", ["n"])
+    with serve(manifest(tmp_path)) as server:
+        tensor = {"name": "x", "shape": [2], "datatype": "BYTES", "data": ["a", "ü"]}
+        answer = server.http.post("/v2/models/test/infer", json={"inputs": [tensor]})
+        assert answer.json()["outputs"][0]["data"] == ["a", "ü"]
+        assert server.http.post("/v1/models/test:predict", json={"instances": ["a", "ü"]}).json() == {
+            "predictions": ["a", "ü"]
+        }
+
+
+def test_a_model_that_cannot_be_served_keeps_the_port_open_and_says_why(tmp_path: Path) -> None:
+    with serve(manifest(tmp_path), ready=False) as server:
+        eventually(
+            lambda: server.http.get("/health").json()["reason"] == "ModelFileNotFound", 10, "the reason is there"
+        )
+        health = server.http.get("/health")
+        assert health.status_code == 503
+        assert "model.onnx does not exist" in health.json()["detail"]
+        answer = server.http.post("/predict", json={})
+        assert answer.status_code == 503
+        assert answer.json()["detail"].startswith("The model is not ready: ModelFileNotFound: ")
+        assert server.http.get("/v2/models/test/ready").status_code == 503
+        assert server.http.post("/v1/models/test:predict", json={"instances": [1]}).status_code == 503
+        assert server.http.get("/info").json()["loaded"] is False
+
+
+def test_the_deadline(tmp_path: Path) -> None:
+    onnxmodels.slow(tmp_path / "model.onnx", 200_000_000)
+    with serve(manifest(tmp_path, more=", runtime: {timeoutSeconds: 1}")) as server:
+        answer = server.http.post("/predict", json={"x": [1, 2]})
+        assert answer.status_code == 504
+        assert answer.json() == {"detail": "The prediction took longer than 1 s (runtime.timeoutSeconds)"}
+        assert "prediction_timeouts_total 1.0" in server.http.get("/metrics").text
+        assert server.http.post("/v1/models/test:predict", json={"instances": [1, 2]}).status_code == 504
+
+
+def test_sigterm_is_exit_0(tmp_path: Path) -> None:
+    onnxmodels.identity(tmp_path / "model.onnx")
+    with serve(manifest(tmp_path)) as server:
+        assert server.http.post("/predict", json={"x": [1, 2]}).json() == {"y": [1.0, 2.0]}
+        assert server.stop() == 0
+        assert "Traceback" not in server.log.read_text()
+
+
+def test_an_invalid_manifest_is_exit_1(tmp_path: Path) -> None:
+    found = subprocess.run(
+        [PROGRAM, "serve", manifest(tmp_path, more=", sreving: {}")], capture_output=True, text=True, check=False
+    )
+    assert found.returncode == 1
+    assert "spec.sreving: unknown field" in found.stderr
+    assert "Traceback" not in found.stderr

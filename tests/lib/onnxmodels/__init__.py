@@ -1,0 +1,58 @@
+"""Small ONNX graphs for tests, made when they are needed."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import onnx
+from onnx import TensorProto, helper, numpy_helper
+
+Dims = Sequence[int | str | None]
+TYPES = {
+    "float16": TensorProto.FLOAT16, "bfloat16": TensorProto.BFLOAT16, "float32": TensorProto.FLOAT, "float64": TensorProto.DOUBLE,
+    "int8": TensorProto.INT8, "int16": TensorProto.INT16, "int32": TensorProto.INT32, "int64": TensorProto.INT64,
+    "uint8": TensorProto.UINT8, "uint16": TensorProto.UINT16, "uint32": TensorProto.UINT32, "uint64": TensorProto.UINT64,
+    "bool": TensorProto.BOOL, "string": TensorProto.STRING,
+}  # fmt: skip
+
+
+def tensor(name: str, dtype: str, shape: Sequence[Any] | None) -> onnx.ValueInfoProto:
+    """A declared input or output; shape None says nothing about the shape."""
+    return helper.make_tensor_value_info(name, TYPES[dtype], shape)
+
+
+def save(
+    path: Path,
+    nodes: Sequence[onnx.NodeProto],
+    inputs: Sequence[onnx.ValueInfoProto],
+    outputs: Sequence[onnx.ValueInfoProto],
+    constants: dict[str, Any] | None = None,
+) -> Path:
+    """Writes the graph to `path`, with constants as initializers."""
+    initializers = [numpy_helper.from_array(value, name) for name, value in (constants or {}).items()]
+    graph = helper.make_graph(list(nodes), "test", list(inputs), list(outputs), initializers)
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=9), path)
+    return path
+
+
+def identity(path: Path, dtype: str = "float32", shape: Dims | None = ("batch", 2)) -> Path:
+    """x -> y, the same."""
+    node = helper.make_node("Identity", ["x"], ["y"])
+    return save(path, [node], [tensor("x", dtype, shape)], [tensor("y", dtype, shape)])
+
+
+def slow(path: Path, iterations: int) -> Path:
+    """x float32 [2] -> y float32 [2]: a loop that takes about a microsecond an iteration and can be stopped."""
+    body = helper.make_graph(
+        [helper.make_node("Identity", ["go_on"], ["go_on_out"]), helper.make_node("Sin", ["state"], ["state_out"])],
+        "body",
+        [tensor("i", "int64", []), tensor("go_on", "bool", []), tensor("state", "float32", [2])],
+        [tensor("go_on_out", "bool", []), tensor("state_out", "float32", [2])],
+    )
+    loop = helper.make_node("Loop", ["count", "yes", "x"], ["y"], body=body)
+    constants = {"count": _scalar(iterations, "int64"), "yes": _scalar(True, "bool")}
+    return save(path, [loop], [tensor("x", "float32", [2])], [tensor("y", "float32", [2])], constants)
+
+
+def _scalar(value: Any, dtype: str) -> Any:
+    return numpy_helper.to_array(helper.make_tensor("c", TYPES[dtype], [], [value]))

@@ -1,0 +1,62 @@
+"""A real `gpux-predictor serve` process on loopback, for tests."""
+
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+
+from testcluster.ports import free_ports
+from testcluster.waiting import eventually
+
+PROGRAM = Path(sys.executable).parent / "gpux-predictor"
+
+
+@dataclass
+class Server:
+    """A running server.
+
+    Attributes:
+        http: a client with the server's base URL.
+        process: the process.
+        log: what it wrote, both streams.
+    """
+
+    http: httpx.Client
+    process: "subprocess.Popen[bytes]"
+    log: Path
+
+    def wait_ready(self) -> None:
+        """Waits until /health is 200."""
+        eventually(
+            lambda: self.http.get("/health").status_code == 200, 30, f"the model is ready: {self.log.read_text()}"
+        )
+
+    def stop(self) -> int:
+        """Sends SIGTERM and returns the exit code."""
+        self.process.send_signal(signal.SIGTERM)
+        return self.process.wait(timeout=30)
+
+
+@contextmanager
+def serve(manifest: Path, *arguments: str, ready: bool = True) -> Iterator[Server]:
+    """Serves a manifest while the block runs."""
+    port = free_ports(1)[0]
+    with tempfile.NamedTemporaryFile(suffix=".log") as log:
+        command = [str(PROGRAM), "serve", str(manifest), "--port", str(port), *arguments]
+        process = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT)
+        server = Server(httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=30), process, Path(log.name))
+        try:
+            eventually(lambda: server.http.get("/v2/health/live").status_code == 200, 30, "the port is open")
+            if ready:
+                server.wait_ready()
+            yield server
+        finally:
+            server.http.close()
+            process.kill()
+            process.wait()

@@ -1,0 +1,136 @@
+"""Every element type through a real session, and the errors of loading and running."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from onnx import TensorProto, helper
+
+import onnxmodels
+from gpux_predictor.engine.session import Session, run_options
+from gpux_predictor.errors import BadRequest, InferenceFailed, LoadError, LoadReason
+from gpux_predictor.serving.service import ModelService
+
+MakeService = Callable[..., ModelService]
+Ask = Callable[[ModelService, object], Any]
+VALUES: dict[str, list[Any]] = {
+    "float16": [0.5, -2.0], "bfloat16": [1.5, -2.0], "float32": [0.1, -2.0], "float64": [0.1, 1e300],
+    "int8": [-128, 127], "int16": [-32768, 32767], "int32": [-(2**31), 2**31 - 1], "int64": [-(2**63), 2**63 - 1],
+    "uint8": [0, 255], "uint16": [0, 65535], "uint32": [0, 2**32 - 1], "uint64": [0, 2**64 - 1],
+    "bool": [True, False], "string": ["", "grüße \U0001f600"],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("dtype", VALUES)
+def test_every_element_type_comes_back_as_it_went(
+    dtype: str, tmp_path: Path, make_service: MakeService, ask: Ask
+) -> None:
+    onnxmodels.identity(tmp_path / "model.onnx", dtype)
+    service = make_service()
+    assert service.health.ready, service.health
+    assert ask(service, {"x": VALUES[dtype]}) == {"y": VALUES[dtype]}
+    assert ask(service, {"x": [VALUES[dtype]] * 3}) == {"y": [VALUES[dtype]] * 3}
+
+
+@pytest.mark.parametrize("dtype", ["float32", "int64", "bool", "string", "float16", "bfloat16"])
+def test_scalars(dtype: str, tmp_path: Path, make_service: MakeService, ask: Ask) -> None:
+    onnxmodels.identity(tmp_path / "model.onnx", dtype, ())
+    value = VALUES[dtype][0]
+    assert ask(make_service(), {"x": value}) == {"y": value}
+
+
+def test_a_graph_that_says_nothing_about_its_shapes_takes_any(
+    tmp_path: Path, make_service: MakeService, ask: Ask
+) -> None:
+    onnxmodels.identity(tmp_path / "model.onnx", "float32", None)
+    service = make_service()
+    for value in (1.5, [1.5], [[1.5, 2.5]]):
+        assert ask(service, {"x": value}) == {"y": value}
+
+
+def test_nan_and_infinity_in_an_answer_are_valid_json(tmp_path: Path, make_service: MakeService, ask: Ask) -> None:
+    tensors = [onnxmodels.tensor(name, "float32", ["batch", 3]) for name in ("x", "y")]
+    node = helper.make_node("Div", ["x", "zero"], ["y"])
+    onnxmodels.save(tmp_path / "model.onnx", [node], tensors[:1], tensors[1:], {"zero": np.zeros(1, np.float32)})
+    assert ask(make_service(), {"x": [0, 1, -1]}) == {"y": [None, None, None]}
+
+
+def test_names_as_real_files_have_them(tmp_path: Path, make_service: MakeService, ask: Ask) -> None:
+    x, y = onnxmodels.tensor("input:0", "float32", ["unk__1", 2]), onnxmodels.tensor("387", "float32", ["unk__2", 2])
+    onnxmodels.save(tmp_path / "model.onnx", [helper.make_node("Identity", ["input:0"], ["387"])], [x], [y])
+    assert ask(make_service(), {"input:0": [1, 2]}) == {"387": [1.0, 2.0]}
+
+
+def test_an_input_with_a_default_in_the_graph_is_taken_once_it_is_declared(
+    tmp_path: Path, make_service: MakeService, ask: Ask
+) -> None:
+    tensors = [
+        onnxmodels.tensor(name, "float32", shape) for name, shape in (("x", ["n", 1]), ("scale", [1]), ("y", ["n", 1]))
+    ]
+    node = helper.make_node("Mul", ["x", "scale"], ["y"])
+    onnxmodels.save(tmp_path / "model.onnx", [node], tensors[:2], tensors[2:], {"scale": np.array([3], np.float32)})
+    with pytest.raises(BadRequest, match="Unknown input: 'scale'"):
+        ask(make_service(), {"x": [[2]], "scale": 5})
+    service = make_service(inputs=[{"name": "x"}, {"name": "scale", "required": False}])
+    assert ask(service, {"x": [[2]]}) == {"y": [[6.0]]}
+    assert ask(service, {"x": [[2]], "scale": 5}) == {"y": [[10.0]]}
+
+
+def test_maps_of_class_labels_become_objects(tmp_path: Path, make_service: MakeService, ask: Ask) -> None:
+    zipmap = helper.make_node("ZipMap", ["x"], ["y"], domain="ai.onnx.ml", classlabels_int64s=[0, 7])
+    y = helper.make_value_info(
+        "y",
+        helper.make_sequence_type_proto(
+            helper.make_map_type_proto(TensorProto.INT64, helper.make_tensor_type_proto(1, []))
+        ),
+    )
+    onnxmodels.save(tmp_path / "model.onnx", [zipmap], [onnxmodels.tensor("x", "float32", ["n", 2])], [y])
+    assert ask(make_service(), {"x": [[0.25, 0.75]]}) == {"y": [{"0": 0.25, "7": 0.75}]}
+
+
+def test_an_input_that_is_no_tensor_is_refused_at_load(tmp_path: Path) -> None:
+    sequence = helper.make_tensor_sequence_value_info("x", TensorProto.FLOAT, None)
+    node = helper.make_node("SequenceLength", ["x"], ["y"])
+    file = onnxmodels.save(tmp_path / "model.onnx", [node], [sequence], [onnxmodels.tensor("y", "int64", [])])
+    with pytest.raises(LoadError, match="input 'x' is a seq") as caught:
+        Session(file, "cpu", 1)
+    assert caught.value.reason is LoadReason.UNSUPPORTED_TENSOR_TYPE
+
+
+def test_a_file_that_is_no_onnx(tmp_path: Path, make_service: MakeService) -> None:
+    (tmp_path / "model.onnx").write_bytes(b"hello")
+    health = make_service().health
+    assert health.reason == LoadReason.INVALID_MODEL
+    assert health.detail.startswith("model.onnx cannot be loaded: ")
+    assert "\n" not in health.detail
+
+
+def test_values_that_the_graph_refuses_are_the_callers_error(
+    tmp_path: Path, make_service: MakeService, ask: Ask
+) -> None:
+    ids, y = onnxmodels.tensor("ids", "int64", ["n"]), onnxmodels.tensor("y", "float32", ["n"])
+    node = helper.make_node("Gather", ["table", "ids"], ["y"])
+    onnxmodels.save(tmp_path / "model.onnx", [node], [ids], [y], {"table": np.ones(4, np.float32)})
+    service = make_service()
+    with pytest.raises(BadRequest, match=r"^Inference failed: .*out of data bounds, idx=9"):
+        ask(service, {"ids": [9]})
+    assert ask(service, {"ids": [3]}) == {"y": [1.0]}  # the n of a vector is its batch axis
+
+
+def test_a_run_that_breaks_says_so(tmp_path: Path, make_service: MakeService, ask: Ask) -> None:
+    tensors = [onnxmodels.tensor(name, "float32", [f"n_{name}", f"m_{name}"]) for name in ("a", "b", "y")]
+    onnxmodels.save(tmp_path / "model.onnx", [helper.make_node("Mul", ["a", "b"], ["y"])], tensors[:2], tensors[2:])
+    with pytest.raises(InferenceFailed, match="^Inference failed: ") as caught:
+        ask(make_service(), {"a": [[1, 2, 3]], "b": [[1, 2]]})
+    assert caught.value.status == 500
+    assert "Traceback" not in caught.value.detail
+
+
+def test_terminate_stops_a_run(tmp_path: Path) -> None:
+    session = Session(onnxmodels.slow(tmp_path / "model.onnx", 2), "cpu", 1)
+    options = run_options()
+    options.terminate = True
+    with pytest.raises(InferenceFailed, match=r"[Tt]erminate"):
+        session.run(["y"], {"x": np.zeros(2, np.float32)}, options)
