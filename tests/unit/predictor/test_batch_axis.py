@@ -25,6 +25,8 @@ def squeezed(inputs: list[tuple[Dim, ...]], output: tuple[Dim, ...], value: np.n
         pytest.param([("batch", 4)], ("batch", 2), (1, 2), (2,), id="same name"),
         pytest.param([(None, 4)], (None, 2), (1, 2), (2,), id="no names"),
         pytest.param([("unk__3", 4)], ("unk__9", 2), (1, 2), (2,), id="generated names say nothing"),
+        pytest.param([("p2o.DynamicDimension.0", 3)], ("p2o.DynamicDimension.2", 2), (1, 2), (2,), id="Paddle's names"),
+        pytest.param([("batch", 4)], ("Gemmoutput_dim_0", 2), (1, 2), (2,), id="torch's names"),
         pytest.param([("batch", 4)], ("num_detections", 7), (1, 7), (1, 7), id="one detection is not a batch of one"),
         pytest.param([("batch", 4)], (1, 2), (1, 2), (1, 2), id="a fixed axis is the model's own"),
         pytest.param([(1, 3, 8, 8)], (1, 10), (1, 10), (10,), id="a batch fixed at one"),

@@ -134,3 +134,9 @@ def test_terminate_stops_a_run(tmp_path: Path) -> None:
     options.terminate = True
     with pytest.raises(InferenceFailed, match=r"[Tt]erminate"):
         session.run(["y"], {"x": np.zeros(2, np.float32)}, options)
+
+
+def test_question_marks_are_no_common_name(tmp_path: Path, make_service: MakeService, ask: Ask) -> None:
+    """rapidocr's classifier has the shape [?, 3, ?, ?]: height and width may differ."""
+    onnxmodels.identity(tmp_path / "model.onnx", shape=["?", "?"])
+    assert ask(make_service(), {"x": [[1, 2, 3]]}) == {"y": [[1.0, 2.0, 3.0]]}

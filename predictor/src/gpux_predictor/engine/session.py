@@ -136,7 +136,8 @@ def _signature(session: "ort.InferenceSession") -> Signature:
 
 def _tensor(arg: Any, *, required: bool) -> Tensor:  # noqa: ANN401  (onnxruntime.NodeArg has no types)
     element = from_onnx(arg.type)
-    return Tensor(arg.name, element, tuple(arg.shape or ()) if element is not None else (), required)
+    shape = tuple(None if dim in ("", "?") else dim for dim in arg.shape or ()) if element is not None else ()
+    return Tensor(arg.name, element, shape, required)
 
 
 def plain(error: BaseException) -> str:

@@ -15,8 +15,8 @@ import numpy as np
 from gpux_predictor.errors import BadRequest
 from gpux_predictor.tensors.signature import Dim, Signature, Tensor
 
-_GENERATED_NAME = re.compile(r"unk__\d+|-1|\?")
-"""How tf2onnx and others write "no name"; each tensor gets another one, so that they say nothing."""
+_GENERATED_NAME = re.compile(r"unk__\d+|p2o\.DynamicDimension\.\d+|.+_dim_\d+")
+"""How tf2onnx, Paddle2ONNX and torch.onnx write "no name": each dimension gets another one, so that they say nothing."""
 
 
 @dataclass(frozen=True)

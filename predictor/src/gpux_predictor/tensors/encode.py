@@ -19,12 +19,7 @@ def jsonable(value: object) -> Any:  # noqa: ANN401  (any JSON value)
     become strings.
     """
     if isinstance(value, np.ndarray):
-        if value.dtype.kind in "OUS":
-            return value.tolist()
-        array = value.astype(np.float32) if value.dtype == np.float16 else value
-        if array.ndim == 0:
-            return array[()] if array.dtype == np.float32 else array.item()  # a float32 keeps its few digits
-        return np.ascontiguousarray(array)
+        return _array(value)
     if isinstance(value, np.float16):
         return np.float32(value)
     if isinstance(value, Mapping):
@@ -32,3 +27,13 @@ def jsonable(value: object) -> Any:  # noqa: ANN401  (any JSON value)
     if isinstance(value, (list, tuple)):
         return [jsonable(item) for item in value]
     return value
+
+
+def _array(array: np.ndarray) -> Any:  # noqa: ANN401
+    if array.dtype.kind in "OUS":
+        return array.tolist()
+    if array.dtype == np.float16:
+        array = array.astype(np.float32)
+    if array.ndim == 0:
+        return array[()] if array.dtype == np.float32 else array.item()  # a float32 keeps its few digits
+    return np.ascontiguousarray(array)
