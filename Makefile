@@ -1,8 +1,8 @@
 # `make help` lists what there is. Every target sets up what it needs.
 SHELL := bash
+.SHELLFLAGS := -o pipefail -c
 PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3; do command -v $$p >/dev/null && $$p -c 'import sys; sys.exit(not (3,11) <= sys.version_info[:2] < (3,14))' 2>/dev/null && echo $$p && break; done)
 BIN := .venv/bin
-STAMP := .venv/.installed
 HOST ?= 127.0.0.1
 PORT ?= 8080
 MODEL ?= examples/sentiment
@@ -12,16 +12,30 @@ MODEL ?= examples/sentiment
 help:  ## this list
 	@grep -hE '^[a-z0-9]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
 
-venv: $(STAMP)  ## a virtual environment with both programs in .venv/bin
-$(STAMP): tests/constraints.txt crds/pyproject.toml operator/pyproject.toml predictor/pyproject.toml
-	@test -n "$(PYTHON)" || { echo "make venv: needs Python 3.11, 3.12 or 3.13 on PATH (or PYTHON=/path/to/python)" >&2; exit 1; }
-	@echo "make venv: installing the pinned dependencies into .venv ($$($(PYTHON) -V))"
-	$(PYTHON) -m venv .venv
-	$(BIN)/python -m pip --disable-pip-version-check install --progress-bar=on --require-hashes --only-binary :all: -r tests/constraints.txt | grep -v '^Requirement already satisfied' | sed -u -E 's/^(Collecting|Installing|Successfully) (.{0,90}).*/\1 \2/' | grep -E '^(Collecting|Installing|Success|ERROR)'
-	$(BIN)/python -m pip --disable-pip-version-check --quiet install --no-deps --no-build-isolation -e crds -e operator -e predictor
+venv: .venv/.complete  ## a virtual environment with both programs in .venv/bin, and all tools
+
+# The predictor alone first: it is all that `make run` needs.
+.venv/.predictor: predictor/constraints.txt crds/build-constraints.txt crds/pyproject.toml predictor/pyproject.toml
+	@test -n "$(PYTHON)" || { echo "make: needs Python 3.11, 3.12 or 3.13 on PATH (or PYTHON=/path/to/python)" >&2; exit 1; }
+	@echo "make: a virtual environment in .venv with $$($(PYTHON) -V) and the predictor's pinned dependencies"
+	@$(PYTHON) -m venv .venv || { echo "make: $(PYTHON) has no working venv module: install it (Debian: python3-venv)" >&2; exit 1; }
+	@$(call install,predictor/constraints.txt crds/build-constraints.txt)
+	@$(EDITABLE) -e crds -e predictor
 	@touch $@
 
-run: venv  ## serve an example model on this machine (MODEL=examples/…, HOST, PORT)
+.venv/.complete: .venv/.predictor tests/constraints.txt operator/pyproject.toml
+	@echo "make: the pinned dependencies of the operator, the tools and the tests"
+	@$(call install,tests/constraints.txt)
+	@$(EDITABLE) -e operator
+	@touch $@
+
+PIP := $(BIN)/python -m pip --disable-pip-version-check
+EDITABLE := $(PIP) install --quiet --no-deps --no-build-isolation
+# Every distribution with its version and hash, a line for each as it arrives.
+install = $(PIP) install --no-deps --no-compile --require-hashes --only-binary :all: --progress-bar off $(addprefix -r ,$(1)) \
+	| awk -v total=$$(cat $(1) | grep -c '^[a-zA-Z].*==') '/^Collecting/ {printf "  %d of %d  %s\n", ++n, total, $$2; fflush()}'
+
+run: .venv/.predictor  ## serve an example model on this machine (MODEL=examples/…, HOST, PORT)
 	$(BIN)/gpux-predictor serve $(MODEL)/gpuxmodel.yaml --model-dir $(MODEL) --host $(HOST) --port $(PORT)
 
 test: unit integration  ## unit and integration tests; no root, no Docker
@@ -46,7 +60,7 @@ e2e: venv  ## the whole thing on a real node (kind, or a native one as root on L
 	$(BIN)/pytest tests/e2e -s --timeout 1500
 
 bench: venv  ## side-by-side timings (tests/bench)
-	$(BIN)/python -m pytest tests/bench
+	PYTHONPATH=tests/lib $(BIN)/python tests/bench/predict.py
 
 crds: venv  ## generate the CRD from gpux_api
 	$(BIN)/gpux-crd crds/gpuxmodels.gpux.io.yaml charts/gpux/templates/crd-gpuxmodels.yaml

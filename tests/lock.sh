@@ -11,3 +11,8 @@ compile --extra cpu crds/pyproject.toml operator/pyproject.toml predictor/pyproj
 compile -c tests/constraints.txt crds/pyproject.toml operator/pyproject.toml -o operator/constraints.txt
 compile -c tests/constraints.txt --extra cpu crds/pyproject.toml predictor/pyproject.toml -o predictor/constraints.txt
 compile -c tests/constraints.txt --extra gpu crds/pyproject.toml predictor/pyproject.toml -o predictor/constraints-gpu.txt
+
+{
+  echo "# What the packages' wheels are built with in the images; runs nowhere. Pinned by tests/lock.sh."
+  echo setuptools | compile -c tests/constraints.txt -
+} >crds/build-constraints.txt

@@ -2,6 +2,7 @@
 
 import subprocess
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -190,3 +191,13 @@ def test_an_invalid_manifest_is_exit_1(tmp_path: Path) -> None:
     assert found.returncode == 1
     assert "spec.sreving: unknown field" in found.stderr
     assert "Traceback" not in found.stderr
+
+
+def test_what_was_accepted_before_sigterm_is_answered(tmp_path: Path) -> None:
+    onnxmodels.slow(tmp_path / "model.onnx", 1_000_000)
+    with serve(manifest(tmp_path)) as server, ThreadPoolExecutor() as pool:
+        asked = pool.submit(server.http.post, "/predict", json={"x": [1, 2]})
+        eventually(lambda: 'source="sync"} 1.0' in server.http.get("/metrics").text, 10, "the request is running")
+        assert not asked.done()
+        assert server.stop() == 0
+        assert asked.result().status_code == 200

@@ -15,6 +15,9 @@ sys.argv = sys_argv
 
 from gpux_predictor.kserving.model import OnnxModel  # noqa: E402
 
+_DRAIN_MARGIN_SECONDS = 5
+"""On top of a request's deadline: what was accepted before SIGTERM is answered."""
+
 
 class Server(ModelServer):  # type: ignore[misc]  # kserve has no types
     """A ModelServer for one model.
@@ -26,7 +29,8 @@ class Server(ModelServer):  # type: ignore[misc]  # kserve has no types
     """
 
     def __init__(self, service: ModelService, host: str, port: int) -> None:
-        super().__init__(http_port=port, enable_grpc=False, workers=1, enable_latency_logging=False)
+        drain = service.model.spec.runtime.timeout_seconds + _DRAIN_MARGIN_SECONDS
+        super().__init__(http_port=port, enable_grpc=False, workers=1, enable_latency_logging=False, grace_period=drain)
         self._service = service
         self._host = host
         app.add_middleware(BodyLimit)
