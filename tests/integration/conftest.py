@@ -1,0 +1,86 @@
+"""Integration tests run against one real control plane, started once; each test has a namespace of its own.
+
+Helpers that are no fixtures are in `testcluster`: `waiting.eventually`, `isvc_crd.install` and `remove`,
+`chart.chart_manifests`.
+"""
+
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+import yaml
+
+from testcluster import isvc_crd, tools
+from testcluster.api import Api, Object
+from testcluster.controlplane import TOOLS, ControlPlane
+from testcluster.errors import ClusterError
+from testcluster.waiting import eventually
+
+NEEDED = (*TOOLS, "helm")
+GPUX_CRD = Path(__file__).resolve().parents[2] / "crds" / "gpuxmodels.gpux.io.yaml"
+NAMESPACE_SECONDS = 15.0
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Build the tools before the first test: it takes minutes once, in view of the user and outside of any time limit.
+
+    If that fails, only the tests that need them do, with the reason.
+    """
+    needed = any("built_tools" in getattr(item, "fixturenames", ()) for item in session.items)
+    if needed and not session.config.option.collectonly:
+        capture = session.config.pluginmanager.getplugin("capturemanager")
+        with capture.global_and_fixture_disabled(), suppress(ClusterError):
+            tools.ensure(NEEDED)
+
+
+@pytest.fixture(scope="session")
+def built_tools() -> dict[str, Path]:
+    """Where the tools are. Every test that needs one asks for this, in itself or through another fixture."""
+    return tools.ensure(NEEDED)
+
+
+@pytest.fixture(scope="session")
+def control_plane(
+    tmp_path_factory: pytest.TempPathFactory,
+    built_tools: dict[str, Path],
+) -> Iterator[ControlPlane]:
+    """The control plane, with the CRDs of GpuxModel and InferenceService."""
+    plane = ControlPlane(tmp_path_factory.mktemp("control-plane"))
+    try:
+        plane.start([*_gpux_crds(), isvc_crd.inference_service_crd()])
+        yield plane
+    finally:
+        plane.stop()
+
+
+@pytest.fixture
+def admin(control_plane: ControlPlane) -> Api:
+    """A client with all rights."""
+    return control_plane.api
+
+
+@pytest.fixture
+def namespace(admin: Api) -> Iterator[str]:
+    """A fresh namespace, complete with its service account."""
+    made = admin.create({"apiVersion": "v1", "kind": "Namespace", "metadata": {"generateName": "test-"}})
+    name: str = made["metadata"]["name"]
+    eventually(
+        lambda: admin.find("v1", "ServiceAccount", "default", name),
+        NAMESPACE_SECONDS,
+        f"namespace {name} has its default service account",
+    )
+    yield name
+    admin.delete("v1", "Namespace", name)
+
+
+@pytest.fixture
+def without_isvc_crd(admin: Api) -> Iterator[None]:
+    """A cluster on which KServe has not been installed; `isvc_crd.install(admin)` lets it arrive."""
+    isvc_crd.remove(admin)
+    yield
+    isvc_crd.install(admin)
+
+
+def _gpux_crds() -> list[Object]:
+    return [document for document in yaml.safe_load_all(GPUX_CRD.read_text()) if document] if GPUX_CRD.exists() else []

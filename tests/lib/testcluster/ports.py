@@ -1,0 +1,38 @@
+"""Ports on the loopback device for servers of a test."""
+
+import random
+import socket
+from pathlib import Path
+
+LOWEST = 15000
+RANGE_FILE = Path("/proc/sys/net/ipv4/ip_local_port_range")
+
+
+def free_ports(count: int) -> list[int]:
+    """Different ports that nothing listens on, outside the range from which the kernel serves outgoing connections.
+
+    Inside that range a client could get the port of a server that is just restarting, or even connect to itself on it.
+    """
+    candidates = random.sample(range(LOWEST, _highest()), k=1000)
+    found: list[int] = []
+    for port in candidates:
+        if _is_free(port):
+            found.append(port)
+        if len(found) == count:
+            break
+    return found
+
+
+def _highest() -> int:
+    lowest_ephemeral = int(RANGE_FILE.read_text().split()[0]) if RANGE_FILE.exists() else 32768
+    return lowest_ephemeral if lowest_ephemeral > LOWEST + 2000 else 65536
+
+
+def _is_free(port: int) -> bool:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+    return True
