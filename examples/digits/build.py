@@ -25,7 +25,9 @@ def train() -> tuple[MLPClassifier, float]:
 
 def build(network: MLPClassifier) -> onnx.ModelProto:
     """The graph of the network: Flatten, Gemm, Relu, Gemm, Softmax."""
-    weights = dict(zip(("w1", "w2"), network.coefs_, strict=True)) | dict(zip(("b1", "b2"), network.intercepts_, strict=True))
+    weights = dict(zip(("w1", "w2"), network.coefs_, strict=True)) | dict(
+        zip(("b1", "b2"), network.intercepts_, strict=True)
+    )
     nodes = [
         helper.make_node("Flatten", ["image"], ["pixels"]),
         helper.make_node("Gemm", ["pixels", "w1", "b1"], ["hidden"]),
@@ -40,7 +42,9 @@ def build(network: MLPClassifier) -> onnx.ModelProto:
         [helper.make_tensor_value_info("probabilities", TensorProto.FLOAT, [1, 10])],
         [numpy_helper.from_array(value.astype(np.float32), name) for name, value in weights.items()],
     )
-    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8, producer_name="gpux-examples")
+    model = helper.make_model(
+        graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8, producer_name="gpux-examples"
+    )
     onnx.checker.check_model(model, full_check=True)
     return model
 

@@ -52,11 +52,16 @@ def build() -> onnx.ModelProto:
         helper.make_node("Mul", ["twice", "half"], ["logits64"]),
         helper.make_node("Cast", ["logits64"], ["logits"], to=TensorProto.FLOAT),
     ]
-    ids = [helper.make_tensor_value_info(n, TensorProto.INT64, ["batch", "sequence"]) for n in ("input_ids", "attention_mask")]
+    ids = [
+        helper.make_tensor_value_info(n, TensorProto.INT64, ["batch", "sequence"])
+        for n in ("input_ids", "attention_mask")
+    ]
     logits = helper.make_tensor_value_info("logits", TensorProto.FLOAT, ["batch", 2])
     initializers = [numpy_helper.from_array(value, name) for name, value in constants.items()]
     graph = helper.make_graph(nodes, "sentiment", ids, [logits], initializers)
-    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8, producer_name="gpux-examples")
+    model = helper.make_model(
+        graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8, producer_name="gpux-examples"
+    )
     onnx.checker.check_model(model, full_check=True)
     return model
 

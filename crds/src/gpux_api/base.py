@@ -8,8 +8,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, ClassVar, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 from pydantic.alias_generators import to_camel
+from pydantic_core import PydanticCustomError
 
 UNSUPPORTED_KEY = "x-gpux-unsupported"
 
@@ -31,12 +32,31 @@ class Rule:
 
 def unsupported(instead: str = "remove it") -> Any:  # noqa: ANN401  (pydantic's own type for a field default)
     """A field of the design that this release does not act on yet: refused when set, never ignored."""
-    return Field(default=None, json_schema_extra={UNSUPPORTED_KEY: instead})
+    return Field(
+        default=None, description=f"Not supported yet: {instead}.", json_schema_extra={UNSUPPORTED_KEY: instead}
+    )
 
 
 def list_map(*keys: str) -> dict[str, Any]:
     """`x-kubernetes-list-type: map`: items are told apart by these keys, so two writers can own different items."""
     return {"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": list(keys)}
+
+
+def distinct(*keys: str) -> AfterValidator:
+    """What the API server checks of a list map: no two items with the same keys. The error is the later item's."""
+
+    def check(items: list[Any]) -> list[Any]:
+        seen: dict[tuple[object, ...], int] = {}
+        for index, item in enumerate(items):
+            value = tuple(getattr(item, key) for key in keys)
+            if value in seen:
+                named = ", ".join(f"{key} {part!r}" for key, part in zip(keys, value, strict=True))
+                error = PydanticCustomError("duplicate", "{named} is there twice: remove one", {"named": named})
+                raise ValidationError.from_exception_data("list", [{"type": error, "loc": (index,), "input": item}])
+            seen[value] = index
+        return items
+
+    return AfterValidator(check)
 
 
 ATOMIC: dict[str, Any] = {"x-kubernetes-list-type": "atomic"}

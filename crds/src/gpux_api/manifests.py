@@ -27,7 +27,7 @@ def parse(document: Any, origin: str = "manifest") -> GpuxModel:  # noqa: ANN401
             f"{origin}: expected apiVersion {API_VERSION} and kind {KIND}, found {found[0]} and {found[1]}"
         )
     try:
-        return GpuxModel.model_validate(document)
+        return GpuxModel.model_validate(document, by_alias=True, by_name=False)
     except ValidationError as error:
         raise ManifestError("\n".join(f"{origin}: {problem}" for problem in problems(error))) from None
 

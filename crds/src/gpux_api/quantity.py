@@ -7,7 +7,7 @@ import re
 from decimal import Decimal
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, WithJsonSchema
+from pydantic import BeforeValidator, WithJsonSchema
 
 PATTERN = (
     r"^(\+|-)?(([0-9]+(\.[0-9]*)?)|(\.[0-9]+))(([KMGTPE]i)|[numkMGTPE]|([eE](\+|-)?(([0-9]+(\.[0-9]*)?)|(\.[0-9]+))))?$"
@@ -16,9 +16,11 @@ _DECIMAL = {"n": -9, "u": -6, "m": -3, "": 0, "k": 3, "M": 6, "G": 9, "T": 12, "
 _BINARY = {"Ki": 10, "Mi": 20, "Gi": 30, "Ti": 40, "Pi": 50, "Ei": 60}
 
 
-def _valid(value: int | str) -> int | str:
-    if not re.fullmatch(PATTERN[1:-1], str(value)):
-        raise ValueError(f"{value!r} is not a quantity: write a number with an optional suffix, like 500m, 2 or 4Gi")
+def _valid(value: object) -> int | str:
+    if isinstance(value, bool) or not isinstance(value, int | str) or not re.fullmatch(PATTERN[1:-1], str(value)):
+        raise ValueError(
+            f"{value!r} is not a quantity: write a whole number, or text with an optional suffix, like 500m or 4Gi"
+        )
     return value
 
 
@@ -28,7 +30,7 @@ SCHEMA: dict[str, Any] = {
     "maxLength": 64,
     "x-kubernetes-int-or-string": True,
 }
-Quantity = Annotated[int | str, AfterValidator(_valid), WithJsonSchema(SCHEMA)]
+Quantity = Annotated[int | str, BeforeValidator(_valid), WithJsonSchema(SCHEMA)]
 
 
 def value_of(quantity: int | str) -> Decimal:

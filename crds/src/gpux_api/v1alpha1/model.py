@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from gpux_api.base import ATOMIC, ApiModel, Rule, list_map, unsupported
+from gpux_api.base import ATOMIC, ApiModel, Rule, distinct, list_map, unsupported
 
 TensorType = Literal["float16", "bfloat16", "float32", "float64", "int8", "int16", "int32", "int64",
                      "uint8", "uint16", "uint32", "uint64", "bool", "string"]  # fmt: skip
@@ -41,7 +41,7 @@ class ModelSourceSpec(ApiModel):
     rules = (
         Rule(
             cel=f"self.uri.matches('{_URI}')",
-            check=lambda s: re.search(_URI, s.uri) is not None,
+            check=lambda s: re.fullmatch(_URI, s.uri) is not None,
             message="uri must start with s3://, gs://, hf://, https://, pvc:// or file://, followed by a location",
         ),
         Rule(
@@ -51,7 +51,7 @@ class ModelSourceSpec(ApiModel):
         ),
         Rule(
             cel=f"!self.uri.startsWith('pvc://') || self.uri.matches('{_PVC}')",
-            check=lambda s: not s.uri.startswith("pvc://") or re.search(_PVC, s.uri) is not None,
+            check=lambda s: not s.uri.startswith("pvc://") or re.fullmatch(_PVC, s.uri) is not None,
             message="a pvc:// uri names a claim and a path in it: write pvc://my-claim/path/to/model",
         ),
         Rule(
@@ -113,5 +113,5 @@ class OutputSpec(TensorSpec):
     ) = unsupported("map indices to labels in the client")
 
 
-Inputs = Annotated[list[InputSpec], Field(max_length=64, json_schema_extra=list_map("name"))]
-Outputs = Annotated[list[OutputSpec], Field(max_length=64, json_schema_extra=list_map("name"))]
+Inputs = Annotated[list[InputSpec], Field(max_length=64, json_schema_extra=list_map("name")), distinct("name")]
+Outputs = Annotated[list[OutputSpec], Field(max_length=64, json_schema_extra=list_map("name")), distinct("name")]

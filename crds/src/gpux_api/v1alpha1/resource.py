@@ -79,7 +79,7 @@ class GpuxModel(ApiModel):
         ),
         Rule(
             cel=f"self.metadata.name.matches('{_NAME}')",
-            check=lambda m: re.search(_NAME, m.metadata.name) is not None,
+            check=lambda m: re.fullmatch(_NAME, m.metadata.name) is not None,
             message="the name must be lower-case letters, digits and '-', starting with a letter (KServe's rule): for instance my-model",
         ),
     )

@@ -4,7 +4,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from gpux_api.base import ATOMIC, FREE_FORM, SET, ApiModel, Rule, list_map, unsupported
+from gpux_api.base import ATOMIC, FREE_FORM, SET, ApiModel, Rule, distinct, list_map, unsupported
 from gpux_api.quantity import Quantity, value_of
 
 LabelValue = Annotated[str, Field(max_length=63)]
@@ -140,8 +140,8 @@ class ServingSpec(ApiModel):
     affinity: Annotated[dict[str, Any], Field(json_schema_extra=FREE_FORM)] | None = Field(
         default=None, description="Scheduling constraints of the pods (core/v1 Affinity)."
     )
-    env: Annotated[list[EnvVar], Field(max_length=128, json_schema_extra=list_map("name"))] | None = Field(
-        default=None, description="Environment variables of the predictor."
+    env: Annotated[list[EnvVar], Field(max_length=128, json_schema_extra=list_map("name")), distinct("name")] | None = (
+        Field(default=None, description="Environment variables of the predictor.")
     )
     image: Annotated[str, Field(min_length=1, max_length=512)] | None = Field(
         default=None, description="The predictor's image. Omitted: the operator's default."

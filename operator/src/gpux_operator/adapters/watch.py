@@ -1,0 +1,70 @@
+"""kopf's watches. An event only says which model to look at; its content is never trusted, and no handler writes.
+
+Handlers other than `on.event` would put annotations or finalizers on the objects: on an InferenceService that rolls its pods.
+"""
+
+import time
+from collections.abc import Callable
+
+import kopf
+
+from gpux_operator.adapters.metrics import Metrics
+from gpux_operator.build.metadata import MANAGER, MODEL_LABEL
+from gpux_operator.engine.queue import Key, KeyQueue
+from gpux_operator.kube.api import CONFIG_MAPS, DEPLOYMENTS, GPUX_MODELS, INFERENCE_SERVICES, PODS, Resource
+
+CHILDREN = (INFERENCE_SERVICES, CONFIG_MAPS, DEPLOYMENTS, PODS)
+"""All of these carry the model's label: KServe copies it from the InferenceService to the Deployment and the pods. The
+Ingress has no labels; KServe's status changes with it."""
+
+SELECTOR = f"app.kubernetes.io/managed-by={MANAGER},{MODEL_LABEL}"
+
+
+def registry(queue: KeyQueue, metrics: Metrics, login: Callable[[], kopf.ConnectionInfo]) -> kopf.OperatorRegistry:
+    """The handlers of one run of kopf."""
+    handlers = kopf.OperatorRegistry()
+
+    @kopf.on.login(registry=handlers)
+    def log_in(**_: object) -> kopf.ConnectionInfo:
+        return login()
+
+    _watch(handlers, GPUX_MODELS, lambda meta: meta.name, queue, metrics)
+    for resource in CHILDREN:
+        _watch(handlers, resource, lambda meta: meta.labels.get(MODEL_LABEL), queue, metrics)
+    return handlers
+
+
+def _watch(
+    handlers: kopf.OperatorRegistry,
+    resource: Resource,
+    owner: Callable[[kopf.Meta], str | None],
+    queue: KeyQueue,
+    metrics: Metrics,
+) -> None:
+    last_event = metrics.watch_last_event.labels(resource.plural)
+
+    @kopf.on.event(
+        resource.group, resource.version, resource.plural, registry=handlers, id=f"{resource.plural}-changed"
+    )
+    async def changed(meta: kopf.Meta, namespace: str | None, **_: object) -> None:
+        last_event.set(time.time())
+        name = owner(meta)
+        if name and namespace:
+            queue.add(Key(namespace, name))
+
+
+def settings() -> kopf.OperatorSettings:
+    """kopf as a mere event source: it posts nothing, scans nothing beyond start, and lists only our own children."""
+    chosen = kopf.OperatorSettings()
+    chosen.posting.enabled = False
+    chosen.scanning.disabled = (
+        True  # no rights on CRDs and namespaces; see adapters.discovery for kinds that come later
+    )
+    chosen.watching.server_timeout = 300
+    chosen.watching.client_timeout = 330
+    chosen.watching.chunk_size = 500
+    chosen.networking.request_timeout = 30
+    chosen.peering.standalone = True
+    for resource in CHILDREN:
+        chosen.watching.label_selectors[resource.group, resource.version, resource.plural] = SELECTOR
+    return chosen

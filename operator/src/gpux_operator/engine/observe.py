@@ -1,0 +1,54 @@
+"""Reads what exists below a model. Always from the API server: events only say that it is time to look."""
+
+from gpux_operator.build.metadata import MODEL_LABEL, Manifest
+from gpux_operator.engine.queue import Key
+from gpux_operator.kube.api import (
+    CONFIG_MAPS,
+    DEPLOYMENTS,
+    HTTP_ROUTES,
+    INFERENCE_SERVICES,
+    INGRESSES,
+    PODS,
+    KubeApi,
+    Resource,
+)
+from gpux_operator.kube.errors import KindMissing, NotFound
+from gpux_operator.status.observed import Observed
+
+ISVC_LABEL = "serving.kserve.io/inferenceservice"
+"""KServe sets it on the pods of an InferenceService."""
+
+
+def observe(api: KubeApi, key: Key, with_url: bool) -> Observed:
+    """What exists. Kinds that the cluster doesn't have hold nothing.
+
+    Args:
+        api: the API server.
+        key: the model.
+        with_url: whether the ingress matters.
+    """
+    isvc = _get(api, INFERENCE_SERVICES, key, key.name)
+    url = ((isvc or {}).get("status") or {}).get("url")
+    return Observed(
+        inference_service=isvc,
+        deployment=_get(api, DEPLOYMENTS, key, f"{key.name}-predictor") if isvc else None,
+        pods=tuple(api.list(PODS, key.namespace, f"{ISVC_LABEL}={key.name}")) if isvc else (),
+        hosts=_hosts(api, key) if with_url and url else frozenset(),
+        config_maps=tuple(api.list(CONFIG_MAPS, key.namespace, f"{MODEL_LABEL}={key.name}")),
+    )
+
+
+def _hosts(api: KubeApi, key: Key) -> frozenset[str]:
+    """The hosts that KServe routes to the model, by Ingress or, where it is set up so, by Gateway API."""
+    ingress = _get(api, INGRESSES, key, key.name)
+    if ingress is not None:
+        return frozenset(rule.get("host", "") for rule in ingress.get("spec", {}).get("rules") or ())
+    route = _get(api, HTTP_ROUTES, key, key.name) or {}
+    return frozenset(route.get("spec", {}).get("hostnames") or ())
+
+
+def _get(api: KubeApi, resource: Resource, key: Key, name: str) -> Manifest | None:
+    try:
+        return api.get(resource, key.namespace, name)
+    except (NotFound, KindMissing):
+        return None

@@ -1,0 +1,137 @@
+"""One level-triggered pass over a model: read, build, write what differs, say what is.
+
+Nothing is remembered between passes, so a pass may be cut off anywhere and any number may follow each other: the next one
+starts from what the API server has.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from pydantic import ValidationError
+
+from gpux_api.manifests import problems
+from gpux_api.v1alpha1 import API_VERSION, KIND, GpuxModel
+from gpux_operator.build.checks import Problem, spec_problem
+from gpux_operator.build.inference_service import Images
+from gpux_operator.build.metadata import Manifest
+from gpux_operator.engine.children import Desired, desired_children, remove_old_config_maps, write_children
+from gpux_operator.engine.observe import observe
+from gpux_operator.engine.queue import Key
+from gpux_operator.engine.recorder import Recorder
+from gpux_operator.kube.api import GPUX_MODELS, KubeApi
+from gpux_operator.kube.errors import NamespaceEnding, NotFound
+from gpux_operator.status.observed import Observed
+from gpux_operator.status.reasons import Reason
+from gpux_operator.status.rollup import as_stored, roll_up
+
+_NAMESPACE_ENDING_SECONDS = 30.0
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a pass ended.
+
+    Args:
+        result: a word for logs and metrics: `ready`, `progressing`, `problem`, `gone`, `deleting`.
+        reason: the reason of Ready.
+        retry_seconds: when to look again; None: when something changes.
+        uid: of the model, for the log.
+        generation: of the model, for the log.
+    """
+
+    result: str
+    reason: str = ""
+    retry_seconds: float | None = None
+    uid: str = ""
+    generation: int = 0
+
+
+class Reconciler:
+    """Brings one model at a time to what its spec says."""
+
+    def __init__(
+        self,
+        api: KubeApi,
+        images: Images,
+        recorder: Recorder,
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        self._api = api
+        self._images = images
+        self._recorder = recorder
+        self._clock = clock
+
+    def reconcile(self, key: Key) -> Outcome:
+        """One pass.
+
+        Raises:
+            ApiError: a request failed that may succeed another time; the status is left as it was.
+        """
+        try:
+            stored = self._api.get(GPUX_MODELS, key.namespace, key.name)
+        except NotFound:
+            return Outcome("gone")
+        metadata = stored["metadata"]
+        if "deletionTimestamp" in metadata:
+            return Outcome("deleting", uid=metadata["uid"])  # the garbage collector removes the children
+        try:
+            return self._bring_about(key, stored)
+        except NamespaceEnding:
+            return Outcome("deleting", retry_seconds=_NAMESPACE_ENDING_SECONDS, uid=metadata["uid"])
+
+    def report_failure(self, key: Key, error: Exception) -> None:
+        """Says in the status, once, that requests fail repeatedly. Best effort: this request may fail as well."""
+        stored = self._api.get(GPUX_MODELS, key.namespace, key.name)
+        conditions = (stored.get("status") or {}).get("conditions") or ()
+        if any(item["reason"] == Reason.REQUEST_FAILED for item in conditions):
+            return  # each write wakes the queue: a message that varies would outrun the backoff
+        _, desired, _ = self._read(key, stored)
+        observed = observe(self._api, key, with_url=True)
+        problem = Problem(Reason.REQUEST_FAILED, f"the last requests failed, trying again: {error}")
+        self._write_status(stored, problem, desired, observed)
+
+    def _bring_about(self, key: Key, stored: Manifest) -> Outcome:
+        uid = stored["metadata"]["uid"]
+        problem, desired, public = self._read(key, stored)
+        observed = observe(self._api, key, with_url=public)
+        if problem is None and desired is not None:
+            problem, observed = write_children(self._api, key, uid, desired, observed)
+        outcome = self._write_status(stored, problem, desired, observed)
+        if outcome.result == "ready" and desired is not None:
+            remove_old_config_maps(self._api, uid, desired.config_map["metadata"]["name"], observed)
+        return outcome
+
+    def _read(self, key: Key, stored: Manifest) -> tuple[Problem | None, Desired | None, bool]:
+        """What the spec asks for, or why it can't be done; and whether the model is to be reached from outside."""
+        try:
+            # The status is rebuilt, so an older one that doesn't fit any more does no harm.
+            model = GpuxModel.model_validate(
+                {name: value for name, value in stored.items() if name != "status"}, by_name=False
+            )
+        except ValidationError as error:
+            return Problem(Reason.INVALID_SPEC, "; ".join(problems(error))), None, False
+        found = spec_problem(model, key.namespace)
+        desired = None if found else desired_children(model, key.namespace, self._images)
+        return found, desired, model.spec.serving.visibility == "Public"
+
+    def _write_status(
+        self, stored: Manifest, problem: Problem | None, desired: Desired | None, observed: Observed
+    ) -> Outcome:
+        metadata = stored["metadata"]
+        intent = desired.intent if desired else None
+        status = as_stored(roll_up(stored, problem, intent, observed, self._clock()))
+        before = stored.get("status") or {}
+        if status != before:
+            identity = {"name": metadata["name"], "namespace": metadata["namespace"], "uid": metadata["uid"]}
+            body = {"apiVersion": API_VERSION, "kind": KIND, "metadata": identity, "status": status}
+            try:
+                self._api.apply_status(GPUX_MODELS, body)
+            except NotFound:
+                return Outcome("gone")
+            self._recorder.transitions(stored, before, status)
+        ready = next(item for item in status["conditions"] if item["type"] == "Ready")
+        result = "problem" if problem else "ready" if ready["status"] == "True" else "progressing"
+        return Outcome(
+            result, ready["reason"], problem.retry_seconds if problem else None, metadata["uid"], metadata["generation"]
+        )

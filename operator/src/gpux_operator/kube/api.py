@@ -1,0 +1,67 @@
+"""The port to the API server: the six requests that the operator makes, and the kinds it makes them for."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from gpux_api.v1alpha1 import GROUP, PLURAL, VERSION
+
+Manifest = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Resource:
+    """A kind as the API serves it."""
+
+    group: str
+    version: str
+    plural: str
+
+    @property
+    def api_path(self) -> str:
+        """The path of its group and version."""
+        return f"/apis/{self.group}/{self.version}" if self.group else f"/api/{self.version}"
+
+    def path(self, namespace: str | None, name: str | None = None, subresource: str | None = None) -> str:
+        """The path of an object, of all objects in a namespace, or of all."""
+        scope = f"/namespaces/{namespace}" if namespace is not None else ""
+        tail = "".join(f"/{part}" for part in (name, subresource) if part is not None)
+        return f"{self.api_path}{scope}/{self.plural}{tail}"
+
+
+GPUX_MODELS = Resource(GROUP, VERSION, PLURAL)
+INFERENCE_SERVICES = Resource("serving.kserve.io", "v1beta1", "inferenceservices")
+CONFIG_MAPS = Resource("", "v1", "configmaps")
+PODS = Resource("", "v1", "pods")
+EVENTS = Resource("", "v1", "events")
+DEPLOYMENTS = Resource("apps", "v1", "deployments")
+INGRESSES = Resource("networking.k8s.io", "v1", "ingresses")
+HTTP_ROUTES = Resource("gateway.networking.k8s.io", "v1", "httproutes")
+
+
+class KubeApi(Protocol):
+    """All requests raise `kube.errors.ApiError`."""
+
+    def get(self, resource: Resource, namespace: str, name: str) -> Manifest:
+        """The object."""
+
+    def list(self, resource: Resource, namespace: str | None, labels: str = "") -> Iterator[Manifest]:
+        """All objects that carry the labels, in a namespace or everywhere."""
+
+    def apply(self, resource: Resource, desired: Manifest) -> Manifest:
+        """Server-side apply, with force, as the operator's one field manager. Returns what is stored then."""
+
+    def apply_status(self, resource: Resource, desired: Manifest) -> Manifest:
+        """The same for the status subresource."""
+
+    def delete(self, resource: Resource, namespace: str, name: str, uid: str) -> None:
+        """Delete this very object, not a namesake."""
+
+    def create(self, resource: Resource, obj: Manifest) -> Manifest:
+        """Create the object; Conflict if it exists."""
+
+    def merge(self, resource: Resource, namespace: str, name: str, patch: Manifest) -> Manifest:
+        """Merge-patch the object."""
+
+    def serves(self, resource: Resource) -> bool:
+        """Whether the API server knows the kind now."""

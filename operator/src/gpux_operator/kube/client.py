@@ -1,0 +1,169 @@
+"""KubeApi on the official client's configuration and connection pool: plain JSON in and out, a timeout on every request.
+
+Its generated request functions are left out: they would turn every object into typed models and back.
+"""
+
+import json
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlencode
+
+import urllib3
+from kubernetes import client as kubernetes_client
+from kubernetes import config as kubernetes_config
+
+from gpux_operator.build.metadata import MANAGER
+from gpux_operator.kube.api import Manifest, Resource
+from gpux_operator.kube.errors import KindMissing, NotFound, Transient, from_response
+
+_TIMEOUTS = urllib3.Timeout(connect=5.0, read=30.0)
+_PAGE = 500
+_APPLY = "application/apply-patch+yaml"  # JSON is YAML
+_MERGE = "application/merge-patch+json"
+
+Count = Callable[[str, str, str], None]
+"""Told of every request: its verb, the resource and the response's code (or `error`)."""
+
+_ADDRESS = re.compile(r"<[^<>]* at 0x[0-9a-f]+>:? ?")
+"""urllib3 prints its objects: noise, and another one each time."""
+
+
+@dataclass(frozen=True)
+class _Request:
+    verb: str
+    method: str
+    resource: Resource
+    path: str
+    query: dict[str, str] | None = None
+    body: Manifest | None = None
+    content_type: str = "application/json"
+
+
+def load_configuration(kubeconfig: str | None) -> Any:  # noqa: ANN401  (the client has no types)
+    """How to reach the API server: the kubeconfig given, else the pod's ServiceAccount, else $KUBECONFIG or ~/.kube/config.
+
+    A ServiceAccount's token is read again by the client every minute.
+
+    Raises:
+        kubernetes.config.ConfigException: there is none, or it cannot be used.
+    """
+    configuration = kubernetes_client.Configuration()
+    if kubeconfig is not None:
+        kubernetes_config.load_kube_config(kubeconfig, client_configuration=configuration)
+    else:
+        try:
+            kubernetes_config.load_incluster_config(client_configuration=configuration)
+        except kubernetes_config.ConfigException:
+            kubernetes_config.load_kube_config(client_configuration=configuration)
+    configuration.retries = False  # the queue retries, with a backoff
+    configuration.connection_pool_maxsize = 16
+    return configuration
+
+
+class Client:
+    """The API server of a loaded configuration. Safe to use from many threads."""
+
+    def __init__(self, configuration: Any, count: Count = lambda verb, resource, code: None) -> None:  # noqa: ANN401
+        self._api = kubernetes_client.ApiClient(configuration)
+        self._count = count
+
+    def close(self) -> None:
+        """Let go of the connections."""
+        self._api.rest_client.pool_manager.clear()
+
+    def get(self, resource: Resource, namespace: str, name: str) -> Manifest:
+        """The object."""
+        return self._answer(_Request("get", "GET", resource, resource.path(namespace, name)))
+
+    def list(self, resource: Resource, namespace: str | None, labels: str = "") -> Iterator[Manifest]:
+        """All objects that carry the labels, page by page."""
+        token: str | None = ""
+        while token is not None:
+            query = {"limit": str(_PAGE), "labelSelector": labels, "continue": token}
+            page = self._answer(_Request("list", "GET", resource, resource.path(namespace), query))
+            kind = {"apiVersion": page.get("apiVersion"), "kind": str(page.get("kind", "")).removesuffix("List")}
+            yield from ({**kind, **item} for item in page.get("items") or ())  # items of a list don't carry their kind
+            token = page.get("metadata", {}).get("continue") or None
+
+    def apply(self, resource: Resource, desired: Manifest) -> Manifest:
+        """Server-side apply with force; unknown fields are an error, not dropped."""
+        return self._apply(resource, desired, None)
+
+    def apply_status(self, resource: Resource, desired: Manifest) -> Manifest:
+        """Server-side apply of the status subresource."""
+        return self._apply(resource, desired, "status")
+
+    def delete(self, resource: Resource, namespace: str, name: str, uid: str) -> None:
+        """Delete this very object; one that is gone already is fine."""
+        body = {
+            "apiVersion": "v1",
+            "kind": "DeleteOptions",
+            "preconditions": {"uid": uid},
+            "propagationPolicy": "Background",
+        }
+        try:
+            self._answer(_Request("delete", "DELETE", resource, resource.path(namespace, name), body=body))
+        except NotFound:
+            return
+
+    def create(self, resource: Resource, obj: Manifest) -> Manifest:
+        """Create the object."""
+        return self._answer(_Request("create", "POST", resource, resource.path(obj["metadata"]["namespace"]), body=obj))
+
+    def merge(self, resource: Resource, namespace: str, name: str, patch: Manifest) -> Manifest:
+        """Merge-patch the object."""
+        return self._answer(
+            _Request("patch", "PATCH", resource, resource.path(namespace, name), body=patch, content_type=_MERGE)
+        )
+
+    def serves(self, resource: Resource) -> bool:
+        """Whether the API server knows the kind now; discovery needs no permission of ours."""
+        try:
+            found = self._answer(_Request("discover", "GET", resource, resource.api_path))
+        except (KindMissing, NotFound):
+            return False
+        return any(item["name"] == resource.plural for item in found.get("resources") or ())
+
+    def _apply(self, resource: Resource, desired: Manifest, subresource: str | None) -> Manifest:
+        metadata = desired["metadata"]
+        path = resource.path(metadata["namespace"], metadata["name"], subresource)
+        query = {"fieldManager": MANAGER, "force": "true", "fieldValidation": "Strict"}
+        return self._answer(_Request("apply", "PATCH", resource, path, query, desired, _APPLY))
+
+    def _answer(self, request: _Request) -> Manifest:
+        """The answer's object; raises the ApiError of the response, Transient if there is none."""
+        code = "none"
+        try:
+            response = self._send(request)
+            code = str(response.status)
+        except urllib3.exceptions.HTTPError as error:
+            raise Transient(f"{request.method} {request.path}: {_ADDRESS.sub('', str(error))}") from error
+        finally:
+            self._count(request.verb, request.resource.plural, code)
+        if not 200 <= response.status < 300:
+            raise from_response(response.status, response.data, response.headers.get("Retry-After"))
+        try:
+            answer: Manifest = json.loads(response.data)
+        except ValueError:
+            raise Transient(f"{request.method} {request.path}: the answer is no JSON") from None
+        return answer
+
+    def _send(self, request: _Request) -> urllib3.BaseHTTPResponse:
+        configuration = self._api.configuration
+        headers = {"Accept": "application/json", "User-Agent": MANAGER}
+        for auth in configuration.auth_settings().values():  # reads an expiring token again
+            headers[auth["key"]] = auth["value"]
+        if request.body is not None:
+            headers["Content-Type"] = request.content_type
+        query = urlencode({name: value for name, value in (request.query or {}).items() if value})
+        response: urllib3.BaseHTTPResponse = self._api.rest_client.pool_manager.request(
+            request.method,
+            f"{configuration.host}{request.path}" + (f"?{query}" if query else ""),
+            body=None if request.body is None else json.dumps(request.body).encode(),
+            headers=headers,
+            timeout=_TIMEOUTS,
+            retries=False,
+        )
+        return response

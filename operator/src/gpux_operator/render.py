@@ -1,0 +1,52 @@
+"""What the operator would apply for a manifest, with no cluster."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from gpux_api.manifests import ManifestError, documents, parse
+from gpux_api.v1alpha1 import KIND, GpuxModel
+from gpux_operator.build.checks import spec_problems
+from gpux_operator.build.inference_service import Images
+from gpux_operator.build.metadata import Manifest
+from gpux_operator.engine.children import desired_children
+
+
+def render(files: Sequence[Path], namespace: str | None, images: Images) -> tuple[list[Manifest], list[str]]:
+    """The ConfigMap and the InferenceService of each GpuxModel in the files.
+
+    Args:
+        files: YAML files; documents of other kinds are passed over.
+        namespace: for models without one; None: `default`.
+        images: as the operator is configured.
+
+    Returns:
+        The manifests, and one line for each problem.
+    """
+    manifests: list[Manifest] = []
+    problems: list[str] = []
+    for file in files:
+        try:
+            models = [item for item in documents(file) if not isinstance(item, dict) or item.get("kind") == KIND]
+        except ManifestError as error:
+            problems.append(" ".join(str(error).split()))  # PyYAML draws on several lines
+            continue
+        if not models:
+            problems.append(f"{file}: holds no {KIND}")
+        for document in models:
+            try:
+                manifests += _children(parse(document, str(file)), namespace, images)
+            except ManifestError as error:
+                problems += [
+                    line if line.startswith(str(file)) else f"{file}: {line}" for line in str(error).splitlines()
+                ]
+    return manifests, problems
+
+
+def _children(model: GpuxModel, default_namespace: str | None, images: Images) -> list[Manifest]:
+    namespace = model.metadata.namespace or default_namespace or "default"
+    found = [problem.message for problem in spec_problems(model, namespace)]
+    if found:
+        raise ManifestError("\n".join(found))
+    without_uid = model.model_copy(update={"metadata": model.metadata.model_copy(update={"uid": None})})
+    desired = desired_children(without_uid, namespace, images)
+    return [desired.config_map, desired.inference_service]

@@ -1,0 +1,67 @@
+"""What was read of the objects below a model, and what was wanted of them."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from gpux_operator.build.metadata import Manifest, is_controlled_by, pod_hash_of
+
+
+@dataclass(frozen=True)
+class Intent:
+    """What the current spec asks for, as far as the status compares with it."""
+
+    pod_hash: str
+    replicas: int
+    public: bool
+
+
+@dataclass(frozen=True)
+class Observed:
+    """What exists; an object that doesn't is None.
+
+    Args:
+        inference_service: the model's own InferenceService.
+        deployment: the Deployment `<name>-predictor`, whoever owns it.
+        pods: the pods of the InferenceService, of all versions.
+        hosts: the host names of the Ingress or HTTPRoute `<name>`.
+        config_maps: the ConfigMaps with the model's label.
+    """
+
+    inference_service: Manifest | None = None
+    deployment: Manifest | None = None
+    pods: tuple[Manifest, ...] = ()
+    hosts: frozenset[str] = frozenset()
+    config_maps: tuple[Manifest, ...] = ()
+
+    def own_deployment(self) -> Manifest | None:
+        """The Deployment, if KServe made it for this InferenceService."""
+        if self.deployment is None or self.inference_service is None:
+            return None
+        return (
+            self.deployment
+            if is_controlled_by(self.deployment, self.inference_service["metadata"].get("uid", ""))
+            else None
+        )
+
+    def kserve_condition(self, kind: str) -> Manifest:
+        """A condition of the InferenceService, empty if KServe has not set it."""
+        return condition(self.inference_service, kind)
+
+    def current_pods(self, pod_hash: str) -> tuple[Manifest, ...]:
+        """The pods of one version that are not on their way out."""
+        alive = (pod for pod in self.pods if "deletionTimestamp" not in pod["metadata"])
+        return tuple(pod for pod in alive if pod_hash_of(pod) == pod_hash)
+
+
+def condition(obj: Manifest | None, kind: str) -> Manifest:
+    """A condition of any object, empty if there is none."""
+    return next((item for item in _conditions(obj) if item.get("type") == kind), {})
+
+
+def _conditions(obj: Manifest | None) -> Iterator[Manifest]:
+    yield from ((obj or {}).get("status") or {}).get("conditions") or ()
+
+
+def is_ready(pod: Manifest) -> bool:
+    """Whether the pod takes requests."""
+    return bool(condition(pod, "Ready").get("status") == "True")

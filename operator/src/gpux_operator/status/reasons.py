@@ -1,0 +1,129 @@
+"""The reasons of conditions and events: one word each, for machines; the documentation lists the same words."""
+
+from enum import StrEnum
+
+
+class Reason(StrEnum):
+    """Why a condition is what it is. `doc` says what it means and what to do."""
+
+    doc: str
+
+    def __new__(cls, value: str, doc: str) -> "Reason":
+        """A member from its word and its meaning."""
+        member = str.__new__(cls, value)
+        member._value_ = value
+        member.doc = doc
+        return member
+
+    # Accepted
+    VALID = "Valid", "The spec is valid, and the objects that it needs were accepted by the cluster."
+    INVALID_SPEC = "InvalidSpec", "The stored object does not fit this operator's schema. Apply a corrected manifest."
+    NAME_TOO_LONG = (
+        "NameTooLong",
+        "Name and namespace together are too long for the host name that KServe makes of them. Choose a shorter name.",
+    )
+    FILE_SOURCE_IN_CLUSTER = (
+        "FileSourceInCluster",
+        "The source is a file:// of one machine. Put the model where a pod can fetch it.",
+    )
+    CLAIM_PATH_IS_FILE = (
+        "ClaimPathIsFile",
+        "A pvc:// source names a file; KServe mounts folders. Put the file's name into source.path.",
+    )
+    BACKEND_NOT_IN_CLUSTER = "BackendNotInCluster", "The backend exists on laptops only. Choose one for Linux nodes."
+    NO_GPU_REQUESTED = "NoGpuRequested", "The backend needs a GPU and the count is 0."
+    INVALID_RESOURCES = (
+        "InvalidResources",
+        "Requests or limits that no pod can have, or GPUs asked for outside runtime.gpu.",
+    )
+    NAME_CONFLICT = (
+        "NameConflict",
+        "An object of the name that this model needs belongs to somebody else. It is never taken over.",
+    )
+    REJECTED = (
+        "Rejected",
+        "The API server or an admission webhook refused an object made from this spec. The message says why.",
+    )
+
+    # Ready and Available: what stands in the way, worst first
+    KSERVE_NOT_INSTALLED = (
+        "KServeNotInstalled",
+        "The cluster has no InferenceService resource. Install KServe; nothing else is to be done.",
+    )
+    OPERATOR_FORBIDDEN = (
+        "OperatorForbidden",
+        "The operator's ServiceAccount lacks a permission. Upgrade the chart, or fix its RBAC.",
+    )
+    QUOTA_EXCEEDED = "QuotaExceeded", "A ResourceQuota of the namespace leaves no room. Raise it, or ask for less."
+    PODS_REFUSED = (
+        "PodsRefused",
+        "The cluster refuses to create the pods, for instance by a security policy or a missing ServiceAccount.",
+    )
+    IMAGE_PULL_FAILED = (
+        "ImagePullFailed",
+        "An image cannot be pulled. Check its name and the pull secrets of the pods' ServiceAccount.",
+    )
+    UNSCHEDULABLE = (
+        "Unschedulable",
+        "No node has room for a pod: the scheduler's message says what is missing, such as a GPU.",
+    )
+    CONTAINER_CONFIG_ERROR = (
+        "ContainerConfigError",
+        "A container cannot be created, often for a Secret or ConfigMap that does not exist.",
+    )
+    STORAGE_INITIALIZER_FAILED = (
+        "StorageInitializerFailed",
+        "KServe's storage initializer could not fetch the model. Check the URI and credentials.",
+    )
+    OOM_KILLED = "OOMKilled", "The predictor used more memory than its limit. Raise serving.resources.limits.memory."
+    CRASH_LOOP_BACK_OFF = (
+        "CrashLoopBackOff",
+        "The predictor ends again and again. The message has its exit code and last words.",
+    )
+    POD_FAILED = "PodFailed", "A pod was stopped by the node, for instance evicted for want of memory or disk."
+    INFERENCE_SERVICE_FAILED = (
+        "InferenceServiceFailed",
+        "KServe reports a failure of the InferenceService, in the message.",
+    )
+    MODEL_DOWNLOADING = "ModelDownloading", "KServe's storage initializer is fetching the model."
+    PODS_NOT_READY = "PodsNotReady", "The pods run, and the predictor does not say yet that it is ready."
+    ROLLOUT_IN_PROGRESS = "RolloutInProgress", "The newest generation is on its way; the message counts the replicas."
+    INGRESS_NOT_READY = "IngressNotReady", "The pods serve, and KServe reports that the ingress does not."
+    WAITING_FOR_KSERVE = (
+        "WaitingForKServe",
+        "KServe has not said anything yet. If it stays, check that its controller runs.",
+    )
+    WAITING_FOR_DELETION = "WaitingForDeletion", "An older object of the same name is still being deleted."
+    REQUEST_FAILED = "RequestFailed", "Requests to the API server fail repeatedly. The operator keeps trying."
+
+    # what is well
+    SERVING = "Serving", "At least one replica answers requests."
+    NEWEST_SERVES = "NewestGenerationServes", "All replicas run the newest generation and are ready."
+    MODEL_READY = "ModelReady", "A replica of the newest generation loaded the model and is ready."
+
+
+OF_THE_SPEC = frozenset(
+    {
+        Reason.INVALID_SPEC,
+        Reason.NAME_TOO_LONG,
+        Reason.FILE_SOURCE_IN_CLUSTER,
+        Reason.CLAIM_PATH_IS_FILE,
+        Reason.BACKEND_NOT_IN_CLUSTER,
+        Reason.NO_GPU_REQUESTED,
+        Reason.INVALID_RESOURCES,
+        Reason.NAME_CONFLICT,
+        Reason.REJECTED,
+    }
+)
+"""The user's to repair by another spec or name: Accepted is False. For any other reason the spec itself is fine."""
+
+PROGRESS = frozenset(
+    {
+        Reason.MODEL_DOWNLOADING,
+        Reason.PODS_NOT_READY,
+        Reason.ROLLOUT_IN_PROGRESS,
+        Reason.WAITING_FOR_KSERVE,
+        Reason.WAITING_FOR_DELETION,
+    }
+)
+"""Not ready, and nothing to worry about: events of these are Normal."""

@@ -1,0 +1,190 @@
+"""A model's status from what was observed: what holds, and the one top cause of what doesn't.
+
+`Ready` ties the intent to the pods by our own hash on the pod template: an InferenceService's observedGeneration is its
+Deployment's, and its Ready stays True while old pods serve. What is not known is Unknown, never False.
+"""
+
+from datetime import datetime
+from urllib.parse import urlsplit
+
+from gpux_api.v1alpha1 import Address, GpuxModelStatus
+from gpux_operator.build.checks import Problem
+from gpux_operator.build.metadata import Manifest, pod_hash_of
+from gpux_operator.status import pods
+from gpux_operator.status.conditions import Verdict, conditions
+from gpux_operator.status.observed import Intent, Observed, condition, is_ready
+from gpux_operator.status.reasons import OF_THE_SPEC, Reason
+
+_DEPLOYMENT_REASONS = {
+    "MinimumReplicasUnavailable",
+    "ProgressDeadlineExceeded",
+    "FailedCreate",
+    "ReplicaSetCreateError",
+}
+
+
+def roll_up(
+    model: Manifest, problem: Problem | None, intent: Intent | None, observed: Observed, now: datetime
+) -> GpuxModelStatus:
+    """The status of a model.
+
+    Args:
+        model: the stored object, whose status is carried on where nothing changed.
+        problem: what kept the operator from applying the spec, if something did.
+        intent: what the spec asks for; None if the spec cannot be read.
+        observed: what exists.
+        now: the time, for conditions that change.
+    """
+    metadata = model["metadata"]
+    deployment = observed.own_deployment()
+    ready = _ready(problem, intent, observed)
+    verdicts = {
+        "Accepted": _accepted(problem),
+        "ModelLoaded": _model_loaded(intent, observed),
+        "Available": _available(deployment, ready),
+        "Ready": ready,
+    }
+    previous = (model.get("status") or {}).get("conditions") or ()
+    return GpuxModelStatus(
+        observed_generation=metadata["generation"],
+        conditions=conditions(previous, verdicts, metadata["generation"], now),
+        url=_url(intent, observed),
+        address=_address(observed),
+        replicas=_count(deployment, "replicas"),
+        ready_replicas=_ready_count(intent, observed),
+        selector=f"app=isvc.{metadata['name']}-predictor",
+    )
+
+
+def as_stored(status: GpuxModelStatus) -> Manifest:
+    """The status as the API server stores it."""
+    return status.model_dump(mode="json", by_alias=True, exclude_none=True)
+
+
+def _accepted(problem: Problem | None) -> Verdict:
+    if problem is not None and problem.reason in OF_THE_SPEC:
+        return Verdict("False", problem.reason, problem.message)
+    return Verdict("True", Reason.VALID, "the spec is valid")
+
+
+def _available(deployment: Manifest | None, ready: Verdict) -> Verdict:
+    available = _count(deployment, "availableReplicas")
+    if available == 0:
+        return Verdict("Unknown" if ready.status == "Unknown" else "False", ready.reason, ready.message)
+    newest = "" if ready.status == "True" else ", not all of them of the newest generation"
+    return Verdict(
+        "True", Reason.SERVING, f"{available} of {_count(deployment, 'replicas')} replicas answer requests{newest}"
+    )
+
+
+def _model_loaded(intent: Intent | None, observed: Observed) -> Verdict:
+    """The readiness probe is the predictor's /health, which is 200 only with the model loaded."""
+    if _ready_count(intent, observed):
+        return Verdict("True", Reason.MODEL_READY, "a replica of the newest generation loaded the model")
+    return Verdict("Unknown", Reason.PODS_NOT_READY, "no replica of the newest generation is ready yet")
+
+
+def _ready(problem: Problem | None, intent: Intent | None, observed: Observed) -> Verdict:
+    if problem is not None:
+        unknown = problem.reason in {Reason.REQUEST_FAILED, Reason.WAITING_FOR_DELETION}
+        return Verdict("Unknown" if unknown else "False", problem.reason, problem.message)
+    deployment = observed.own_deployment()
+    if intent is None or deployment is None:
+        return _kserve(observed) or _waiting("KServe has not made a Deployment yet")
+    if not _picked_up(deployment, intent):
+        return _kserve(observed) or Verdict(
+            "False", Reason.ROLLOUT_IN_PROGRESS, "KServe has not passed the newest generation on yet"
+        )
+    if not _complete(deployment, intent):
+        return _incomplete(deployment, intent, observed)
+    return _ingress(intent, observed)
+
+
+def _picked_up(deployment: Manifest, intent: Intent) -> bool:
+    """Whether the Deployment and its controller carry the current intent."""
+    spec, metadata = deployment["spec"], deployment["metadata"]
+    observed_generation = (deployment.get("status") or {}).get("observedGeneration", 0)
+    return (
+        pod_hash_of(spec["template"]) == intent.pod_hash
+        and spec.get("replicas") == intent.replicas
+        and observed_generation == metadata.get("generation")
+    )
+
+
+def _complete(deployment: Manifest, intent: Intent) -> bool:
+    fields = ("updatedReplicas", "availableReplicas", "replicas")
+    return all(_count(deployment, field) == intent.replicas for field in fields)
+
+
+def _incomplete(deployment: Manifest, intent: Intent, observed: Observed) -> Verdict:
+    """Why not all replicas of the newest generation serve: a pod's trouble, else the Deployment's, else just time."""
+    current = observed.current_pods(intent.pod_hash)
+    found = pods.worst(current)
+    if found is not None and found.reason not in {Reason.PODS_NOT_READY, Reason.POD_FAILED}:
+        return found
+    refused = condition(deployment, "ReplicaFailure")
+    if refused.get("status") == "True":
+        message = str(refused.get("message", ""))
+        reason = Reason.QUOTA_EXCEEDED if "exceeded quota" in message else Reason.PODS_REFUSED
+        return Verdict("False", reason, f"the pods cannot be created: {message}")
+    if found is not None:
+        return found
+    updated = min(_count(deployment, "updatedReplicas"), sum(map(is_ready, current)))
+    old = _count(deployment, "replicas") - _count(deployment, "updatedReplicas")
+    rest = f", {old} of an older generation still there" if old > 0 else ""
+    return Verdict(
+        "False",
+        Reason.ROLLOUT_IN_PROGRESS,
+        f"{updated} of {intent.replicas} replicas of the newest generation serve{rest}",
+    )
+
+
+def _ingress(intent: Intent, observed: Observed) -> Verdict:
+    """All replicas serve: what is left is KServe's own word on the predictor and its ingress."""
+    predictor, ingress = observed.kserve_condition("PredictorReady"), observed.kserve_condition("IngressReady")
+    if predictor.get("status") != "True":
+        return _kserve(observed) or _waiting("all replicas serve, and KServe has not noticed yet")
+    if intent.public and ingress.get("status") == "False":
+        return Verdict("False", Reason.INGRESS_NOT_READY, f"KServe reports of the ingress: {_words(ingress)}")
+    return Verdict(
+        "True", Reason.NEWEST_SERVES, f"{intent.replicas} of {intent.replicas} replicas run the newest generation"
+    )
+
+
+def _kserve(observed: Observed) -> Verdict | None:
+    """KServe's own failure, where that is all there is to say; what it copies from the Deployment is seen better there."""
+    predictor = observed.kserve_condition("PredictorReady")
+    copied = observed.deployment is not None and predictor.get("reason") in _DEPLOYMENT_REASONS
+    if predictor.get("status") == "False" and _words(predictor) and not copied:
+        return Verdict("False", Reason.INFERENCE_SERVICE_FAILED, f"KServe reports: {_words(predictor)}")
+    return None
+
+
+def _waiting(what: str) -> Verdict:
+    return Verdict("Unknown", Reason.WAITING_FOR_KSERVE, f"{what}: if this stays, check that KServe's controller runs")
+
+
+def _words(found: Manifest) -> str:
+    return ": ".join(str(found[key]) for key in ("reason", "message") if found.get(key))
+
+
+def _count(deployment: Manifest | None, field: str) -> int:
+    return int(((deployment or {}).get("status") or {}).get(field) or 0)
+
+
+def _ready_count(intent: Intent | None, observed: Observed) -> int:
+    return 0 if intent is None else sum(map(is_ready, observed.current_pods(intent.pod_hash)))
+
+
+def _url(intent: Intent | None, observed: Observed) -> str | None:
+    """KServe's URL, if there really is an ingress for it: it sets the URL where there is none."""
+    if intent is None or not intent.public or observed.inference_service is None:
+        return None
+    url = (observed.inference_service.get("status") or {}).get("url")
+    return url if url and urlsplit(url).hostname in observed.hosts else None
+
+
+def _address(observed: Observed) -> Address | None:
+    status = (observed.inference_service or {}).get("status") or {}
+    url = (status.get("address") or {}).get("url")
+    return Address(url=url) if url else None

@@ -1,0 +1,315 @@
+"""The operator as a real process under its own ServiceAccount with the chart's rights, and what stands in for KServe.
+
+There are no nodes here: the Deployment controller makes pods, and `Kserve` writes into their status what a kubelet would.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+import threading
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from testcluster.api import Api, ApiError
+from testcluster.chart import chart_manifests
+from testcluster.controlplane import ControlPlane
+from testcluster.ports import free_ports
+from testcluster.waiting import eventually
+
+Object = dict[str, Any]
+SYSTEM = "gpux-system"
+USER = f"system:serviceaccount:{SYSTEM}:gpux"
+GPUX, KSERVE = "gpux.io/v1alpha1", "serving.kserve.io/v1beta1"
+SOON = 20.0
+RESYNC_SECONDS = 2
+
+
+class Operator:
+    """The process; `start` and `kill` as often as one likes."""
+
+    def __init__(self, kubeconfig: Path, log: Path, namespaces: tuple[str, ...] = ()) -> None:
+        self._kubeconfig = kubeconfig
+        self._log = log
+        self._namespaces = namespaces
+        self._process: subprocess.Popen[bytes] | None = None
+        self.metrics_port, self.health_port = free_ports(2)
+
+    def start(self) -> Operator:
+        command = ["gpux-operator", "run", f"--kubeconfig={self._kubeconfig}", f"--resync-seconds={RESYNC_SECONDS}"]
+        command += [
+            f"--metrics-port={self.metrics_port}",
+            f"--health-port={self.health_port}",
+            "--predictor-image=predictor:test",
+        ]
+        command += [f"--namespace={name}" for name in self._namespaces]
+        binary = Path(os.sys.executable).parent / command[0]  # type: ignore[attr-defined]
+        with self._log.open("ab") as log:
+            self._process = subprocess.Popen([str(binary), *command[1:]], stdout=log, stderr=log)
+        return self
+
+    def ready(self) -> Operator:
+        eventually(lambda: self.fetch(self.health_port, "/readyz")[0] == 200, SOON, "the operator is ready")
+        return self
+
+    def fetch(self, port: int, path: str) -> tuple[int, str]:
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=5) as answer:
+                return answer.status, answer.read().decode()
+        except urllib.error.HTTPError as error:
+            with error:
+                return error.code, error.read().decode()
+
+    def metric(self, line: str) -> float:
+        lines = self.fetch(self.metrics_port, "/metrics")[1].splitlines()
+        return sum(float(found.rpartition(" ")[2]) for found in lines if found.startswith(line))
+
+    def kill(self) -> None:
+        self._signal(signal.SIGKILL)
+
+    def terminate(self) -> int:
+        return self._signal(signal.SIGTERM)
+
+    def log(self) -> str:
+        return self._log.read_text()
+
+    def _signal(self, number: int) -> int:
+        if self._process is None:
+            return 0
+        self._process.send_signal(number)
+        code = self._process.wait(30)
+        self._process = None
+        return code
+
+
+class Kserve:
+    """KServe in Standard mode, the kubelet and the scheduler, as far as a status shows them, for one namespace."""
+
+    def __init__(self, api: Api, namespace: str) -> None:
+        self._api = api
+        self._namespace = namespace
+        self._stopped = threading.Event()
+        self._thread = threading.Thread(target=self._run, daemon=True)
+        self.pod_status: Callable[[Object], Object] = lambda pod: READY
+
+    def __enter__(self) -> Kserve:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stopped.set()
+        self._thread.join(20)
+
+    def _run(self) -> None:
+        while not self._stopped.wait(0.1):
+            with contextlib.suppress(ApiError, OSError, Exception):
+                self.once()
+
+    def once(self) -> None:
+        for isvc in self._api.list(KSERVE, "InferenceService", self._namespace):
+            if "deletionTimestamp" not in isvc["metadata"]:
+                self._deploy(isvc)
+        for pod in self._api.list("v1", "Pod", self._namespace):
+            if "deletionTimestamp" in pod["metadata"]:
+                self._api.request(
+                    "DELETE",
+                    f"/api/v1/namespaces/{self._namespace}/pods/{pod['metadata']['name']}",
+                    {"gracePeriodSeconds": 0},
+                )
+                continue
+            status = self.pod_status(pod)
+            if any(pod["status"].get(name) != value for name, value in status.items()):
+                self._api.patch(
+                    "v1", "Pod", pod["metadata"]["name"], {"status": status}, self._namespace, subresource="status"
+                )
+
+    def _deploy(self, isvc: Object) -> None:
+        name, predictor = isvc["metadata"]["name"], dict(isvc["spec"]["predictor"])
+        replicas, strategy = predictor.pop("minReplicas"), predictor.pop("deploymentStrategy")
+        for other in ("maxReplicas", "timeout"):
+            predictor.pop(other)
+        app = {"app": f"isvc.{name}-predictor"}
+        owner = {
+            "apiVersion": KSERVE,
+            "kind": "InferenceService",
+            "name": name,
+            "uid": isvc["metadata"]["uid"],
+            "controller": True,
+        }
+        metadata = {
+            "labels": {**isvc["metadata"]["labels"], "serving.kserve.io/inferenceservice": name, **app},
+            "annotations": isvc["metadata"]["annotations"],
+        }
+        stored = self._api.apply(
+            {
+                "apiVersion": "apps/v1",
+                "kind": "Deployment",
+                "metadata": {
+                    "name": f"{name}-predictor",
+                    "namespace": self._namespace,
+                    "ownerReferences": [owner],
+                    **metadata,
+                },
+                "spec": {
+                    "replicas": replicas,
+                    "strategy": strategy,
+                    "selector": {"matchLabels": app},
+                    "template": {"metadata": metadata, "spec": predictor},
+                },
+            },
+            manager="kserve",
+        )
+        ready = "True" if stored.get("status", {}).get("availableReplicas") else "Unknown"
+        status = {
+            "conditions": [{"type": kind, "status": ready} for kind in ("PredictorReady", "IngressReady", "Ready")],
+            "address": {"url": f"http://{name}-predictor.{self._namespace}.svc.cluster.local"},
+            "url": f"http://{name}-{self._namespace}.example.com",
+        }
+        if isvc.get("status") != status:
+            self._api.patch(KSERVE, "InferenceService", name, {"status": status}, self._namespace, subresource="status")
+
+
+READY: Object = {
+    "phase": "Running",
+    "conditions": [
+        {"type": kind, "status": "True"} for kind in ("PodScheduled", "Initialized", "ContainersReady", "Ready")
+    ],
+}
+
+
+class Models:
+    """GpuxModels of one namespace, by name."""
+
+    def __init__(self, api: Api, namespace: str) -> None:
+        self.api = api
+        self.namespace = namespace
+
+    def manifest(self, name: str = "m", **spec: Any) -> Object:
+        full = {"model": {"source": {"uri": "s3://bucket/model"}}, **spec}
+        return {
+            "apiVersion": GPUX,
+            "kind": "GpuxModel",
+            "metadata": {"name": name, "namespace": self.namespace},
+            "spec": full,
+        }
+
+    def apply(self, name: str = "m", **spec: Any) -> Object:
+        return self.api.apply(self.manifest(name, **spec), manager="user")
+
+    def get(self, name: str = "m") -> Object:
+        return self.api.get(GPUX, "GpuxModel", name, self.namespace)
+
+    def delete(self, name: str = "m", propagation: str = "Background") -> None:
+        self.api.delete(GPUX, "GpuxModel", name, self.namespace, propagation=propagation)
+
+    def condition(self, kind: str, name: str = "m") -> Object:
+        conditions = self.get(name).get("status", {}).get("conditions", [])
+        found: Object = next((item for item in conditions if item["type"] == kind), {})
+        return found
+
+    def becomes(self, reason: str, name: str = "m", kind: str = "Ready", timeout: float = SOON) -> Object:
+        """The condition, once it has that reason for the newest generation."""
+
+        def probe() -> Object | None:
+            found = self.condition(kind, name)
+            generation = self.get(name)["metadata"]["generation"]
+            assert (found.get("reason"), found.get("observedGeneration")) == (reason, generation), found
+            return found
+
+        return eventually(probe, timeout, f"{kind} of {name} has the reason {reason}")
+
+    def isvc(self, name: str = "m") -> Object | None:
+        return self.api.find(KSERVE, "InferenceService", name, self.namespace)
+
+    def has_isvc(self, name: str = "m") -> Object:
+        return eventually(lambda: self.isvc(name), SOON, f"there is an InferenceService {name}")
+
+    def config_maps(self, name: str = "m") -> list[Object]:
+        return self.api.list("v1", "ConfigMap", self.namespace, f"gpux.io/model={name}")
+
+    def deployment(self, name: str = "m") -> Object | None:
+        return self.api.find("apps/v1", "Deployment", f"{name}-predictor", self.namespace)
+
+
+@pytest.fixture(scope="session")
+def service_account(control_plane: ControlPlane) -> Path:
+    """A kubeconfig of the operator's ServiceAccount, with the rights that the chart gives it and no others."""
+    api = control_plane.api
+    api.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": SYSTEM}})
+    for manifest in chart_manifests():
+        if manifest["kind"] in {"ServiceAccount", "ClusterRole", "ClusterRoleBinding"}:
+            api.apply(manifest)
+    return control_plane.service_account_kubeconfig(SYSTEM, "gpux")
+
+
+@pytest.fixture
+def make_operator() -> type[Operator]:
+    return Operator
+
+
+@pytest.fixture
+def operator_log(tmp_path: Path) -> Path:
+    return tmp_path / "operator.log"
+
+
+@pytest.fixture
+def stopped_operator(service_account: Path, operator_log: Path) -> Iterator[Operator]:
+    """An operator that the test starts itself."""
+    operator = Operator(service_account, operator_log)
+    yield operator
+    operator.kill()
+
+
+@pytest.fixture(scope="module")
+def operator(service_account: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Operator]:
+    """One that runs for all tests of a module."""
+    running = Operator(service_account, tmp_path_factory.mktemp("operator") / "operator.log").start().ready()
+    yield running
+    code = running.terminate()
+    log = running.log()
+    assert code == 0, log[-4000:]
+    assert "Traceback" not in log, log[-8000:]
+
+
+@pytest.fixture
+def models(admin: Api, namespace: str) -> Models:
+    return Models(admin, namespace)
+
+
+@pytest.fixture
+def kserve(admin: Api, namespace: str) -> Iterator[Kserve]:
+    with Kserve(admin, namespace) as running:
+        yield running
+
+
+@pytest.fixture
+def operator_writes(control_plane: ControlPlane) -> Callable[[str], list[str]]:
+    """What the operator wrote in a namespace so far, from the API server's audit log."""
+
+    def writes(namespace: str) -> list[str]:
+        events = [event for event in control_plane.writes(USER) if event["objectRef"].get("namespace") == namespace]
+        return [
+            f"{event['verb']} {event['objectRef']['resource']} {event['objectRef'].get('name', '')}" for event in events
+        ]
+
+    return writes
+
+
+def wait_a_few_passes(operator: Operator, passes: int = 3) -> None:
+    """Until the operator looked at its models a few times more."""
+    before = operator.metric("gpux_operator_reconcile_total")
+    eventually(lambda: operator.metric("gpux_operator_reconcile_total") >= before + passes, SOON, "a few passes")
+    time.sleep(0.3)
+
+
+@pytest.fixture
+def a_few_passes(operator: Operator) -> Callable[[], None]:
+    return lambda: wait_a_few_passes(operator)

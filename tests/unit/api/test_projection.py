@@ -1,0 +1,63 @@
+"""What of a model reaches its pods."""
+
+from typing import Any
+
+import pytest
+
+from gpux_api.manifests import parse
+from gpux_api.projection import cluster_backend, resource_name, serving_manifest
+from gpux_api.v1alpha1 import GpuxModel
+
+
+def model(**spec: Any) -> GpuxModel:
+    full = {"model": {"source": {"uri": "s3://bucket/model", "serviceAccountName": "reader"}}, **spec}
+    return parse(
+        {"apiVersion": "gpux.io/v1alpha1", "kind": "GpuxModel", "metadata": {"name": "m", "uid": "u"}, "spec": full}
+    )
+
+
+@pytest.mark.parametrize(
+    ("gpu", "resource", "backend"),
+    [
+        (None, None, "cpu"),
+        ({}, "nvidia.com/gpu", "cuda"),
+        ({"count": 0}, None, "cpu"),
+        ({"backend": "cpu"}, None, "cpu"),
+        ({"backend": "openvino"}, None, "openvino"),
+        ({"backend": "tensorrt"}, "nvidia.com/gpu", "tensorrt"),
+        ({"backend": "rocm"}, "amd.com/gpu", "rocm"),
+        ({"resourceName": "amd.com/gpu"}, "amd.com/gpu", "rocm"),
+        ({"partition": "1g.5gb"}, "nvidia.com/mig-1g.5gb", "cuda"),
+    ],
+)
+def test_gpus(gpu: dict[str, Any] | None, resource: str | None, backend: str) -> None:
+    made = model(runtime={"gpu": gpu})
+    assert resource_name(made) == resource
+    assert cluster_backend(made) == backend
+    assert serving_manifest(made)["spec"]["runtime"]["gpu"] == {"backend": backend}
+
+
+def test_the_projection_is_a_model_again_and_its_own_projection() -> None:
+    made = model(
+        inputs=[{"name": "a", "type": "int64", "shape": [-1]}], runtime={"gpu": {"backend": "tensorrt"}, "threads": 2}
+    )
+    projected = serving_manifest(made)
+    assert serving_manifest(parse(projected)) == projected
+
+
+@pytest.mark.parametrize(
+    "spec",
+    [
+        {"serving": {"replicas": {"min": 9}}},
+        {"serving": {"nodeSelector": {"a": "b"}, "visibility": "ClusterLocal", "env": [{"name": "A", "value": "b"}]}},
+        {"rollout": {"strategy": "Recreate"}},
+    ],
+)
+def test_what_pods_do_not_need_is_left_out(spec: dict[str, Any]) -> None:
+    assert serving_manifest(model(**spec)) == serving_manifest(model())
+
+
+def test_no_identity_of_the_cluster_is_in_it() -> None:
+    projected = serving_manifest(model())
+    assert projected["metadata"] == {"name": "m"}
+    assert projected["spec"]["model"]["source"] == {"uri": "s3://bucket/model"}

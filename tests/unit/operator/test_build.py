@@ -1,0 +1,254 @@
+"""What the operator would write, against golden files.
+
+`GPUX_UPDATE_GOLDEN=1 pytest tests/unit/operator/test_build.py` writes them anew; read the diff.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import yaml
+
+from gpux_api.manifests import parse
+from gpux_operator.build.checks import spec_problems
+from gpux_operator.build.metadata import digest
+from gpux_operator.build.resources import canonical
+from gpux_operator.build.text import yaml_text
+from gpux_operator.engine.children import Desired, desired_children
+from gpux_operator.status.reasons import Reason
+
+if TYPE_CHECKING:
+    from gpux_operator.build.inference_service import Images
+
+Manifest = dict[str, Any]
+GOLDEN = Path(__file__).parent / "golden"
+INPUTS = sorted(GOLDEN.glob("*.in.yaml"))
+
+
+def build(spec: Manifest, images: Images, name: str = "m", namespace: str = "ns") -> Desired:
+    document = {
+        "apiVersion": "gpux.io/v1alpha1",
+        "kind": "GpuxModel",
+        "metadata": {"name": name, "uid": "some-uid"},
+        "spec": spec,
+    }
+    return desired_children(parse(document), namespace, images)
+
+
+def spec(**parts: Manifest) -> Manifest:
+    return {"model": {"source": {"uri": "s3://bucket/model"}}, **parts}
+
+
+def predictor(desired: Desired) -> Manifest:
+    found: Manifest = desired.inference_service["spec"]["predictor"]
+    return found
+
+
+@pytest.mark.parametrize("path", INPUTS, ids=lambda path: path.name.removesuffix(".in.yaml"))
+def test_golden(path: Path, images: Images) -> None:
+    model = parse(yaml.safe_load(path.read_text()))
+    desired = desired_children(model, model.metadata.namespace or "default", images)
+    text = yaml_text(desired.config_map, desired.inference_service)
+    golden = path.with_name(path.name.replace(".in.", ".out."))
+    if os.environ.get("GPUX_UPDATE_GOLDEN"):
+        golden.write_text(text)
+    assert text == golden.read_text()
+
+
+def test_there_are_golden_files() -> None:
+    assert len(INPUTS) >= 5
+
+
+ROLLS = [
+    {"model": {"source": {"uri": "s3://bucket/other"}}},
+    {"model": {"source": {"uri": "s3://bucket/model"}, "version": "2"}},
+    {"model": {"source": {"uri": "s3://bucket/model", "serviceAccountName": "reader"}}},
+    spec(serving={"image": "mine"}),
+    spec(serving={"env": [{"name": "A", "value": "b"}]}),
+    spec(serving={"nodeSelector": {"zone": "a"}}),
+    spec(serving={"visibility": "ClusterLocal"}),
+    spec(serving={"port": 9000}),
+    spec(serving={"resources": {"limits": {"cpu": 2}}}),
+    spec(runtime={"gpu": {}}),
+    spec(runtime={"timeoutSeconds": 31}),
+]
+
+
+@pytest.mark.parametrize("changed", ROLLS, ids=range(len(ROLLS)))
+def test_what_pods_see_changes_their_hash(changed: Manifest, images: Images) -> None:
+    assert build(changed, images).intent.pod_hash != build(spec(), images).intent.pod_hash
+
+
+@pytest.mark.parametrize("serving", [{"replicas": {"min": 5}}, {"resources": {"limits": {"memory": "2048Mi"}}}])
+def test_what_pods_do_not_see_does_not(serving: Manifest, images: Images) -> None:
+    assert build(spec(serving=serving), images).intent.pod_hash == build(spec(), images).intent.pod_hash
+
+
+def test_a_strategy_rolls_no_pod(images: Images) -> None:
+    changed = build(spec(rollout={"strategy": "Recreate"}), images)
+    assert changed.intent.pod_hash == build(spec(), images).intent.pod_hash
+    assert predictor(changed)["deploymentStrategy"] == {"type": "Recreate"}
+
+
+SURGE = {"type": "RollingUpdate", "rollingUpdate": {"maxSurge": 1, "maxUnavailable": 0}}
+IN_PLACE = {"type": "RollingUpdate", "rollingUpdate": {"maxSurge": 0, "maxUnavailable": 1}}
+
+
+@pytest.mark.parametrize(
+    ("runtime", "rollout", "strategy"),
+    [
+        ({}, {}, SURGE),
+        ({"gpu": {"backend": "openvino"}}, {}, SURGE),
+        ({"gpu": {}}, {}, IN_PLACE),
+        ({"gpu": {"partition": "1g.5gb"}}, {}, IN_PLACE),
+        ({"gpu": {}}, {"strategy": "RollingUpdate"}, SURGE),
+        ({"gpu": {}}, {"strategy": "Recreate"}, {"type": "Recreate"}),
+    ],
+)
+def test_the_rollout_needs_no_spare_gpu(
+    runtime: Manifest, rollout: Manifest, strategy: Manifest, images: Images
+) -> None:
+    assert predictor(build(spec(runtime=runtime, rollout=rollout), images))["deploymentStrategy"] == strategy
+
+
+@pytest.mark.parametrize(
+    ("gpu", "resource", "count", "taint"),
+    [
+        ({}, "nvidia.com/gpu", "1", "nvidia.com/gpu"),
+        ({"count": 4, "backend": "tensorrt"}, "nvidia.com/gpu", "4", "nvidia.com/gpu"),
+        ({"partition": "1g.5gb", "count": 2}, "nvidia.com/mig-1g.5gb", "2", "nvidia.com/gpu"),
+        ({"backend": "rocm"}, "amd.com/gpu", "1", "amd.com/gpu"),
+        ({"resourceName": "example.com/npu"}, "example.com/npu", "1", "example.com/npu"),
+    ],
+)
+def test_gpus(gpu: Manifest, resource: str, count: str, taint: str, images: Images) -> None:
+    found = predictor(build(spec(runtime={"gpu": gpu}), images))
+    container = found["containers"][0]
+    assert container["resources"]["limits"][resource] == count
+    assert container["image"] == "gpux-predictor:test-gpu"
+    assert found["tolerations"] == [{"key": taint, "operator": "Exists", "effect": "NoSchedule"}]
+
+
+def test_a_toleration_that_is_there_is_not_repeated(images: Images) -> None:
+    toleration = {"key": "nvidia.com/gpu", "operator": "Exists", "effect": "NoSchedule"}
+    assert predictor(build(spec(runtime={"gpu": {}}, serving={"tolerations": [toleration]}), images))[
+        "tolerations"
+    ] == [toleration]
+
+
+@pytest.mark.parametrize(
+    ("resources", "requests", "limits"),
+    [
+        (None, {"cpu": "1", "memory": "2Gi"}, {"cpu": "1", "memory": "2Gi"}),
+        ({"requests": {"cpu": "4"}}, {"cpu": "4", "memory": "2Gi"}, {"cpu": "4", "memory": "2Gi"}),
+        (
+            {"limits": {"cpu": "500m", "memory": "1Gi"}},
+            {"cpu": "500m", "memory": "1Gi"},
+            {"cpu": "500m", "memory": "1Gi"},
+        ),
+        ({"requests": {"cpu": 1}, "limits": {"cpu": 2}}, {"cpu": "1", "memory": "2Gi"}, {"cpu": "2", "memory": "2Gi"}),
+        ({"requests": {"cpu": 0}}, {"cpu": "0", "memory": "2Gi"}, {"cpu": "0", "memory": "2Gi"}),
+        (
+            {"limits": {"ephemeral-storage": "10Gi"}},
+            {"cpu": "1", "memory": "2Gi"},
+            {"cpu": "1", "ephemeral-storage": "10Gi", "memory": "2Gi"},
+        ),
+    ],
+)
+def test_all_four_values_are_set_and_fit(
+    resources: Manifest | None, requests: Manifest, limits: Manifest, images: Images
+) -> None:
+    serving = {} if resources is None else {"resources": resources}
+    assert predictor(build(spec(serving=serving), images))["containers"][0]["resources"] == {
+        "requests": requests,
+        "limits": limits,
+    }
+
+
+@pytest.mark.parametrize(
+    ("written", "stored"),
+    [
+        ("1024Mi", "1Gi"), ("0.5Gi", "512Mi"), ("1.5Gi", "1536Mi"), ("1023Ki", "1023Ki"), ("512", "512"), ("0.5", "500m"),
+        ("1000m", "1"), ("1500m", "1500m"), (2, "2"), ("2.0", "2"), ("100M", "100M"), ("1000M", "1G"),
+        ("1e3", "1k"), ("2E", "2E"), ("0", "0"), ("0Gi", "0"), ("1n", "1n"), ("0.1n", "1n"),
+        ("0.25Ki", "256"), ("+5", "5"),
+    ],
+)  # fmt: skip
+def test_quantities_are_written_as_go_writes_them(written: str | int, stored: str) -> None:
+    assert canonical(written) == stored
+    assert canonical(stored) == stored
+
+
+def test_the_user_s_environment_wins_and_names_are_unique(images: Images) -> None:
+    secret = {"name": "S", "valueFrom": {"secretKeyRef": {"name": "s", "key": "k"}}}
+    env = [{"name": "ORT_DISABLE_TELEMETRY", "value": "0"}, {"name": "EMPTY", "value": ""}, secret]
+    found = predictor(build(spec(serving={"env": env}), images))["containers"][0]["env"]
+    assert found == [
+        {"name": "STORAGE_URI", "value": "s3://bucket/model"},
+        {"name": "ORT_DISABLE_TELEMETRY", "value": "0"},
+        {"name": "EMPTY"},  # as Go's omitempty leaves it: KServe's webhook would drop an empty value
+        {"name": "S", "valueFrom": {"secretKeyRef": {"name": "s", "key": "k"}}},
+    ]
+
+
+def test_the_grace_and_the_gateway_outlast_a_request(images: Images) -> None:
+    found = predictor(build(spec(runtime={"timeoutSeconds": 600}), images))
+    assert found["terminationGracePeriodSeconds"] >= 600 + 5
+    assert found["timeout"] > 600
+
+
+def test_names_fit(images: Images) -> None:
+    desired = build(spec(), images, name="m" * 48)
+    assert len(desired.config_map["metadata"]["name"]) <= 63
+    assert len(desired.inference_service["metadata"]["labels"]["gpux.io/model"]) <= 63
+
+
+def test_nothing_in_labels_or_annotations_changes_by_itself(images: Images) -> None:
+    one, other = build(spec(), images), build(spec(), images)
+    assert one == other
+    assert digest({"b": 1, "a": [2]}, 8) == digest({"a": [2], "b": 1}, 8)
+
+
+CHECKS = [
+    (spec(), "m", "ns", None, ""),
+    (spec(), "m" * 40, "n" * 13, Reason.NAME_TOO_LONG, "at most 39 characters"),
+    (spec(), "m" * 40, "n" * 12, None, ""),
+    ({"model": {"source": {"uri": "file:///models/m.onnx"}}}, "m", "ns", Reason.FILE_SOURCE_IN_CLUSTER, "pvc://"),
+    (
+        {"model": {"source": {"uri": "pvc://claim/a/m.onnx"}}},
+        "m",
+        "ns",
+        Reason.CLAIM_PATH_IS_FILE,
+        "uri: pvc://claim/a and path: m.onnx",
+    ),
+    (spec(runtime={"gpu": {"backend": "directml"}}), "m", "ns", Reason.BACKEND_NOT_IN_CLUSTER, "directml"),
+    (spec(runtime={"gpu": {"backend": "coreml"}}), "m", "ns", Reason.BACKEND_NOT_IN_CLUSTER, "coreml"),
+    (spec(runtime={"gpu": {"backend": "cuda", "count": 0}}), "m", "ns", Reason.NO_GPU_REQUESTED, "remove count"),
+    (spec(runtime={"gpu": {"count": 0}}), "m", "ns", None, ""),
+    (spec(serving={"resources": {"limits": {"cpu": "-1"}}}), "m", "ns", Reason.INVALID_RESOURCES, "negative"),
+    (
+        spec(serving={"resources": {"limits": {"nvidia.com/gpu": 1}}}),
+        "m",
+        "ns",
+        Reason.INVALID_RESOURCES,
+        "spec.runtime.gpu",
+    ),
+    (
+        spec(serving={"resources": {"requests": {"ephemeral-storage": "2Gi"}, "limits": {"ephemeral-storage": "1Gi"}}}),
+        "m",
+        "ns",
+        Reason.INVALID_RESOURCES,
+        "more than its limit",
+    ),
+]
+
+
+@pytest.mark.parametrize(("written", "name", "namespace", "reason", "words"), CHECKS, ids=range(len(CHECKS)))
+def test_checks(written: Manifest, name: str, namespace: str, reason: Reason | None, words: str) -> None:
+    model = parse({"apiVersion": "gpux.io/v1alpha1", "kind": "GpuxModel", "metadata": {"name": name}, "spec": written})
+    found = list(spec_problems(model, namespace))
+    assert [problem.reason for problem in found] == ([] if reason is None else [reason])
+    assert all(words in problem.message for problem in found)

@@ -1,0 +1,105 @@
+"""The command: `render` without a cluster, and what it says of mistakes."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+from click.testing import CliRunner, Result
+
+from gpux_operator.__main__ import main
+
+MODEL = """
+apiVersion: gpux.io/v1alpha1
+kind: GpuxModel
+metadata: {name: %s, uid: from-a-cluster}
+spec: {model: {source: {uri: %s}}}
+"""
+
+
+def render(*arguments: str | Path) -> Result:
+    return CliRunner().invoke(main, ["render", *map(str, arguments)])
+
+
+def write(path: Path, name: str = "m", uri: str = "s3://b/m") -> Path:
+    path.write_text(MODEL % (name, uri))
+    return path
+
+
+def test_yaml(tmp_path: Path) -> None:
+    done = render(write(tmp_path / "m.yaml"), "--namespace", "prod", "--predictor-image", "img:1")
+    assert done.exit_code == 0
+    config_map, isvc = yaml.safe_load_all(done.stdout)
+    assert (config_map["kind"], isvc["kind"]) == ("ConfigMap", "InferenceService")
+    assert isvc["metadata"]["namespace"] == "prod"
+    assert "ownerReferences" not in isvc["metadata"], "there is no cluster to own anything"
+    assert isvc["spec"]["predictor"]["containers"][0]["image"] == "img:1"
+    assert yaml.safe_load(config_map["data"]["model.yaml"])["spec"]["model"]["source"]["uri"] == "s3://b/m"
+
+
+def test_json_of_several_files_is_one_list(tmp_path: Path) -> None:
+    done = render(write(tmp_path / "a.yaml", "a"), write(tmp_path / "b.yaml", "b"), "-o", "json")
+    found = json.loads(done.stdout)
+    assert [item["metadata"]["name"] for item in found["items"] if item["kind"] == "InferenceService"] == ["a", "b"]
+
+
+def test_documents_of_other_kinds_are_passed_over(tmp_path: Path) -> None:
+    path = write(tmp_path / "m.yaml")
+    path.write_text(path.read_text() + "---\nkind: Secret\n---\n")
+    assert render(path).exit_code == 0
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (MODEL % ("m", "ftp://x"), "spec.model.source: uri must start with"),
+        (MODEL % ("m", "file:///x"), "file:// is for runs on one machine"),
+        (MODEL % ("m" * 48, "s3://b/m"), "choose a name of at most"),
+        ("kind: Secret\n", "holds no GpuxModel"),
+        ("- 1\n", "expected a GpuxModel object, found list"),
+        ("a: [\n", "not YAML"),
+        (MODEL.replace("spec:", "spek:") % ("m", "s3://b/m"), "spek: unknown field"),
+    ],
+)
+def test_a_mistake_is_named_on_stderr(tmp_path: Path, content: str, words: str) -> None:
+    path = tmp_path / "m.yaml"
+    path.write_text(content)
+    done = render(path)
+    assert done.exit_code == 1
+    assert done.stdout == ""
+    assert words in done.stderr
+    assert all(line.startswith(str(path)) for line in done.stderr.splitlines())
+
+
+def test_a_file_that_is_not_there(tmp_path: Path) -> None:
+    done = render(tmp_path / "nothing.yaml")
+    assert done.exit_code == 1
+    assert "No such file" in done.stderr
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [["render"], ["render", "--bogus"], ["bogus"], ["run", "--workers", "0"], ["run", "--kubeconfig", "/none"]],
+)
+def test_usage(arguments: list[str]) -> None:
+    assert CliRunner().invoke(main, arguments).exit_code == 2
+
+
+def test_no_way_to_a_cluster_is_said_in_one_line(tmp_path: Path) -> None:
+    empty = tmp_path / "empty"
+    empty.write_text("{}")
+    done = CliRunner().invoke(main, ["run", "--kubeconfig", str(empty)])
+    assert done.exit_code == 1
+    assert done.stderr.startswith("Error: cannot find a way to the API server")
+
+
+def test_render_loads_neither_kopf_nor_the_kubernetes_client(tmp_path: Path) -> None:
+    """It belongs into other people's pipelines: fast, and nothing that could reach for a cluster."""
+    program = "import sys; from gpux_operator.__main__ import main; main(standalone_mode=False)"
+    program += "; print(sorted({'kopf', 'kubernetes'} & set(sys.modules)))"
+    command = [sys.executable, "-c", program, "render", str(write(tmp_path / "m.yaml"))]
+    assert subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines()[-1] == "[]"

@@ -1,0 +1,408 @@
+"""The status roll-up as a table: what is observed, and what is said of it."""
+
+from __future__ import annotations
+
+import copy
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from gpux_operator.build.checks import Problem
+from gpux_operator.build.metadata import POD_HASH
+from gpux_operator.status.conditions import MAX_MESSAGE, Verdict, conditions
+from gpux_operator.status.observed import Intent, Observed
+from gpux_operator.status.reasons import OF_THE_SPEC, PROGRESS, Reason
+from gpux_operator.status.rollup import as_stored, roll_up
+
+Manifest = dict[str, Any]
+NOW = datetime(2030, 1, 2, 3, 4, 5, 678, tzinfo=UTC)
+INTENT = Intent("new", 1, public=True)
+
+
+def model(generation: int = 3, **status: Any) -> Manifest:
+    return {"metadata": {"name": "m", "namespace": "ns", "uid": "u", "generation": generation}, "status": status}
+
+
+def isvc(url: str | None = None, **condition_statuses: str) -> Manifest:
+    found = [
+        {"type": kind, "status": value.split(":")[0], "reason": value.partition(":")[2]}
+        for kind, value in condition_statuses.items()
+    ]
+    status = {"conditions": found, "address": {"url": "http://m-predictor.ns.svc.cluster.local"}}
+    return {"metadata": {"name": "m", "uid": "isvc"}, "status": status | ({"url": url} if url else {})}
+
+
+def deployment(
+    *,
+    pod_hash: str = "new",
+    wanted: int = 1,
+    updated: int = 1,
+    available: int = 1,
+    total: int = 1,
+    seen: int = 5,
+    conditions: Any = (),
+) -> Manifest:
+    owner = {"kind": "InferenceService", "name": "m", "uid": "isvc", "controller": True}
+    return {
+        "metadata": {"name": "m-predictor", "generation": 5, "ownerReferences": [owner]},
+        "spec": {"replicas": wanted, "template": {"metadata": {"annotations": {POD_HASH: pod_hash}}}},
+        "status": {
+            "observedGeneration": seen,
+            "updatedReplicas": updated,
+            "availableReplicas": available,
+            "replicas": total,
+            "conditions": conditions,
+        },
+    }
+
+
+def pod(pod_hash: str = "new", ready: bool = False, name: str = "p", **status: Any) -> Manifest:
+    found = [{"type": "Ready", "status": "True" if ready else "False"}, *status.pop("conditions", ())]
+    return {"metadata": {"name": name, "annotations": {POD_HASH: pod_hash}}, "status": {"conditions": found, **status}}
+
+
+def container(name: str = "kserve-container", last: Manifest | None = None, **state: Any) -> Manifest:
+    return {"name": name, "image": "some/image:1", "restartCount": 4, "state": state, "lastState": last or {}}
+
+
+def unready(*containers: Manifest, init: bool = False) -> Manifest:
+    found = pod()
+    found["status"]["initContainerStatuses" if init else "containerStatuses"] = list(containers)
+    return found
+
+
+NOT_YET = deployment(available=0)
+INIT = "storage-initializer"
+
+PODS = [
+    (
+        "image",
+        unready(container(waiting={"reason": "ImagePullBackOff", "message": "Back-off pulling"})),
+        Reason.IMAGE_PULL_FAILED,
+        "some/image:1",
+    ),
+    (
+        "init image",
+        unready(container(INIT, waiting={"reason": "ErrImagePull"}), init=True),
+        Reason.IMAGE_PULL_FAILED,
+        INIT,
+    ),
+    (
+        "no node",
+        pod(
+            conditions=[
+                {
+                    "type": "PodScheduled",
+                    "status": "False",
+                    "reason": "Unschedulable",
+                    "message": "0/1 nodes are available: 1 Insufficient nvidia.com/gpu.",
+                }
+            ]
+        ),
+        Reason.UNSCHEDULABLE,
+        "1 Insufficient nvidia.com/gpu",
+    ),
+    (
+        "no secret",
+        unready(container(waiting={"reason": "CreateContainerConfigError", "message": 'secret "x" not found'})),
+        Reason.CONTAINER_CONFIG_ERROR,
+        'secret "x" not found',
+    ),
+    (
+        "download failed once",
+        unready(container(INIT, terminated={"exitCode": 1, "message": "RuntimeError: no such bucket\n"}), init=True),
+        Reason.STORAGE_INITIALIZER_FAILED,
+        "no such bucket: check the source",
+    ),
+    (
+        "download fails again and again",
+        unready(
+            container(INIT, {"terminated": {"exitCode": 1, "message": "403"}}, waiting={"reason": "CrashLoopBackOff"}),
+            init=True,
+        ),
+        Reason.STORAGE_INITIALIZER_FAILED,
+        "exit code 1: 403",
+    ),
+    (
+        "downloading",
+        unready(container(INIT, running={"startedAt": "t"}), init=True),
+        Reason.MODEL_DOWNLOADING,
+        "since t",
+    ),
+    (
+        "downloading again",
+        unready(container(INIT, {"terminated": {"exitCode": 1}}, running={"startedAt": "t"}), init=True),
+        Reason.MODEL_DOWNLOADING,
+        "since t",
+    ),
+    (
+        "out of memory, waiting",
+        unready(
+            container(
+                last={"terminated": {"exitCode": 137, "reason": "OOMKilled"}}, waiting={"reason": "CrashLoopBackOff"}
+            )
+        ),
+        Reason.OOM_KILLED,
+        "limits.memory",
+    ),
+    (
+        "out of memory, running again",
+        unready(container(last={"terminated": {"exitCode": 137, "reason": "OOMKilled"}}, running={})),
+        Reason.OOM_KILLED,
+        "limits.memory",
+    ),
+    (
+        "crashes",
+        unready(
+            container(
+                last={"terminated": {"exitCode": 2, "message": "no such file"}}, waiting={"reason": "CrashLoopBackOff"}
+            )
+        ),
+        Reason.CRASH_LOOP_BACK_OFF,
+        "(4 restarts): exit code 2: no such file",
+    ),
+    (
+        "ended",
+        unready(container(terminated={"exitCode": 3, "reason": "Error"})),
+        Reason.CRASH_LOOP_BACK_OFF,
+        "exit code 3: Error",
+    ),
+    ("loading", unready(container(running={"startedAt": "t"})), Reason.PODS_NOT_READY, "readiness probe fails"),
+    ("starting", unready(container(waiting={"reason": "ContainerCreating"})), Reason.PODS_NOT_READY, "is starting"),
+    (
+        "evicted",
+        pod(phase="Failed", reason="Evicted", message="low on memory"),
+        Reason.POD_FAILED,
+        "Evicted: low on memory",
+    ),
+]
+
+
+@pytest.mark.parametrize(("found", "reason", "words"), [case[1:] for case in PODS], ids=[case[0] for case in PODS])
+def test_the_cause_comes_from_the_pods(found: Manifest, reason: Reason, words: str) -> None:
+    observed = Observed(isvc(PredictorReady="False:MinimumReplicasUnavailable"), NOT_YET, (found,))
+    status = as_stored(roll_up(model(), None, INTENT, observed, NOW))
+    ready, available = status["conditions"][3], status["conditions"][2]
+    assert (ready["type"], ready["status"], ready["reason"]) == ("Ready", "False", reason)
+    assert words in ready["message"]
+    assert (available["status"], available["reason"], available["message"]) == ("False", reason, ready["message"])
+
+
+def said(
+    observed: Observed, intent: Intent | None = INTENT, problem: Problem | None = None
+) -> dict[str, tuple[str, str, str]]:
+    status = as_stored(roll_up(model(), problem, intent, observed, NOW))
+    return {item["type"]: (item["status"], item["reason"], item["message"]) for item in status["conditions"]}
+
+
+SERVES = (pod(ready=True),)
+
+
+def refused(message: str) -> Manifest:
+    condition = {"type": "ReplicaFailure", "status": "True", "reason": "FailedCreate", "message": message}
+    return deployment(updated=0, available=0, total=0, conditions=[condition])
+
+
+TABLE = [
+    ("nothing yet", Observed(), "Unknown", Reason.WAITING_FOR_KSERVE, "Unknown"),
+    ("no deployment", Observed(isvc()), "Unknown", Reason.WAITING_FOR_KSERVE, "Unknown"),
+    (
+        "kserve failed",
+        Observed(isvc(PredictorReady="False:ReconcileFailed")),
+        "False",
+        Reason.INFERENCE_SERVICE_FAILED,
+        "False",
+    ),
+    ("ready", Observed(isvc(PredictorReady="True"), deployment(), SERVES), "True", Reason.NEWEST_SERVES, "True"),
+    (
+        "kserve has not noticed",
+        Observed(isvc(PredictorReady="Unknown"), deployment(), SERVES),
+        "Unknown",
+        Reason.WAITING_FOR_KSERVE,
+        "True",
+    ),
+    (
+        "kserve's word on the deployment is old",
+        Observed(isvc(PredictorReady="False:MinimumReplicasUnavailable"), deployment(), SERVES),
+        "Unknown",
+        Reason.WAITING_FOR_KSERVE,
+        "True",
+    ),
+    (
+        "another template",
+        Observed(isvc(PredictorReady="True"), deployment(pod_hash="old"), SERVES),
+        "False",
+        Reason.ROLLOUT_IN_PROGRESS,
+        "True",
+    ),
+    (
+        "the deployment's controller is behind",
+        Observed(isvc(PredictorReady="True"), deployment(seen=4), SERVES),
+        "False",
+        Reason.ROLLOUT_IN_PROGRESS,
+        "True",
+    ),
+    (
+        "another count",
+        Observed(isvc(PredictorReady="True"), deployment(wanted=2), SERVES),
+        "False",
+        Reason.ROLLOUT_IN_PROGRESS,
+        "True",
+    ),
+    (
+        "an old pod is left",
+        Observed(isvc(PredictorReady="True"), deployment(total=2), SERVES),
+        "False",
+        Reason.ROLLOUT_IN_PROGRESS,
+        "True",
+    ),
+    (
+        "a new pod fails beside a good old one",
+        Observed(
+            isvc(PredictorReady="True"),
+            deployment(total=2),
+            (pod("old", ready=True), unready(container(waiting={"reason": "ErrImagePull"}))),
+        ),
+        "False",
+        Reason.IMAGE_PULL_FAILED,
+        "True",
+    ),
+    (
+        "pods are refused",
+        Observed(isvc(), refused("pods is forbidden")),
+        "False",
+        Reason.PODS_REFUSED,
+        "False",
+    ),
+    (
+        "quota",
+        Observed(isvc(), refused("exceeded quota: q")),
+        "False",
+        Reason.QUOTA_EXCEEDED,
+        "False",
+    ),
+    (
+        "ingress",
+        Observed(isvc(PredictorReady="True", IngressReady="False:Broken"), deployment(), SERVES),
+        "False",
+        Reason.INGRESS_NOT_READY,
+        "True",
+    ),
+    (
+        "ingress not known",
+        Observed(isvc(PredictorReady="True", IngressReady="Unknown"), deployment(), SERVES),
+        "True",
+        Reason.NEWEST_SERVES,
+        "True",
+    ),
+]
+
+
+@pytest.mark.parametrize(
+    ("observed", "ready", "reason", "available"), [case[1:] for case in TABLE], ids=[case[0] for case in TABLE]
+)
+def test_ready_and_available(observed: Observed, ready: str, reason: Reason, available: str) -> None:
+    found = said(observed)
+    assert found["Ready"][:2] == (ready, reason)
+    assert found["Available"][0] == available
+    assert found["Accepted"][:2] == ("True", Reason.VALID)
+
+
+@pytest.mark.parametrize("reason", [*sorted(OF_THE_SPEC), Reason.KSERVE_NOT_INSTALLED, Reason.OPERATOR_FORBIDDEN])
+def test_a_problem_is_the_cause(reason: Reason) -> None:
+    found = said(Observed(), None, Problem(reason, "do this"))
+    assert found["Ready"] == ("False", reason, "do this")
+    assert found["Accepted"][0] == ("False" if reason in OF_THE_SPEC else "True")
+
+
+@pytest.mark.parametrize("reason", [Reason.REQUEST_FAILED, Reason.WAITING_FOR_DELETION])
+def test_what_is_not_known_is_unknown(reason: Reason) -> None:
+    assert said(Observed(), INTENT, Problem(reason, "x"))["Ready"][0] == "Unknown"
+
+
+def test_every_reason_is_reached_and_has_its_meaning() -> None:
+    reached = {case[2] for case in PODS} | {case[3] for case in TABLE} | OF_THE_SPEC
+    reached |= {
+        Reason.KSERVE_NOT_INSTALLED,
+        Reason.OPERATOR_FORBIDDEN,
+        Reason.REQUEST_FAILED,
+        Reason.WAITING_FOR_DELETION,
+    }
+    reached |= {Reason.VALID, Reason.SERVING, Reason.MODEL_READY}
+    assert reached == set(Reason)
+    assert all(reason.doc.endswith(".") and reason.isalnum() and reason[0].isupper() for reason in Reason)
+    assert set(Reason) >= PROGRESS
+
+
+def test_the_worst_of_several_causes_counts() -> None:
+    found = (PODS[12][1], PODS[6][1], PODS[0][1], PODS[8][1])
+    assert said(Observed(isvc(), NOT_YET, found))["Ready"][1] == Reason.IMAGE_PULL_FAILED
+
+
+def test_a_pod_that_goes_or_an_old_one_is_no_cause() -> None:
+    going = copy.deepcopy(PODS[0][1])
+    going["metadata"]["deletionTimestamp"] = "now"
+    old = copy.deepcopy(PODS[0][1])
+    old["metadata"]["annotations"][POD_HASH] = "old"
+    found = said(Observed(isvc(), NOT_YET, (going, old)))
+    assert found["Ready"][:2] == ("False", Reason.ROLLOUT_IN_PROGRESS)
+
+
+def test_a_deployment_that_is_not_kserve_s_is_none() -> None:
+    foreign = deployment()
+    foreign["metadata"]["ownerReferences"] = []
+    status = as_stored(roll_up(model(), None, INTENT, Observed(isvc(), foreign), NOW))
+    assert status["replicas"] == 0
+    assert status["conditions"][3]["reason"] == Reason.WAITING_FOR_KSERVE
+
+
+def test_the_counts_and_addresses() -> None:
+    pods = (pod(ready=True, name="a"), pod(ready=True, name="b"), pod("old", ready=True, name="c"))
+    observed = Observed(
+        isvc("http://m-ns.example.com", PredictorReady="True"),
+        deployment(wanted=3, total=4),
+        pods,
+        frozenset({"m-ns.example.com"}),
+    )
+    status = as_stored(roll_up(model(), None, Intent("new", 3, public=True), observed, NOW))
+    assert (status["replicas"], status["readyReplicas"]) == (4, 2)
+    assert status["url"] == "http://m-ns.example.com"
+    assert status["address"] == {"url": "http://m-predictor.ns.svc.cluster.local"}
+    assert status["selector"] == "app=isvc.m-predictor"
+    assert status["observedGeneration"] == 3
+
+
+@pytest.mark.parametrize(
+    ("public", "hosts"),
+    [(True, frozenset()), (True, frozenset({"other.example.com"})), (False, frozenset({"m-ns.example.com"}))],
+)
+def test_no_url_without_an_ingress_that_has_it(public: bool, hosts: frozenset[str]) -> None:
+    observed = Observed(isvc("http://m-ns.example.com"), hosts=hosts)
+    assert "url" not in as_stored(roll_up(model(), None, Intent("new", 1, public), observed, NOW))
+
+
+def test_the_time_of_a_condition_stays_while_its_status_does() -> None:
+    first = conditions((), {"Ready": Verdict("False", Reason.PODS_NOT_READY, "a")}, 1, NOW)
+    stored = [item.model_dump(mode="json", by_alias=True) for item in first]
+    assert stored[0]["lastTransitionTime"] == "2030-01-02T03:04:05Z"
+    later = NOW + timedelta(hours=1)
+    (same,) = conditions(stored, {"Ready": Verdict("False", Reason.OOM_KILLED, "b")}, 2, later)
+    assert (same.last_transition_time, same.observed_generation, same.reason) == (
+        NOW.replace(microsecond=0),
+        2,
+        "OOMKilled",
+    )
+    (changed,) = conditions(stored, {"Ready": Verdict("True", Reason.NEWEST_SERVES, "c")}, 2, later)
+    assert changed.last_transition_time == later.replace(microsecond=0)
+
+
+def test_a_status_that_is_stored_comes_out_the_same() -> None:
+    observed = Observed(isvc(PredictorReady="True"), deployment(), SERVES)
+    once = as_stored(roll_up(model(), None, INTENT, observed, NOW))
+    assert as_stored(roll_up(model(**once), None, INTENT, observed, NOW + timedelta(days=1))) == once
+
+
+def test_a_message_fits_into_the_schema() -> None:
+    observed = Observed(isvc(), NOT_YET, (unready(container(terminated={"exitCode": 1, "message": "x" * 40000})),))
+    assert len(said(observed)["Ready"][2]) == MAX_MESSAGE

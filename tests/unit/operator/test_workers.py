@@ -1,0 +1,119 @@
+"""What follows each way a pass can end."""
+
+from __future__ import annotations
+
+import json
+import logging
+
+import pytest
+
+from gpux_operator.adapters.logs import JsonFormatter
+from gpux_operator.engine.queue import Key, KeyQueue
+from gpux_operator.engine.reconcile import Outcome
+from gpux_operator.engine.workers import Workers
+from gpux_operator.kube.errors import TooManyRequests, Transient
+
+KEY = Key("ns", "m")
+
+
+class Scripted:
+    def __init__(self, *script: Outcome | Exception) -> None:
+        self.script = list(script)
+        self.reported: list[str] = []
+
+    def reconcile(self, key: Key) -> Outcome:
+        step = self.script.pop(0)
+        if isinstance(step, Exception):
+            raise step
+        return step
+
+    def report_failure(self, key: Key, error: Exception) -> None:
+        self.reported.append(str(error))
+
+
+class Clock:
+    now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def queue(clock: Clock) -> KeyQueue:
+    return KeyQueue(clock, lambda: 1.0)
+
+
+def test_a_success_is_not_repeated_unless_it_asks(queue: KeyQueue, clock: Clock) -> None:
+    workers = Workers(queue, Scripted(Outcome("ready"), Outcome("problem", retry_seconds=60)))
+    workers.run(KEY)
+    clock.now += 1000
+    assert queue.get(block=False) is None
+    workers.run(KEY)
+    clock.now += 61
+    assert queue.get(block=False) == KEY
+
+
+def test_failures_are_told_from_the_third_on(queue: KeyQueue, clock: Clock) -> None:
+    scripted = Scripted(*[Transient("down")] * 3, Outcome("ready"), Transient("down"))
+    results: list[str] = []
+    workers = Workers(queue, scripted, lambda result, seconds: results.append(result))
+    for count in range(5):
+        workers.run(KEY)
+        assert scripted.reported == (["down"] if count >= 2 else [])
+    assert results == ["error", "error", "error", "ready", "error"]
+
+
+def test_the_server_s_pause_is_kept(queue: KeyQueue, clock: Clock) -> None:
+    Workers(queue, Scripted(TooManyRequests("slow down", 7))).run(KEY)
+    clock.now += 6.9
+    assert queue.get(block=False) is None
+    clock.now += 0.2
+    assert queue.get(block=False) == KEY
+
+
+def test_a_bug_is_logged_with_its_traceback_and_tried_again(
+    queue: KeyQueue, clock: Clock, caplog: pytest.LogCaptureFixture
+) -> None:
+    workers = Workers(queue, Scripted(ZeroDivisionError("oops")))
+    workers.run(KEY)
+    assert "ZeroDivisionError" in caplog.text
+    clock.now += 1
+    assert queue.get(block=False) == KEY
+
+
+def test_a_failing_report_does_no_harm(queue: KeyQueue) -> None:
+    class Broken(Scripted):
+        def report_failure(self, key: Key, error: Exception) -> None:
+            raise Transient("still down")
+
+    workers = Workers(queue, Broken(*[Transient("down")] * 3))
+    for _ in range(3):
+        workers.run(KEY)
+
+
+def test_threads_work_off_the_queue_and_end(queue: KeyQueue) -> None:
+    workers = Workers(queue, Scripted(Outcome("ready")))
+    workers.start(2)
+    queue.add(KEY)
+    while len(queue):
+        pass
+    assert workers.alive()
+    queue.close()
+    workers.join(5)
+    assert not workers.alive()
+    assert workers.longest_pass() == 0
+
+
+def test_each_pass_is_one_line_of_json(queue: KeyQueue, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
+    Workers(queue, Scripted(Outcome("ready", "NewestGenerationServes", None, "uid", 3))).run(KEY)
+    (record,) = caplog.records
+    line = json.loads(JsonFormatter().format(record))
+    assert {"namespace": "ns", "name": "m", "uid": "uid", "generation": 3, "result": "ready"}.items() <= line.items()
+    assert line["duration_seconds"] >= 0
+    assert line["level"] == "info"
