@@ -81,7 +81,9 @@ def test_a_huge_body(sentiment: Server, path: str, announced: bool) -> None:
 
 def test_kserve_v1(sentiment: Server) -> None:
     assert sentiment.http.get("/v1/models").json() == {"models": ["sentiment"]}
-    answer = sentiment.http.post("/v1/models/sentiment:predict", json={"instances": [BODY, BODY]})
+    answer = sentiment.http.post(
+        "/v1/models/sentiment:predict", json={"instances": [BODY, dict(reversed(BODY.items()))]}
+    )
     assert (answer.status_code, answer.json()) == (200, {"predictions": [[0.1, 0.9], [0.1, 0.9]]})
 
 
@@ -98,7 +100,7 @@ def test_kserve_v1(sentiment: Server) -> None:
         ),
         (
             {"instances": [BODY, {"input_ids": [1]}]},
-            "Invalid request body: every instance must have the same inputs in the same order",
+            "Invalid request body: every instance must have the same inputs",
         ),
     ],
 )

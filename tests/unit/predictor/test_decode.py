@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from gpux_predictor.errors import BadRequest
-from gpux_predictor.tensors import batch_axis, decode
+from gpux_predictor.tensors import batch_axis, decode, values
 from gpux_predictor.tensors.dtypes import ELEMENT_TYPES
 from gpux_predictor.tensors.signature import Dim, Signature, Tensor
 
@@ -113,7 +113,7 @@ def test_nesting_deeper_than_numpy_can_hold() -> None:
     ],
 )
 def test_values_of_each_type(dtype: str, value: Any, expected: Any) -> None:
-    array = decode.from_json(tensor("x", dtype, None), value)
+    array = values.from_json(tensor("x", dtype, None), value)
     assert array.dtype == TYPES[dtype].dtype
     assert array.tolist() == expected
 
@@ -139,7 +139,7 @@ def test_values_of_each_type(dtype: str, value: Any, expected: Any) -> None:
 )
 def test_values_that_a_type_cannot_hold(dtype: str, value: Any, detail: str) -> None:
     with pytest.raises(BadRequest) as caught:
-        decode.from_json(tensor("x", dtype, None), value)
+        values.from_json(tensor("x", dtype, None), value)
     assert caught.value.detail == detail
 
 

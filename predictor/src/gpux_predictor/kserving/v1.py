@@ -6,8 +6,9 @@ from typing import Any
 import numpy as np
 
 from gpux_predictor.errors import BadRequest
-from gpux_predictor.tensors import decode, encode
+from gpux_predictor.tensors import encode
 from gpux_predictor.tensors.signature import Signature
+from gpux_predictor.tensors.values import from_json
 
 
 def arrays(signature: Signature, payload: Mapping[str, Any]) -> dict[str, np.ndarray]:
@@ -22,8 +23,8 @@ def arrays(signature: Signature, payload: Mapping[str, Any]) -> dict[str, np.nda
     known = {tensor.name: tensor for tensor in signature.inputs}
     if all(isinstance(row, dict) for row in instances):
         names = list(instances[0])
-        if any(list(row) != names for row in instances):
-            raise BadRequest("Invalid request body: every instance must have the same inputs in the same order")
+        if any(row.keys() != set(names) for row in instances):
+            raise BadRequest("Invalid request body: every instance must have the same inputs")
         columns = {name: [row[name] for row in instances] for name in names}
     elif len(known) == 1:
         columns = {next(iter(known)): instances}
@@ -31,7 +32,7 @@ def arrays(signature: Signature, payload: Mapping[str, Any]) -> dict[str, np.nda
         raise BadRequest(
             f"Invalid request body: each instance must be an object with {', '.join(repr(name) for name in known)}"
         )
-    return {name: decode.from_json(known[name], column) for name, column in columns.items() if name in known} | {
+    return {name: from_json(known[name], column) for name, column in columns.items() if name in known} | {
         name: np.empty(0) for name in columns if name not in known
     }
 

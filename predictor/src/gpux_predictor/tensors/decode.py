@@ -1,14 +1,15 @@
-"""From JSON values to the arrays that a graph takes, and the errors of doing so."""
+"""From a request to the arrays that a graph takes: all of its inputs together."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
 
 from gpux_predictor.errors import BadRequest
 from gpux_predictor.tensors import batch_axis
-from gpux_predictor.tensors.dtypes import ElementType
-from gpux_predictor.tensors.signature import Signature, Tensor
+from gpux_predictor.tensors.shapes import check_shapes
+from gpux_predictor.tensors.signature import Signature
+from gpux_predictor.tensors.values import element_of, from_json, json_type
 
 
 def request_arrays(signature: Signature, axis: batch_axis.BatchAxis, body: Any) -> tuple[dict[str, np.ndarray], bool]:  # noqa: ANN401
@@ -30,169 +31,11 @@ def request_arrays(signature: Signature, axis: batch_axis.BatchAxis, body: Any) 
             arrays[tensor.name] = from_json(tensor, body[tensor.name])
         elif tensor.required:
             raise BadRequest(f"Missing required input: '{tensor.name}'")
-    known = [tensor.name for tensor in signature.inputs]
-    if unknown := [name for name in body if name not in arrays]:
-        raise BadRequest(f"Unknown input: '{unknown[0]}'; this model takes {', '.join(repr(name) for name in known)}")
+    _refuse_unknown(signature, body)
     ranks = {t.name: len(t.shape) or arrays[t.name].ndim for t in signature.inputs if t.name in arrays}
     expanded, single = batch_axis.expand(axis, arrays, ranks)
     check_shapes(signature, expanded)
     return expanded, single
-
-
-def from_json(tensor: Tensor, value: Any) -> np.ndarray:  # noqa: ANN401
-    """The array of one input; it may lack its first axis.
-
-    Raises:
-        BadRequest: a wrong type, a ragged array, or a value that the element type cannot hold.
-    """
-    element = element_of(tensor)
-    _check_json_type(tensor, element, value)
-    try:
-        array = np.asarray(value, dtype=object) if element.kind == "s" else np.asarray(value)
-        if element.kind == "i" and array.dtype.kind == "f":
-            array = _exact(value)
-    except ValueError as error:
-        raise BadRequest(f"Invalid input shape for '{tensor.name}': {_why_not_array(error)}") from None
-    array = convert(tensor, array)
-    if array.ndim == 0 and _is_column(tensor):
-        array = array.reshape(1)
-    rank = len(tensor.shape)
-    if rank and array.ndim not in (rank, rank - 1):
-        raise BadRequest(
-            f"Invalid input shape for '{tensor.name}': expected {shape_text(tensor)}, or one dimension less for one sample; "
-            f"found {list(array.shape)}"
-        )
-    return array
-
-
-def element_of(tensor: Tensor) -> ElementType:
-    """The element type of an input; the loader refuses graphs with inputs of other kinds."""
-    if tensor.element is None:
-        raise BadRequest(f"Invalid input type for '{tensor.name}': this input is no tensor")
-    return tensor.element
-
-
-def json_type(value: Any) -> str:  # noqa: ANN401
-    """What JSON calls the value."""
-    names = {dict: "object", list: "array", str: "string", bool: "boolean", int: "number", float: "number"}
-    return names.get(type(value), "null")
-
-
-def _check_json_type(tensor: Tensor, element: ElementType, value: Any) -> None:  # noqa: ANN401
-    one = {"s": "string", "b": "boolean", "i": "number", "f": "number"}[element.kind]
-    if isinstance(value, list):
-        return
-    rank = len(tensor.shape)
-    takes_one = rank <= 1 or _is_column(tensor)
-    if takes_one and (json_type(value) == one or (element.kind == "b" and value in (0, 1))):
-        return
-    wanted = one if rank == 0 else f"{one} or array" if element.kind == "s" and takes_one else "array"
-    raise BadRequest(f"Invalid input type for '{tensor.name}': expected {wanted}")
-
-
-def _is_column(tensor: Tensor) -> bool:
-    """Shape [N, 1], which skl2onnx gives each column of a table: one number or string is one row."""
-    return len(tensor.shape) == 2 and tensor.shape[1] == 1
-
-
-def _why_not_array(error: ValueError) -> str:
-    if "maximum number of dimension" in str(error) or "depth" in str(error):
-        return "nested too deeply"
-    return "the nested arrays have different lengths"
-
-
-def _exact(value: Any) -> np.ndarray:  # noqa: ANN401
-    """Whole numbers of which numpy would make floats, and lose digits: uint64 beside int64, or 3.0."""
-    array = np.asarray(value, dtype=object)
-    whole = [int(item) if isinstance(item, float) and item.is_integer() else item for item in array.flat]
-    return np.array(whole, dtype=object).reshape(array.shape)
-
-
-def convert(tensor: Tensor, array: np.ndarray) -> np.ndarray:
-    """The array in the input's element type, without silent loss.
-
-    Raises:
-        BadRequest: elements of another kind, fractions for integers, or numbers out of range.
-    """
-    element = element_of(tensor)
-    if array.size == 0:
-        raise BadRequest(f"Invalid input shape for '{tensor.name}': the array is empty")
-    if element.kind == "s":
-        return _strings(tensor, array)
-    allowed = {"b": "b", "i": "iu", "f": "iuf"}[element.kind]
-    if element.kind == "b" and array.dtype.kind in "iu" and np.isin(array, (0, 1)).all():
-        return array.astype(np.bool_)
-    if element.kind == "i" and array.dtype.kind == "O" and all(type(item) is int for item in array.flat):
-        return _integers(tensor, element, array)
-    if array.dtype.kind not in allowed:
-        raise BadRequest(_wrong_elements(tensor, element, array))
-    if element.kind == "i":
-        return _integers(tensor, element, array)
-    return _floats(tensor, element, array)
-
-
-def _wrong_elements(tensor: Tensor, element: ElementType, array: np.ndarray) -> str:
-    kinds = {"U": "strings", "b": "booleans", "O": "elements of different types, or null"}
-    found = kinds.get(array.dtype.kind, "numbers")
-    if array.dtype.kind == "O" and all(type(item) in (int, float) for item in array.flat):
-        found = "numbers with a fraction" if element.kind == "i" else "numbers out of range"
-    return f"Invalid input type for '{tensor.name}': expected elements of type {element.name}, found {found}"
-
-
-def _strings(tensor: Tensor, array: np.ndarray) -> np.ndarray:
-    if not all(isinstance(item, str) for item in array.flat):
-        raise BadRequest(f"Invalid input type for '{tensor.name}': expected elements of type string")
-    return array
-
-
-def _integers(tensor: Tensor, element: ElementType, array: np.ndarray) -> np.ndarray:
-    limits = np.iinfo(element.dtype)
-    low, high = int(array.min()), int(array.max())
-    if low < limits.min or high > limits.max:
-        worst = low if low < limits.min else high
-        raise BadRequest(f"Invalid input value for '{tensor.name}': {worst} is out of range for {element.name}")
-    return array.astype(element.dtype)
-
-
-def _floats(tensor: Tensor, element: ElementType, array: np.ndarray) -> np.ndarray:
-    with np.errstate(over="ignore"):
-        converted = array.astype(element.dtype)
-    if element.dtype.itemsize < array.dtype.itemsize and (np.isinf(converted) & np.isfinite(array)).any():
-        worst = array[np.isinf(converted) & np.isfinite(array)].flat[0]
-        raise BadRequest(f"Invalid input value for '{tensor.name}': {worst} is out of range for {element.name}")
-    return converted
-
-
-def shape_text(tensor: Tensor) -> str:
-    """The shape as a reader writes it: `[batch, 3, 224, 224]`, `?` for a varying dimension without a name."""
-    return "[" + ", ".join("?" if dim is None else str(dim) for dim in tensor.shape) + "]"
-
-
-def check_shapes(signature: Signature, arrays: Mapping[str, np.ndarray]) -> None:
-    """Holds fixed dimensions, and dimensions of one name over all inputs.
-
-    Raises:
-        BadRequest: naming the input, the dimension and both sizes.
-    """
-    seen: dict[str, tuple[str, int]] = {}
-    for tensor in signature.inputs:
-        if not tensor.shape or tensor.name not in arrays:
-            continue
-        shape = arrays[tensor.name].shape
-        if len(shape) != len(tensor.shape):
-            raise BadRequest(
-                f"Invalid input shape for '{tensor.name}': expected {shape_text(tensor)}, found {list(shape)}"
-            )
-        for dim, size in zip(tensor.shape, shape, strict=True):
-            if isinstance(dim, int) and dim != size:
-                raise BadRequest(
-                    f"Invalid input shape for '{tensor.name}': expected {shape_text(tensor)}, found {list(shape)}"
-                )
-            if isinstance(dim, str) and seen.setdefault(dim, (tensor.name, size))[1] != size:
-                other, expected = seen[dim]
-                raise BadRequest(
-                    f"Invalid input shape for '{tensor.name}': dimension '{dim}' is {size} here and {expected} in '{other}'"
-                )
 
 
 def check_complete(signature: Signature, arrays: Mapping[str, np.ndarray]) -> None:
@@ -210,6 +53,11 @@ def check_complete(signature: Signature, arrays: Mapping[str, np.ndarray]) -> No
             raise BadRequest(
                 f"Invalid input type for '{name}': expected elements of type {element_of(tensor).name}, found {found}"
             )
-    if unknown := [name for name in arrays if name not in known]:
-        raise BadRequest(f"Unknown input: '{unknown[0]}'; this model takes {', '.join(repr(name) for name in known)}")
+    _refuse_unknown(signature, arrays)
     check_shapes(signature, arrays)
+
+
+def _refuse_unknown(signature: Signature, names: Iterable[str]) -> None:
+    known = [tensor.name for tensor in signature.inputs]
+    if unknown := [name for name in names if name not in known]:
+        raise BadRequest(f"Unknown input: '{unknown[0]}'; this model takes {', '.join(repr(name) for name in known)}")
