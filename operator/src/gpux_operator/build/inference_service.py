@@ -1,0 +1,56 @@
+"""The InferenceService of a model: KServe's custom predictor in Standard mode.
+
+Source of each choice that KServe forces: github.com/kserve/kserve v0.20-v0.21, pkg/apis/serving/v1beta1 (defaults,
+validation) and pkg/controller/v1beta1/inferenceservice (Deployment, Service, Ingress).
+"""
+
+from dataclasses import dataclass
+
+from gpux_api.projection import resource_name
+from gpux_api.v1alpha1 import GpuxModel
+
+from gpux_operator.build.metadata import KSERVE_API_VERSION, POD_HASH, Manifest, child_metadata, digest
+from gpux_operator.build.pod import DRAIN_SECONDS, pod_spec
+from gpux_operator.build.rollout import deployment_strategy
+
+
+@dataclass(frozen=True)
+class Images:
+    """The predictor's images where a model names none: for CPUs, and for pods with a GPU (None: the same)."""
+
+    predictor: str
+    predictor_gpu: str | None = None
+
+    def of(self, model: GpuxModel) -> str:
+        """The image that serves this model."""
+        default = self.predictor if resource_name(model) is None else self.predictor_gpu or self.predictor
+        return model.spec.serving.image or default
+
+
+def inference_service(model: GpuxModel, namespace: str, config_map_name: str, images: Images) -> Manifest:
+    """The InferenceService; its annotation `gpux.io/pod-hash` changes exactly when its pods have to be replaced."""
+    metadata = child_metadata(model, model.metadata.name, namespace)
+    if model.spec.serving.visibility == "ClusterLocal":
+        metadata["labels"]["networking.kserve.io/visibility"] = "cluster-local"
+    annotations = {
+        "serving.kserve.io/deploymentMode": "Standard",
+        "serving.kserve.io/autoscalerClass": "none",  # no HPA: the Deployment has exactly minReplicas
+    }
+    pods = pod_spec(model, config_map_name, images.of(model))
+    pod_hash = digest([metadata["labels"], annotations, pods], 16)
+    replicas = model.spec.serving.replicas.min
+    return {
+        "apiVersion": KSERVE_API_VERSION,
+        "kind": "InferenceService",
+        "metadata": {**metadata, "annotations": {**annotations, POD_HASH: pod_hash}},
+        "spec": {
+            "predictor": {
+                "minReplicas": replicas,
+                "maxReplicas": replicas,
+                "deploymentStrategy": deployment_strategy(model),
+                # Of an HTTPRoute, 60 s by default: the predictor's own 504 comes first. No pod sees it.
+                "timeout": model.spec.runtime.timeout_seconds + DRAIN_SECONDS,
+                **pods,
+            }
+        },
+    }

@@ -1,0 +1,95 @@
+"""The predictor's pod, as the inline PodSpec of an InferenceService's predictor."""
+
+from typing import Any
+
+from gpux_api.projection import resource_name
+from gpux_api.v1alpha1 import GpuxModel
+
+from gpux_operator.build.config_map import FILE_NAME
+from gpux_operator.build.metadata import Manifest
+from gpux_operator.build.resources import container_resources
+
+CONFIG_DIRECTORY = "/etc/gpux"
+MODEL_DIRECTORY = "/mnt/models"
+"""Where KServe's storage initializer puts the model, and where it mounts a claim."""
+PRE_STOP_SECONDS = 5
+"""Endpoints need a moment to forget a pod that ends; KServe's server closes its listener at once on SIGTERM."""
+DRAIN_SECONDS = 10
+_OPENING_SECONDS = 300
+"""For the port to open, not for the model to load: the predictor listens first and loads then, however long."""
+
+
+def pod_spec(model: GpuxModel, config_map_name: str, image: str) -> Manifest:
+    """All fields of the PodSpec that the operator decides; the rest is left to KServe and Kubernetes."""
+    serving, source = model.spec.serving, model.spec.model.source
+    spec: Manifest = {
+        "terminationGracePeriodSeconds": PRE_STOP_SECONDS + model.spec.runtime.timeout_seconds + DRAIN_SECONDS,
+        "automountServiceAccountToken": False,
+        "securityContext": {"runAsNonRoot": True, "seccompProfile": {"type": "RuntimeDefault"}},
+        "containers": [_container(model, image)],
+        "volumes": [
+            {"name": "gpux-config", "configMap": {"name": config_map_name}},
+            {"name": "tmp", "emptyDir": {}},
+        ],
+    }
+    optional: Manifest = {
+        "serviceAccountName": source.service_account_name,
+        "nodeSelector": serving.node_selector,
+        "tolerations": _tolerations(model),
+        "affinity": _without_empty(serving.affinity),
+    }
+    return spec | {name: value for name, value in optional.items() if value}
+
+
+def _container(model: GpuxModel, image: str) -> Manifest:
+    port = model.spec.serving.port
+    live = {"httpGet": {"path": "/v2/health/live", "port": port}, "timeoutSeconds": 5}  # 200 while the model loads
+    return {
+        "name": "kserve-container",
+        "image": image,
+        "args": ["serve", f"{CONFIG_DIRECTORY}/{FILE_NAME}", "--model-dir", MODEL_DIRECTORY, "--host", "0.0.0.0", "--port", str(port)],  # noqa: S104
+        "env": _environment(model),
+        "ports": [{"name": "http1", "containerPort": port, "protocol": "TCP"}],
+        "resources": container_resources(model),
+        "startupProbe": {**live, "periodSeconds": 1, "failureThreshold": _OPENING_SECONDS},
+        "livenessProbe": {**live, "periodSeconds": 10, "failureThreshold": 6},
+        "readinessProbe": {"httpGet": {"path": "/health", "port": port}, "timeoutSeconds": 3, "periodSeconds": 2, "failureThreshold": 5},
+        "lifecycle": {"preStop": {"exec": {"command": ["sleep", str(PRE_STOP_SECONDS)]}}},
+        "securityContext": {
+            "allowPrivilegeEscalation": False,
+            "capabilities": {"drop": ["ALL"]},
+            "readOnlyRootFilesystem": True,
+            "runAsNonRoot": True,
+        },
+        "volumeMounts": [
+            {"name": "gpux-config", "mountPath": CONFIG_DIRECTORY, "readOnly": True},
+            {"name": "tmp", "mountPath": "/tmp"},  # noqa: S108
+        ],
+    }
+
+
+def _environment(model: GpuxModel) -> list[Manifest]:
+    """STORAGE_URI makes KServe bring the model; the user's variables win over our defaults, since names must be unique."""
+    ours = [{"name": "STORAGE_URI", "value": model.spec.model.source.uri}, {"name": "ORT_DISABLE_TELEMETRY", "value": "1"}]
+    theirs = [
+        _without_empty(variable.model_dump(mode="json", by_alias=True, exclude_none=True)) for variable in model.spec.serving.env or ()
+    ]
+    taken = {variable["name"] for variable in theirs}
+    return [variable for variable in ours if variable["name"] not in taken] + theirs
+
+
+def _tolerations(model: GpuxModel) -> list[Manifest]:
+    """The user's, and the taint that keeps other pods off GPU nodes (named like the resource; one name for all of NVIDIA's)."""
+    found = [item.model_dump(mode="json", by_alias=True, exclude_none=True) for item in model.spec.serving.tolerations or ()]
+    resource = resource_name(model)
+    if resource is not None:
+        key = "nvidia.com/gpu" if resource.startswith("nvidia.com/") else resource
+        found.append({"key": key, "operator": "Exists", "effect": "NoSchedule"})
+    return [_without_empty(item) for index, item in enumerate(found) if item not in found[:index]]
+
+
+def _without_empty(value: Any) -> Any:  # noqa: ANN401  (free-form: core/v1 Affinity)
+    """Without nulls, empty strings and empty lists: Go's `omitempty` drops them in KServe's webhook."""
+    if isinstance(value, dict):
+        return {key: _without_empty(item) for key, item in value.items() if item not in (None, "", [])}
+    return [_without_empty(item) for item in value] if isinstance(value, list) else value

@@ -1,0 +1,103 @@
+"""KServe's webhooks as pure functions: InferenceServices are checked and filled up, pods get their model's volume."""
+
+import copy
+import re
+from typing import Any
+
+from .settings import CONTAINER, SOURCE_URI, STORAGE_READ_ONLY, Settings
+
+Object = dict[str, Any]
+NAME = re.compile(r"[a-z]([-a-z0-9]*[a-z0-9])?")
+AUTOSCALERS = {"hpa", "external", "keda", "none"}
+BLOCKED_ENV = {"PYTHONPATH"}
+MODEL_PATH = "/mnt/models"
+INITIALIZER = "storage-initializer"
+INITIALIZER_RESOURCES = {
+    "limits": {"cpu": "1", "memory": "1Gi"},
+    "requests": {"cpu": "100m", "memory": "100Mi"},
+}
+
+
+class RefusedError(Exception):
+    """The object is not admitted; the message goes to whoever sent it."""
+
+
+def inference_service(isvc: Object, settings: Settings) -> Object:
+    """The InferenceService as it is stored: with a named container and with all four cpu and memory amounts."""
+    _check(isvc)
+    isvc = copy.deepcopy(isvc)
+    predictor = isvc["spec"]["predictor"]
+    containers = predictor.get("containers", [])
+    container = containers[0] if containers else predictor.get("model")
+    if container is None:
+        return isvc
+    if len(containers) == 1 or (containers and not container.get("name")):
+        container["name"] = CONTAINER
+    resources = container.setdefault("resources", {})
+    for kind in ("requests", "limits"):
+        resources[kind] = {"cpu": settings.cpu, "memory": settings.memory} | resources.get(kind, {})
+    return isvc
+
+
+def _check(isvc: Object) -> None:
+    name, predictor = isvc["metadata"]["name"], isvc["spec"]["predictor"]
+    if not NAME.fullmatch(name):
+        raise RefusedError(f'the InferenceService "{name}" is invalid: regex used for validation is {NAME.pattern!r}')
+    if predictor.get("name"):
+        raise RefusedError("the 'name' field is not allowed in standard predictor")
+    autoscaler = isvc["metadata"].get("annotations", {}).get("serving.kserve.io/autoscalerClass", "hpa")
+    if autoscaler not in AUTOSCALERS:
+        raise RefusedError(f"[{autoscaler}] is not a supported autoscaler class type")
+    containers = [*predictor.get("containers", []), *predictor.get("initContainers", []), predictor.get("model", {})]
+    for container in containers:
+        if blocked := BLOCKED_ENV & {variable["name"] for variable in container.get("env", [])}:
+            raise RefusedError(f"environment variable {', '.join(blocked)} is not allowed in an InferenceService")
+    low, high = predictor.get("minReplicas"), predictor.get("maxReplicas", 0)
+    if high and low is not None and low > high:
+        raise RefusedError("MinReplicas cannot be greater than MaxReplicas.")
+
+
+def pod(pod: Object, settings: Settings) -> Object:
+    """The pod with its model: a claim is mounted as it is, anything else is fetched by an init container first."""
+    annotations = pod["metadata"].get("annotations", {})
+    names = {container["name"] for container in pod["spec"].get("initContainers", [])}
+    if SOURCE_URI not in annotations or INITIALIZER in names:
+        return pod
+    pod = copy.deepcopy(pod)
+    uri, spec = annotations[SOURCE_URI], pod["spec"]
+    container = next(container for container in spec["containers"] if container["name"] == CONTAINER)
+    read_only = annotations.get(STORAGE_READ_ONLY, "true") != "false"
+    if uri.startswith("pvc://"):
+        claim, _, path = uri.removeprefix("pvc://").partition("/")
+        volume: Object = {"name": "kserve-pvc-source", "persistentVolumeClaim": {"claimName": claim}}
+        sub_path = {"subPath": path} if path else {}
+    else:
+        volume, sub_path = {"name": "kserve-provision-location", "emptyDir": {}}, {}
+        spec.setdefault("initContainers", []).append(_initializer(uri, volume, container, settings))
+    mount = {"name": volume["name"], "mountPath": MODEL_PATH, "readOnly": read_only, **sub_path}
+    _add(container, "volumeMounts", mount)
+    _add(spec, "volumes", volume)
+    for variable in container.get("env", []):
+        if variable["name"] == "STORAGE_URI" and variable.get("value"):
+            variable["value"] = MODEL_PATH
+    return pod
+
+
+def _add(owner: Object, key: str, item: Object) -> None:
+    if all(there["name"] != item["name"] for there in owner.setdefault(key, [])):
+        owner[key].append(item)
+
+
+def _initializer(uri: str, volume: Object, container: Object, settings: Settings) -> Object:
+    inherited = {"securityContext": container["securityContext"]} if "securityContext" in container else {}
+    return {
+        "name": INITIALIZER,
+        "image": settings.storage_initializer,
+        "imagePullPolicy": "IfNotPresent",
+        "args": [uri, MODEL_PATH],
+        "terminationMessagePath": "/dev/termination-log",
+        "terminationMessagePolicy": "FallbackToLogsOnError",
+        "resources": INITIALIZER_RESOURCES,
+        "volumeMounts": [{"name": volume["name"], "mountPath": MODEL_PATH}],
+        **inherited,
+    }

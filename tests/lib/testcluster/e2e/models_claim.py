@@ -1,0 +1,83 @@
+"""A claim named `models` that holds the examples' model files, on any cluster."""
+
+import base64
+import io
+import tarfile
+from pathlib import Path
+from typing import Any
+
+from testcluster.e2e.cluster import Cluster
+
+EXAMPLES = Path(__file__).resolve().parents[4] / "examples"
+UNPACK = "import base64, io, sys, tarfile; tarfile.open(fileobj=io.BytesIO(base64.b64decode(sys.stdin.read()))).extractall('/models')"
+Object = dict[str, Any]
+
+
+def fill(cluster: Cluster, namespace: str, host_path: Path) -> None:
+    """Makes the claim and writes `<example>/model.onnx` of each example into it.
+
+    Args:
+        cluster: our own node has no storage provisioner: there a folder of the host becomes the volume.
+        namespace: where the claim is made.
+        host_path: that folder.
+    """
+    spec: Object = {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "16Mi"}}}
+    if cluster.kind == "native":
+        host_path.chmod(0o777)
+        for folder in host_path.parents:
+            folder.chmod(folder.stat().st_mode | 0o011)
+        cluster.apply(_volume(namespace, host_path))
+        spec["storageClassName"] = namespace
+    claim = {"apiVersion": "v1", "kind": "PersistentVolumeClaim", "metadata": {"name": "models"}, "spec": spec}
+    cluster.apply(claim, _writer(cluster.images()["predictor"]), namespace=namespace)
+    kubectl = ["--namespace", namespace]
+    cluster.kubectl("wait", "--for=condition=Ready", "pod/writer", *kubectl, "--timeout=120s")
+    cluster.kubectl("exec", *kubectl, "-i", "writer", "--", "python3", "-c", UNPACK, stdin=_archive())
+    cluster.kubectl("delete", "pod", "writer", *kubectl, "--grace-period=0", "--force")
+
+
+def remove_volume(cluster: Cluster, namespace: str) -> None:
+    """Removes the volume, which belongs to no namespace."""
+    if cluster.kind == "native":
+        cluster.kubectl("delete", "persistentvolume", f"models-{namespace}", "--ignore-not-found", "--wait=false")
+
+
+def _volume(namespace: str, host_path: Path) -> Object:
+    return {
+        "apiVersion": "v1",
+        "kind": "PersistentVolume",
+        "metadata": {"name": f"models-{namespace}"},
+        "spec": {
+            "accessModes": ["ReadWriteOnce"],
+            "capacity": {"storage": "16Mi"},
+            "storageClassName": namespace,
+            "hostPath": {"path": str(host_path)},
+        },
+    }
+
+
+def _writer(image: str) -> Object:
+    container = {
+        "name": "main",
+        "image": image,
+        "command": ["sleep", "600"],
+        "volumeMounts": [{"name": "models", "mountPath": "/models"}],
+    }
+    return {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {"name": "writer"},
+        "spec": {
+            "containers": [container],
+            "securityContext": {"fsGroup": 65532},
+            "volumes": [{"name": "models", "persistentVolumeClaim": {"claimName": "models"}}],
+        },
+    }
+
+
+def _archive() -> str:
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w") as archive:
+        for file in EXAMPLES.glob("*/model.onnx"):
+            archive.add(file, f"{file.parent.name}/{file.name}")
+    return base64.b64encode(buffer.getvalue()).decode()
