@@ -180,12 +180,13 @@ def test_other_sources_go_through_the_storage_initializer(models: Cluster, names
 
     found = eventually(initializer, 60, "the pod has an init container")
     assert (found["name"], found["args"]) == ("storage-initializer", ["s3://no-such-bucket/model", "/mnt/models"])
-    reasons = {"ImagePullFailed", "StorageInitializerFailed", "ModelDownloading"}
-    eventually(
-        lambda: condition(models.get("gpuxmodel", "remote", namespace), "Ready")["reason"] in reasons,
-        60,
-        "the status says why",
-    )
+
+    def says_why() -> dict[str, Any]:
+        ready = condition(models.get("gpuxmodel", "remote", namespace), "Ready")
+        assert ready["reason"] in {"ImagePullFailed", "StorageInitializerFailed", "ModelDownloading"}, ready
+        return ready
+
+    eventually(says_why, 60, "the status says why")
 
 
 @pytest.mark.parametrize(

@@ -73,7 +73,7 @@ def pod(pod: Object, settings: Settings) -> Object:
         sub_path = {"subPath": path} if path else {}
     else:
         volume, sub_path = {"name": "kserve-provision-location", "emptyDir": {}}, {}
-        spec.setdefault("initContainers", []).append(_initializer(uri, volume, container, settings))
+        spec.setdefault("initContainers", []).append(_initializer(uri, volume, settings))
     mount = {"name": volume["name"], "mountPath": MODEL_PATH, "readOnly": read_only, **sub_path}
     _add(container, "volumeMounts", mount)
     _add(spec, "volumes", volume)
@@ -88,8 +88,8 @@ def _add(owner: Object, key: str, item: Object) -> None:
         owner[key].append(item)
 
 
-def _initializer(uri: str, volume: Object, container: Object, settings: Settings) -> Object:
-    inherited = {"securityContext": container["securityContext"]} if "securityContext" in container else {}
+def _initializer(uri: str, volume: Object, settings: Settings) -> Object:
+    """KServe's has no securityContext of its own, whatever the container's is (since v0.14)."""
     return {
         "name": INITIALIZER,
         "image": settings.storage_initializer,
@@ -99,5 +99,4 @@ def _initializer(uri: str, volume: Object, container: Object, settings: Settings
         "terminationMessagePolicy": "FallbackToLogsOnError",
         "resources": INITIALIZER_RESOURCES,
         "volumeMounts": [{"name": volume["name"], "mountPath": MODEL_PATH}],
-        **inherited,
     }

@@ -70,7 +70,7 @@ def test_a_model() -> None:
                 "x-kubernetes-list-map-keys": ["name"],
             },
             "labels": {"type": "object", "additionalProperties": {"type": "string"}},
-            "later": {"type": "integer"},
+            "later": {"type": "integer", "description": "Not supported yet: wait."},
         },
         "x-kubernetes-validations": [
             {"rule": "!has(self.later)", "message": "later is not supported yet: wait"},

@@ -111,9 +111,10 @@ class EnvVar(ApiModel):
             message="an environment variable has a value or a valueFrom, not both",
         ),
         Rule(
-            cel="!(self.name in ['PYTHONPATH', 'STORAGE_URI'])",
-            check=lambda e: e.name not in {"PYTHONPATH", "STORAGE_URI"},
-            message="PYTHONPATH is refused by KServe and STORAGE_URI is set from model.source.uri: choose another name",
+            cel="!(self.name in ['PYTHONPATH', 'STORAGE_URI', 'INFERENCE_SERVICE_NAME', 'PROTOCOL'])",
+            check=lambda e: e.name not in {"PYTHONPATH", "STORAGE_URI", "INFERENCE_SERVICE_NAME", "PROTOCOL"},
+            message="KServe refuses PYTHONPATH and gives STORAGE_URI, INFERENCE_SERVICE_NAME and PROTOCOL a meaning of its own: "
+            "choose another name",
         ),
     )
 
@@ -149,6 +150,15 @@ class ServingSpec(ApiModel):
     visibility: Literal["Public", "ClusterLocal"] = Field(
         default="Public",
         description="Public: through the cluster's ingress. ClusterLocal: from inside the cluster only.",
+    )
+
+    rules = (
+        Rule(
+            cel="!has(self.port) || !has(oldSelf.port) || self.port == oldSelf.port",
+            check=lambda _: True,  # a manifest alone has no past
+            message="port cannot be changed while the model serves (KServe's Service would point at pods that do not listen "
+            "there yet): delete the GpuxModel and apply it again",
+        ),
     )
 
 

@@ -133,10 +133,12 @@ def _layer(busybox: bytes, applets: list[str]) -> bytes:
 
 def _config(layer: bytes, entrypoint: list[str]) -> dict[str, object]:
     architecture = {"x86_64": "amd64", "aarch64": "arm64"}.get(os.uname().machine, os.uname().machine)
+    # KServe's own initializer runs as 1000; a pod with runAsNonRoot takes no image that says nothing
+    runs = {"Entrypoint": entrypoint, "User": "1000:1000"} if entrypoint else {"Cmd": ["/bin/sh"]}
     return {
         "architecture": architecture,
         "os": "linux",
-        "config": {"Entrypoint": entrypoint or None, "Cmd": None if entrypoint else ["/bin/sh"], "Env": ["PATH=/bin"]},
+        "config": {**runs, "Env": ["PATH=/bin"]},
         "rootfs": {"type": "layers", "diff_ids": [f"sha256:{sha256(layer).hexdigest()}"]},
     }
 
