@@ -1,0 +1,106 @@
+"""The chart, rendered by the real helm and, where the API server decides, applied to it."""
+
+import re
+from typing import Any
+
+import pytest
+import yaml
+
+from testcluster.api import Api, ApiError, Object
+from testcluster.chart import CHART, chart_manifests, helm
+from testcluster.errors import ClusterError
+from testcluster.waiting import eventually
+
+pytestmark = pytest.mark.usefixtures("built_tools")
+
+
+def of_kind(manifests: list[Object], kind: str) -> list[Object]:
+    return [item for item in manifests if item["kind"] == kind]
+
+
+def test_lint_is_strict_about_it() -> None:
+    assert "0 chart(s) failed" in helm("lint", "--strict", str(CHART))
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"operator": {"imagee": {}}},
+        {"operator": {"image": {"pullPolicy": "Sometimes"}}},
+        {"watchNamespaces": "default"},
+        {"crds": {"enabled": "yes"}},
+    ],
+)
+def test_wrong_values_are_refused(values: dict[str, Any]) -> None:
+    with pytest.raises(ClusterError, match="values don't meet the specifications of the schema"):
+        chart_manifests(values)
+
+
+def test_every_value_is_described() -> None:
+    """A key with a value of its own has a `# --` line above it."""
+    lines = (CHART / "values.yaml").read_text().splitlines()
+    setting = re.compile(r"\s*(?!requests|limits)\w+: \S.*")
+    leaves = [n for n, line in enumerate(lines) if setting.fullmatch(line)]
+    assert leaves
+    assert [lines[n] for n in leaves if not lines[n - 1].strip().startswith("# --")] == []
+
+
+def test_the_crd_is_kept_unless_told_otherwise() -> None:
+    [crd] = of_kind(chart_manifests(), "CustomResourceDefinition")
+    assert crd["metadata"]["annotations"] == {"helm.sh/resource-policy": "keep"}
+    [crd] = of_kind(chart_manifests({"crds": {"keep": False}}), "CustomResourceDefinition")
+    assert "annotations" not in crd["metadata"]
+    assert of_kind(chart_manifests({"crds": {"enabled": False}}), "CustomResourceDefinition") == []
+    plain = yaml.safe_load((CHART.parents[1] / "crds" / "gpuxmodels.gpux.io.yaml").read_text())
+    assert crd["spec"] == plain["spec"]
+
+
+def test_namespaced_mode_has_no_cluster_rights() -> None:
+    manifests = chart_manifests({"watchNamespaces": ["a", "b"]})
+    assert of_kind(manifests, "ClusterRole") == of_kind(manifests, "ClusterRoleBinding") == []
+    assert [role["metadata"]["namespace"] for role in of_kind(manifests, "Role")] == ["a", "b"]
+    [deployment] = of_kind(manifests, "Deployment")
+    [container] = deployment["spec"]["template"]["spec"]["containers"]
+    assert [argument for argument in container["args"] if "namespace" in argument] == ["--namespace=a", "--namespace=b"]
+
+
+def test_the_operators_pod_is_restricted() -> None:
+    [deployment] = of_kind(chart_manifests(), "Deployment")
+    pod = deployment["spec"]["template"]["spec"]
+    assert pod["securityContext"]["runAsNonRoot"] is True
+    [container] = pod["containers"]
+    assert container["securityContext"] == {
+        "allowPrivilegeEscalation": False,
+        "readOnlyRootFilesystem": True,
+        "capabilities": {"drop": ["ALL"]},
+    }
+
+
+def test_names_that_kserve_could_not_serve_are_refused(admin: Api, namespace: str) -> None:
+    policies = [item for item in chart_manifests() if item["kind"].startswith("ValidatingAdmissionPolicy")]
+    assert len(policies) == 2
+    for policy in policies:
+        admin.apply(policy)
+    try:
+        too_long = "m" * (53 - len(namespace))
+        message = eventually(lambda: refusal(admin, namespace, too_long), 30, "the policy is in force")
+        assert f"{too_long} and {namespace} have 53: choose shorter ones" in message
+        assert refusal(admin, namespace, too_long[1:]) == ""
+    finally:
+        for policy in reversed(policies):
+            admin.delete(policy["apiVersion"], policy["kind"], policy["metadata"]["name"])
+
+
+def refusal(admin: Api, namespace: str, name: str) -> str:
+    model = {
+        "apiVersion": "gpux.io/v1alpha1",
+        "kind": "GpuxModel",
+        "metadata": {"name": name},
+        "spec": {"model": {"source": {"uri": "s3://bucket/model"}}},
+    }
+    path = f"/apis/gpux.io/v1alpha1/namespaces/{namespace}/gpuxmodels"
+    try:
+        admin.request("POST", path, model, params={"dryRun": "All"})
+    except ApiError as error:
+        return error.message
+    return ""
