@@ -73,7 +73,7 @@ def test_killed_at_any_moment_it_ends_in_the_same_state(
         lambda: models.apply("c", serving={"replicas": {"min": 2}}),
         lambda: models.delete("b"),
         lambda: models.apply(
-            "a", model={"source": {"uri": "s3://bucket/model"}, "version": "3"}, serving={"port": 9000}
+            "a", model={"source": {"uri": "s3://bucket/model"}, "version": "3"}, serving={"nodeSelector": {"zone": "a"}}
         ),
         lambda: models.apply("b"),
     ]
@@ -87,7 +87,7 @@ def test_killed_at_any_moment_it_ends_in_the_same_state(
         eventually(lambda name=name: len(models.config_maps(name)) == 1, SOON, f"{name} has one ConfigMap")  # type: ignore[misc]
         isvc = models.has_isvc(name)
         assert isvc["metadata"]["ownerReferences"][0]["uid"] == models.get(name)["metadata"]["uid"]
-    assert models.has_isvc("a")["spec"]["predictor"]["containers"][0]["ports"][0]["containerPort"] == 9000
+    assert models.has_isvc("a")["spec"]["predictor"]["nodeSelector"] == {"zone": "a"}
     assert models.get("c")["status"]["readyReplicas"] == 2
     assert "Traceback" not in operator.log()
 

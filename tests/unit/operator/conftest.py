@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import itertools
 from collections.abc import Callable, Iterator, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -15,7 +15,7 @@ from gpux_operator.build.metadata import MANAGER
 from gpux_operator.engine.queue import Key
 from gpux_operator.engine.reconcile import Reconciler
 from gpux_operator.engine.recorder import Recorder
-from gpux_operator.kube.api import DEPLOYMENTS, GPUX_MODELS, INFERENCE_SERVICES, PODS, Resource
+from gpux_operator.kube.api import DEPLOYMENTS, GPUX_MODELS, INFERENCE_SERVICES, INGRESSES, PODS, SERVICES, Resource
 from gpux_operator.kube.errors import Conflict, KindMissing, NotFound
 
 Manifest = dict[str, Any]
@@ -75,7 +75,10 @@ class FakeApi:
 
     def delete(self, resource: Resource, namespace: str, name: str, uid: str) -> None:
         with self._call("delete", resource, name):
-            if self.objects.get((resource, namespace, name), {}).get("metadata", {}).get("uid") == uid:
+            metadata = self.objects.get((resource, namespace, name), {}).get("metadata", {})
+            if metadata.get("uid") == uid and metadata.get("finalizers"):
+                metadata["deletionTimestamp"] = "2030-01-01T00:00:00Z"
+            elif metadata.get("uid") == uid:
                 del self.objects[resource, namespace, name]
 
     def create(self, resource: Resource, obj: Manifest) -> Manifest:
@@ -89,7 +92,7 @@ class FakeApi:
     def merge(self, resource: Resource, namespace: str, name: str, patch: Manifest) -> Manifest:
         with self._call("merge", resource, name):
             stored = self.objects[resource, namespace, name]
-            stored |= patch
+            self._edit(stored, patch, MANAGER)
             return copy.deepcopy(stored)
 
     def serves(self, resource: Resource) -> bool:
@@ -120,6 +123,26 @@ class FakeApi:
         self.objects[key] = live
         return live
 
+    def edit(self, key: Key, patch: Manifest, manager: str, age: float = 3600) -> None:
+        """Somebody's merge patch of the InferenceService, so many seconds ago."""
+        time = (NOW - timedelta(seconds=age)).strftime("%Y-%m-%dT%H:%M:%SZ")
+        self._edit(self.isvc(key), patch, manager, time)
+
+    def _edit(self, live: Manifest, patch: Manifest, manager: str, time: str = "") -> None:
+        before = copy.deepcopy(live)
+        version = patch.get("metadata", {}).get("resourceVersion")
+        if version not in (None, live["metadata"].get("resourceVersion")):
+            raise Conflict("the object has been modified")
+        _merge_patch(live, patch)
+        entries = live["metadata"].setdefault("managedFields", [])
+        for entry in entries:
+            entry["fieldsV1"] = _existing(entry["fieldsV1"], live)
+        entries[:] = [entry for entry in entries if entry["fieldsV1"]]
+        if owned := _existing(_fields(patch), live):
+            entries.append({"manager": manager, "operation": "Update", "fieldsV1": owned, "time": time})
+        if before != live:
+            live["metadata"]["resourceVersion"] = str(next(self._versions))
+
     def model(self, key: Key) -> Manifest:
         return self.objects[GPUX_MODELS, *key]
 
@@ -141,7 +164,11 @@ class FakeApi:
         serving = count if ready else 0
         self.objects[DEPLOYMENTS, key.namespace, name] = {
             "metadata": {"name": name, "namespace": key.namespace, "generation": 1, "ownerReferences": owner},
-            "spec": {"replicas": count, "template": {"metadata": {"annotations": annotations}}},
+            "spec": {
+                "replicas": count,
+                "strategy": copy.deepcopy(predictor["deploymentStrategy"]),
+                "template": {"metadata": {"annotations": annotations}},
+            },
             "status": {
                 "observedGeneration": 1,
                 "replicas": count,
@@ -162,6 +189,10 @@ class FakeApi:
                     "conditions": [{"type": "Ready", "status": "True" if ready else "False"}],
                 },
             }
+        metadata = {"namespace": key.namespace, "ownerReferences": owner}
+        self.objects[SERVICES, key.namespace, name] = {"metadata": {**metadata, "name": name, "uid": "service"}}
+        if labels.get("networking.kserve.io/visibility") != "cluster-local":  # otherwise KServe leaves it as it is
+            self.objects[INGRESSES, *key] = {"metadata": {**metadata, "name": key.name, "uid": "ingress"}}
         isvc["status"] = {"conditions": [{"type": "PredictorReady", "status": "True" if ready else "Unknown"}]}
 
     def _call(self, verb: str, resource: Resource, name: str) -> _Call:
@@ -205,6 +236,26 @@ def _prune(live: Any, old: Manifest, new: Manifest) -> None:
             del live[name]
         else:
             _prune(live[name], below, new[path])
+
+
+def _merge_patch(live: Manifest, patch: Manifest) -> None:
+    for name, value in patch.items():
+        if value is None:
+            live.pop(name, None)
+        elif isinstance(value, dict):
+            _merge_patch(live.setdefault(name, {}), value)
+        else:
+            live[name] = copy.deepcopy(value)
+
+
+def _existing(owned: Manifest, live: Any) -> Manifest:
+    """The fields that still are there."""
+    names = {path: path.removeprefix("f:") for path in owned}
+    return {
+        path: _existing(below, live[names[path]])
+        for path, below in owned.items()
+        if isinstance(live, dict) and names[path] in live and path != "f:resourceVersion"
+    }
 
 
 def _merge(live: Manifest, desired: Manifest) -> None:

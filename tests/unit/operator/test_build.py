@@ -194,6 +194,23 @@ def test_the_user_s_environment_wins_and_names_are_unique(images: Images) -> Non
     ]
 
 
+def term(**selector: Any) -> Manifest:
+    terms = [{"labelSelector": selector, "topologyKey": "zone"}]
+    return {"podAntiAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": terms}}
+
+
+def test_an_empty_value_of_a_label_still_selects(images: Images) -> None:
+    """Go's omitempty drops empty fields of structs, and no entry of a map: without it every pod would be selected."""
+    affinity = term(matchLabels={"a": ""}, matchExpressions=[{"key": "b", "operator": "In", "values": [""]}])
+    assert predictor(build(spec(serving={"affinity": affinity}), images))["affinity"] == affinity
+
+
+def test_what_go_drops_of_an_affinity_is_dropped(images: Images) -> None:
+    affinity = term(matchLabels={}, matchExpressions=[{"key": "b", "operator": "Exists", "values": []}])
+    found = predictor(build(spec(serving={"affinity": affinity}), images))["affinity"]
+    assert found == term(matchExpressions=[{"key": "b", "operator": "Exists"}])
+
+
 def test_the_grace_and_the_gateway_outlast_a_request(images: Images) -> None:
     found = predictor(build(spec(runtime={"timeoutSeconds": 600}), images))
     assert found["terminationGracePeriodSeconds"] >= 600 + 5

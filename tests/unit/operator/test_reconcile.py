@@ -353,7 +353,7 @@ FAILURES = [Transient("503"), TooManyRequests("429", 1), Conflict("409"), NotFou
 
 @pytest.mark.parametrize("error", FAILURES, ids=lambda error: type(error).__name__)
 @pytest.mark.parametrize("moment", ["before", "after"])
-@pytest.mark.parametrize("number", range(14))
+@pytest.mark.parametrize("number", range(20))
 def test_whatever_fails_and_wherever_the_end_is_the_same(
     api: FakeApi,
     key: Key,

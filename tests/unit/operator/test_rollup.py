@@ -17,11 +17,18 @@ from gpux_operator.status.rollup import as_stored, roll_up
 
 Manifest = dict[str, Any]
 NOW = datetime(2030, 1, 2, 3, 4, 5, 678, tzinfo=UTC)
-INTENT = Intent("new", 1, public=True)
+STRATEGY = {"type": "RollingUpdate", "rollingUpdate": {"maxSurge": 1, "maxUnavailable": 0}}
+INTENT = Intent("new", 1, True, STRATEGY)
 
 
 def model(generation: int = 3, **status: Any) -> Manifest:
     return {"metadata": {"name": "m", "namespace": "ns", "uid": "u", "generation": generation}, "status": status}
+
+
+def stopped(**condition_statuses: str) -> Manifest:
+    found = isvc(**condition_statuses)
+    found["metadata"] |= {"namespace": "ns", "annotations": {"serving.kserve.io/stop": "true"}}
+    return found
 
 
 def isvc(url: str | None = None, **condition_statuses: str) -> Manifest:
@@ -42,11 +49,16 @@ def deployment(
     total: int = 1,
     seen: int = 5,
     conditions: Any = (),
+    strategy: Any = None,
 ) -> Manifest:
     owner = {"kind": "InferenceService", "name": "m", "uid": "isvc", "controller": True}
     return {
         "metadata": {"name": "m-predictor", "generation": 5, "ownerReferences": [owner]},
-        "spec": {"replicas": wanted, "template": {"metadata": {"annotations": {POD_HASH: pod_hash}}}},
+        "spec": {
+            "replicas": wanted,
+            "strategy": strategy or STRATEGY,
+            "template": {"metadata": {"annotations": {POD_HASH: pod_hash}}},
+        },
         "status": {
             "observedGeneration": seen,
             "updatedReplicas": updated,
@@ -108,6 +120,19 @@ PODS = [
         unready(container(waiting={"reason": "CreateContainerConfigError", "message": 'secret "x" not found'})),
         Reason.CONTAINER_CONFIG_ERROR,
         'secret "x" not found',
+    ),
+    (
+        "runs as root",
+        unready(
+            container(
+                waiting={
+                    "reason": "CreateContainerConfigError",
+                    "message": "container has runAsNonRoot and image will run as root",
+                }
+            )
+        ),
+        Reason.CONTAINER_CONFIG_ERROR,
+        "will run as root (pods here never run as root: use an image with a numeric USER other than 0 instead of some/image:1)",
     ),
     (
         "download failed once",
@@ -276,6 +301,33 @@ TABLE = [
         "False",
     ),
     (
+        "another strategy",
+        Observed(isvc(PredictorReady="True"), deployment(strategy={"type": "Recreate"}), SERVES),
+        "False",
+        Reason.ROLLOUT_IN_PROGRESS,
+        "True",
+    ),
+    (
+        "another surge",
+        Observed(
+            isvc(PredictorReady="True"),
+            deployment(strategy={"type": "RollingUpdate", "rollingUpdate": {"maxSurge": 0, "maxUnavailable": 1}}),
+            SERVES,
+        ),
+        "False",
+        Reason.ROLLOUT_IN_PROGRESS,
+        "True",
+    ),
+    ("stopped", Observed(stopped(PredictorReady="False:Stopped")), "False", Reason.STOPPED, "False"),
+    ("stopping", Observed(stopped(PredictorReady="True"), deployment(), SERVES), "False", Reason.STOPPED, "True"),
+    (
+        "started again",
+        Observed(isvc(PredictorReady="False:Stopped")),
+        "Unknown",
+        Reason.WAITING_FOR_KSERVE,
+        "Unknown",
+    ),
+    (
         "quota",
         Observed(isvc(), refused("exceeded quota: q")),
         "False",
@@ -309,6 +361,37 @@ def test_ready_and_available(observed: Observed, ready: str, reason: Reason, ava
     assert found["Accepted"][:2] == ("True", Reason.VALID)
 
 
+@pytest.mark.parametrize(
+    ("found", "message"),
+    [
+        (deployment(), "1 of 1 replicas answer requests"),
+        (deployment(wanted=2, total=2, updated=2), "1 of 2 replicas answer requests"),
+        (deployment(pod_hash="old"), "1 of 1 replicas answer requests, not all of them of the newest generation"),
+        (deployment(seen=4), "1 of 1 replicas answer requests, not all of them of the newest generation"),
+        (
+            deployment(total=2, available=2),
+            "2 of 2 replicas answer requests, not all of them of the newest generation",
+        ),
+    ],
+)
+def test_an_old_generation_is_named_only_where_one_serves(found: Manifest, message: str) -> None:
+    assert said(Observed(isvc(PredictorReady="Unknown"), found, SERVES))["Available"][2] == message
+
+
+def test_how_to_start_again_what_was_stopped_by_hand() -> None:
+    message = said(Observed(stopped()))["Ready"][2]
+    assert "kubectl annotate inferenceservice m -n ns serving.kserve.io/stop-" in message
+
+
+@pytest.mark.parametrize(("container", "hint"), [(INIT, True), ("kserve-container", False)])
+def test_what_helps_where_the_initializer_is_refused(container: str, hint: bool) -> None:
+    words = f'pods "p" is forbidden: violates PodSecurity "restricted:latest": container "{container}" must set'
+    message = said(Observed(isvc(), refused(words)))["Ready"][2]
+    assert words in message
+    assert ("ClusterStorageContainer `default`" in message) is hint
+    assert ("runAsNonRoot: true" in message and "pvc://" in message) is hint
+
+
 @pytest.mark.parametrize("reason", [*sorted(OF_THE_SPEC), Reason.KSERVE_NOT_INSTALLED, Reason.OPERATOR_FORBIDDEN])
 def test_a_problem_is_the_cause(reason: Reason) -> None:
     found = said(Observed(), None, Problem(reason, "do this"))
@@ -328,6 +411,7 @@ def test_every_reason_is_reached_and_has_its_meaning() -> None:
         Reason.OPERATOR_FORBIDDEN,
         Reason.REQUEST_FAILED,
         Reason.WAITING_FOR_DELETION,
+        Reason.STILL_EXPOSED,
     }
     reached |= {Reason.VALID, Reason.SERVING, Reason.MODEL_READY}
     assert reached == set(Reason)
@@ -336,7 +420,7 @@ def test_every_reason_is_reached_and_has_its_meaning() -> None:
 
 
 def test_the_worst_of_several_causes_counts() -> None:
-    found = (PODS[12][1], PODS[6][1], PODS[0][1], PODS[8][1])
+    found = (PODS[13][1], PODS[7][1], PODS[0][1], PODS[9][1])
     assert said(Observed(isvc(), NOT_YET, found))["Ready"][1] == Reason.IMAGE_PULL_FAILED
 
 
@@ -365,7 +449,7 @@ def test_the_counts_and_addresses() -> None:
         pods,
         frozenset({"m-ns.example.com"}),
     )
-    status = as_stored(roll_up(model(), None, Intent("new", 3, public=True), observed, NOW))
+    status = as_stored(roll_up(model(), None, Intent("new", 3, True, STRATEGY), observed, NOW))
     assert (status["replicas"], status["readyReplicas"]) == (4, 2)
     assert status["url"] == "http://m-ns.example.com"
     assert status["address"] == {"url": "http://m-predictor.ns.svc.cluster.local"}
@@ -379,7 +463,7 @@ def test_the_counts_and_addresses() -> None:
 )
 def test_no_url_without_an_ingress_that_has_it(public: bool, hosts: frozenset[str]) -> None:
     observed = Observed(isvc("http://m-ns.example.com"), hosts=hosts)
-    assert "url" not in as_stored(roll_up(model(), None, Intent("new", 1, public), observed, NOW))
+    assert "url" not in as_stored(roll_up(model(), None, Intent("new", 1, public, STRATEGY), observed, NOW))
 
 
 def test_the_time_of_a_condition_stays_while_its_status_does() -> None:

@@ -10,7 +10,6 @@ from gpux_api.projection import resource_name
 from gpux_api.quantity import value_of
 from gpux_api.v1alpha1 import GpuxModel
 from gpux_api.v1alpha1.resource import MAX_NAME_AND_NAMESPACE
-
 from gpux_operator.status.reasons import Reason
 
 
@@ -94,7 +93,11 @@ def _resources(model: GpuxModel) -> Iterator[Problem]:
             if value_of(quantity) < 0:
                 yield Problem(Reason.INVALID_RESOURCES, f"{where}: {name} is negative: write a positive quantity")
             if name.startswith(("nvidia.com/", "amd.com/")) or name == resource_name(model):
-                yield Problem(Reason.INVALID_RESOURCES, f"{where}: ask for {name} in spec.runtime.gpu, and remove it here")
+                yield Problem(
+                    Reason.INVALID_RESOURCES, f"{where}: ask for {name} in spec.runtime.gpu, and remove it here"
+                )
     for name, request in resources.requests.items():
         if name in resources.limits and value_of(request) > value_of(resources.limits[name]):
-            yield Problem(Reason.INVALID_RESOURCES, f"spec.serving.resources: the request of {name} is more than its limit")
+            yield Problem(
+                Reason.INVALID_RESOURCES, f"spec.serving.resources: the request of {name} is more than its limit"
+            )

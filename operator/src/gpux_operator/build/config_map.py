@@ -5,7 +5,6 @@ Its name contains a digest of its content and it is immutable: pods of an old ve
 
 from gpux_api.projection import serving_manifest
 from gpux_api.v1alpha1 import GpuxModel
-
 from gpux_operator.build.metadata import Manifest, child_metadata, digest
 from gpux_operator.build.text import yaml_text
 

@@ -8,10 +8,11 @@ from dataclasses import dataclass
 
 from gpux_api.projection import resource_name
 from gpux_api.v1alpha1 import GpuxModel
-
 from gpux_operator.build.metadata import KSERVE_API_VERSION, POD_HASH, Manifest, child_metadata, digest
 from gpux_operator.build.pod import DRAIN_SECONDS, pod_spec
 from gpux_operator.build.rollout import deployment_strategy
+
+_VISIBILITY, _CLUSTER_LOCAL = "networking.kserve.io/visibility", "cluster-local"
 
 
 @dataclass(frozen=True)
@@ -31,7 +32,7 @@ def inference_service(model: GpuxModel, namespace: str, config_map_name: str, im
     """The InferenceService; its annotation `gpux.io/pod-hash` changes exactly when its pods have to be replaced."""
     metadata = child_metadata(model, model.metadata.name, namespace)
     if model.spec.serving.visibility == "ClusterLocal":
-        metadata["labels"]["networking.kserve.io/visibility"] = "cluster-local"
+        metadata["labels"][_VISIBILITY] = _CLUSTER_LOCAL
     annotations = {
         "serving.kserve.io/deploymentMode": "Standard",
         "serving.kserve.io/autoscalerClass": "none",  # no HPA: the Deployment has exactly minReplicas
@@ -54,3 +55,8 @@ def inference_service(model: GpuxModel, namespace: str, config_map_name: str, im
             }
         },
     }
+
+
+def is_cluster_local(isvc: Manifest) -> bool:
+    """Whether KServe makes no way in from outside for this InferenceService."""
+    return bool((isvc["metadata"].get("labels") or {}).get(_VISIBILITY) == _CLUSTER_LOCAL)

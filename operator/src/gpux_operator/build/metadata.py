@@ -16,6 +16,8 @@ MANAGER = "gpux-operator"
 MODEL_LABEL = "gpux.io/model"
 POD_HASH = "gpux.io/pod-hash"
 """Annotation on the InferenceService, and so on its pods: which intent a pod was made from."""
+STOP = "serving.kserve.io/stop"
+"""Annotation that somebody puts on an InferenceService: KServe takes its pods away while it is "true"."""
 KSERVE_API_VERSION = "serving.kserve.io/v1beta1"
 
 

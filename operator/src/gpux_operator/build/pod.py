@@ -4,7 +4,6 @@ from typing import Any
 
 from gpux_api.projection import resource_name
 from gpux_api.v1alpha1 import GpuxModel
-
 from gpux_operator.build.config_map import FILE_NAME
 from gpux_operator.build.metadata import Manifest
 from gpux_operator.build.resources import container_resources
@@ -15,6 +14,7 @@ MODEL_DIRECTORY = "/mnt/models"
 PRE_STOP_SECONDS = 5
 """Endpoints need a moment to forget a pod that ends; KServe's server closes its listener at once on SIGTERM."""
 DRAIN_SECONDS = 10
+_MAP = "matchLabels"
 _OPENING_SECONDS = 300
 """For the port to open, not for the model to load: the predictor listens first and loads then, however long."""
 
@@ -47,13 +47,27 @@ def _container(model: GpuxModel, image: str) -> Manifest:
     return {
         "name": "kserve-container",
         "image": image,
-        "args": ["serve", f"{CONFIG_DIRECTORY}/{FILE_NAME}", "--model-dir", MODEL_DIRECTORY, "--host", "0.0.0.0", "--port", str(port)],  # noqa: S104
+        "args": [
+            "serve",
+            f"{CONFIG_DIRECTORY}/{FILE_NAME}",
+            "--model-dir",
+            MODEL_DIRECTORY,
+            "--host",
+            "0.0.0.0",  # noqa: S104
+            "--port",
+            str(port),
+        ],
         "env": _environment(model),
         "ports": [{"name": "http1", "containerPort": port, "protocol": "TCP"}],
         "resources": container_resources(model),
         "startupProbe": {**live, "periodSeconds": 1, "failureThreshold": _OPENING_SECONDS},
         "livenessProbe": {**live, "periodSeconds": 10, "failureThreshold": 6},
-        "readinessProbe": {"httpGet": {"path": "/health", "port": port}, "timeoutSeconds": 3, "periodSeconds": 2, "failureThreshold": 5},
+        "readinessProbe": {
+            "httpGet": {"path": "/health", "port": port},
+            "timeoutSeconds": 3,
+            "periodSeconds": 2,
+            "failureThreshold": 5,
+        },
         "lifecycle": {"preStop": {"exec": {"command": ["sleep", str(PRE_STOP_SECONDS)]}}},
         "securityContext": {
             "allowPrivilegeEscalation": False,
@@ -70,9 +84,13 @@ def _container(model: GpuxModel, image: str) -> Manifest:
 
 def _environment(model: GpuxModel) -> list[Manifest]:
     """STORAGE_URI makes KServe bring the model; the user's variables win over our defaults, since names must be unique."""
-    ours = [{"name": "STORAGE_URI", "value": model.spec.model.source.uri}, {"name": "ORT_DISABLE_TELEMETRY", "value": "1"}]
+    ours = [
+        {"name": "STORAGE_URI", "value": model.spec.model.source.uri},
+        {"name": "ORT_DISABLE_TELEMETRY", "value": "1"},
+    ]
     theirs = [
-        _without_empty(variable.model_dump(mode="json", by_alias=True, exclude_none=True)) for variable in model.spec.serving.env or ()
+        _without_empty(variable.model_dump(mode="json", by_alias=True, exclude_none=True))
+        for variable in model.spec.serving.env or ()
     ]
     taken = {variable["name"] for variable in theirs}
     return [variable for variable in ours if variable["name"] not in taken] + theirs
@@ -80,7 +98,9 @@ def _environment(model: GpuxModel) -> list[Manifest]:
 
 def _tolerations(model: GpuxModel) -> list[Manifest]:
     """The user's, and the taint that keeps other pods off GPU nodes (named like the resource; one name for all of NVIDIA's)."""
-    found = [item.model_dump(mode="json", by_alias=True, exclude_none=True) for item in model.spec.serving.tolerations or ()]
+    found = [
+        item.model_dump(mode="json", by_alias=True, exclude_none=True) for item in model.spec.serving.tolerations or ()
+    ]
     resource = resource_name(model)
     if resource is not None:
         key = "nvidia.com/gpu" if resource.startswith("nvidia.com/") else resource
@@ -89,7 +109,12 @@ def _tolerations(model: GpuxModel) -> list[Manifest]:
 
 
 def _without_empty(value: Any) -> Any:  # noqa: ANN401  (free-form: core/v1 Affinity)
-    """Without nulls, empty strings and empty lists: Go's `omitempty` drops them in KServe's webhook."""
+    """Without nulls, empty strings, lists and maps: Go's `omitempty` drops such fields of a struct in KServe's webhook.
+
+    It never drops an entry of a map: `matchLabels: {a: ""}` selects by the empty value, `{}` would select every pod.
+    matchLabels is the only map below an Affinity; an empty struct there (`labelSelector: {}`) is a pointer, and stays.
+    """
     if isinstance(value, dict):
-        return {key: _without_empty(item) for key, item in value.items() if item not in (None, "", [])}
+        kept = {key: item for key, item in value.items() if item not in (None, "", []) and (key, item) != (_MAP, {})}
+        return {key: item if key == _MAP else _without_empty(item) for key, item in kept.items()}
     return [_without_empty(item) for item in value] if isinstance(value, list) else value

@@ -2,7 +2,6 @@
 
 from gpux_api.projection import resource_name
 from gpux_api.v1alpha1 import GpuxModel
-
 from gpux_operator.build.metadata import Manifest
 
 

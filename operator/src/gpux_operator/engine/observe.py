@@ -27,11 +27,11 @@ def observe(api: KubeApi, key: Key, with_url: bool) -> Observed:
         key: the model.
         with_url: whether the ingress matters.
     """
-    isvc = _get(api, INFERENCE_SERVICES, key, key.name)
+    isvc = find(api, INFERENCE_SERVICES, key, key.name)
     url = ((isvc or {}).get("status") or {}).get("url")
     return Observed(
         inference_service=isvc,
-        deployment=_get(api, DEPLOYMENTS, key, f"{key.name}-predictor") if isvc else None,
+        deployment=find(api, DEPLOYMENTS, key, f"{key.name}-predictor") if isvc else None,
         pods=tuple(api.list(PODS, key.namespace, f"{ISVC_LABEL}={key.name}")) if isvc else (),
         hosts=_hosts(api, key) if with_url and url else frozenset(),
         config_maps=tuple(api.list(CONFIG_MAPS, key.namespace, f"{MODEL_LABEL}={key.name}")),
@@ -40,14 +40,15 @@ def observe(api: KubeApi, key: Key, with_url: bool) -> Observed:
 
 def _hosts(api: KubeApi, key: Key) -> frozenset[str]:
     """The hosts that KServe routes to the model, by Ingress or, where it is set up so, by Gateway API."""
-    ingress = _get(api, INGRESSES, key, key.name)
+    ingress = find(api, INGRESSES, key, key.name)
     if ingress is not None:
         return frozenset(rule.get("host", "") for rule in ingress.get("spec", {}).get("rules") or ())
-    route = _get(api, HTTP_ROUTES, key, key.name) or {}
+    route = find(api, HTTP_ROUTES, key, key.name) or {}
     return frozenset(route.get("spec", {}).get("hostnames") or ())
 
 
-def _get(api: KubeApi, resource: Resource, key: Key, name: str) -> Manifest | None:
+def find(api: KubeApi, resource: Resource, key: Key, name: str) -> Manifest | None:
+    """An object in the model's namespace, None if there is none or the cluster doesn't know the kind."""
     try:
         return api.get(resource, key.namespace, name)
     except (NotFound, KindMissing):

@@ -5,7 +5,7 @@ starts from what the API server has.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from pydantic import ValidationError
@@ -95,12 +95,14 @@ class Reconciler:
         uid = stored["metadata"]["uid"]
         problem, desired, public = self._read(key, stored)
         observed = observe(self._api, key, with_url=public)
+        later: float | None = None
         if problem is None and desired is not None:
-            problem, observed = write_children(self._api, key, uid, desired, observed)
+            written = write_children(self._api, key, desired, observed, self._clock())
+            problem, observed, later = written.problem, written.observed, written.retry_seconds
         outcome = self._write_status(stored, problem, desired, observed)
         if outcome.result == "ready" and desired is not None:
             remove_old_config_maps(self._api, uid, desired.config_map["metadata"]["name"], observed)
-        return outcome
+        return outcome if outcome.retry_seconds is not None else replace(outcome, retry_seconds=later)
 
     def _read(self, key: Key, stored: Manifest) -> tuple[Problem | None, Desired | None, bool]:
         """What the spec asks for, or why it can't be done; and whether the model is to be reached from outside."""

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from gpux_operator.build.metadata import Manifest, is_controlled_by, pod_hash_of
+from gpux_operator.build.metadata import STOP, Manifest, is_controlled_by, pod_hash_of
 
 
 @dataclass(frozen=True)
@@ -13,6 +13,7 @@ class Intent:
     pod_hash: str
     replicas: int
     public: bool
+    strategy: Manifest
 
 
 @dataclass(frozen=True)
@@ -42,6 +43,11 @@ class Observed:
             if is_controlled_by(self.deployment, self.inference_service["metadata"].get("uid", ""))
             else None
         )
+
+    def is_stopped(self) -> bool:
+        """Whether somebody asked KServe to take the pods away and keep the InferenceService."""
+        metadata = (self.inference_service or {}).get("metadata") or {}
+        return str((metadata.get("annotations") or {}).get(STOP)).lower() == "true"
 
     def kserve_condition(self, kind: str) -> Manifest:
         """A condition of the InferenceService, empty if KServe has not set it."""

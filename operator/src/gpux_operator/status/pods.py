@@ -3,11 +3,12 @@
 from collections.abc import Iterable, Iterator
 
 from gpux_operator.build.metadata import Manifest
+from gpux_operator.status import hints
 from gpux_operator.status.conditions import Verdict
+from gpux_operator.status.hints import STORAGE_INITIALIZER
 from gpux_operator.status.observed import condition, is_ready
 from gpux_operator.status.reasons import Reason
 
-STORAGE_INITIALIZER = "storage-initializer"
 _PULL = {
     "ErrImagePull",
     "ImagePullBackOff",
@@ -51,7 +52,7 @@ def _causes(pod: Manifest) -> Iterator[Verdict]:
     scheduled = condition(pod, "PodScheduled")
     if scheduled.get("status") == "False":
         yield _not(
-            Reason.UNSCHEDULABLE, f"pod {name} waits for a node: {_words(scheduled)}{_scheduling_hint(scheduled)}"
+            Reason.UNSCHEDULABLE, f"pod {name} waits for a node: {_words(scheduled)}{hints.scheduling(scheduled)}"
         )
         return
     for container in status.get("initContainerStatuses") or ():
@@ -102,9 +103,8 @@ def _cannot_start(pod: str, container: Manifest) -> Iterator[Verdict]:
             Reason.IMAGE_PULL_FAILED, f"pod {pod} cannot pull {image} for {container['name']}: {_words(waiting)}"
         )
     if waiting.get("reason") in _CONFIG:
-        yield _not(
-            Reason.CONTAINER_CONFIG_ERROR, f"{container['name']} in pod {pod} cannot be created: {_words(waiting)}"
-        )
+        message = f"{container['name']} in pod {pod} cannot be created: {_words(waiting)}"
+        yield _not(Reason.CONTAINER_CONFIG_ERROR, message + hints.as_root(container, message))
 
 
 def _not_ready_message(pod: Manifest) -> str:
@@ -113,14 +113,6 @@ def _not_ready_message(pod: Manifest) -> str:
     if any("running" in (container.get("state") or {}) for container in statuses):
         return f"pod {name} runs, and its readiness probe fails: the model is loading, or GET /health in the pod says why not"
     return f"pod {name} is starting: {_words(condition(pod, 'ContainersReady')) or 'its containers are being created'}"
-
-
-def _scheduling_hint(scheduled: Manifest) -> str:
-    return (
-        " (free that resource, add a node that has it, or ask for less)"
-        if "Insufficient" in str(scheduled.get("message"))
-        else ""
-    )
 
 
 def _words(state: Manifest) -> str:

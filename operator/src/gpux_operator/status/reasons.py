@@ -69,7 +69,7 @@ class Reason(StrEnum):
     )
     CONTAINER_CONFIG_ERROR = (
         "ContainerConfigError",
-        "A container cannot be created, often for a Secret or ConfigMap that does not exist.",
+        "A container cannot be created: a Secret or ConfigMap does not exist, or its image would run as root.",
     )
     STORAGE_INITIALIZER_FAILED = (
         "StorageInitializerFailed",
@@ -84,6 +84,14 @@ class Reason(StrEnum):
     INFERENCE_SERVICE_FAILED = (
         "InferenceServiceFailed",
         "KServe reports a failure of the InferenceService, in the message.",
+    )
+    STILL_EXPOSED = (
+        "StillExposed",
+        "The model is ClusterLocal, and an Ingress or HTTPRoute from when it was Public is still being deleted.",
+    )
+    STOPPED = (
+        "Stopped",
+        "Somebody stopped the InferenceService by hand; it has no pods. Remove its annotation serving.kserve.io/stop.",
     )
     MODEL_DOWNLOADING = "ModelDownloading", "KServe's storage initializer is fetching the model."
     PODS_NOT_READY = "PodsNotReady", "The pods run, and the predictor does not say yet that it is ready."
@@ -124,6 +132,7 @@ PROGRESS = frozenset(
         Reason.ROLLOUT_IN_PROGRESS,
         Reason.WAITING_FOR_KSERVE,
         Reason.WAITING_FOR_DELETION,
+        Reason.STOPPED,
     }
 )
 """Not ready, and nothing to worry about: events of these are Normal."""

@@ -9,9 +9,10 @@ from urllib.parse import urlsplit
 
 from gpux_api.v1alpha1 import Address, GpuxModelStatus
 from gpux_operator.build.checks import Problem
-from gpux_operator.build.metadata import Manifest, pod_hash_of
-from gpux_operator.status import pods
+from gpux_operator.build.metadata import STOP, Manifest
+from gpux_operator.status import hints, pods
 from gpux_operator.status.conditions import Verdict, conditions
+from gpux_operator.status.deployment import all_newest, complete, count, picked_up
 from gpux_operator.status.observed import Intent, Observed, condition, is_ready
 from gpux_operator.status.reasons import OF_THE_SPEC, Reason
 
@@ -41,7 +42,7 @@ def roll_up(
     verdicts = {
         "Accepted": _accepted(problem),
         "ModelLoaded": _model_loaded(intent, observed),
-        "Available": _available(deployment, ready),
+        "Available": _available(intent, deployment, ready),
         "Ready": ready,
     }
     previous = (model.get("status") or {}).get("conditions") or ()
@@ -50,7 +51,7 @@ def roll_up(
         conditions=conditions(previous, verdicts, metadata["generation"], now),
         url=_url(intent, observed),
         address=_address(observed),
-        replicas=_count(deployment, "replicas"),
+        replicas=count(deployment, "replicas"),
         ready_replicas=_ready_count(intent, observed),
         selector=f"app=isvc.{metadata['name']}-predictor",
     )
@@ -67,13 +68,13 @@ def _accepted(problem: Problem | None) -> Verdict:
     return Verdict("True", Reason.VALID, "the spec is valid")
 
 
-def _available(deployment: Manifest | None, ready: Verdict) -> Verdict:
-    available = _count(deployment, "availableReplicas")
-    if available == 0:
+def _available(intent: Intent | None, deployment: Manifest | None, ready: Verdict) -> Verdict:
+    available = count(deployment, "availableReplicas")
+    if deployment is None or available == 0:
         return Verdict("Unknown" if ready.status == "Unknown" else "False", ready.reason, ready.message)
-    newest = "" if ready.status == "True" else ", not all of them of the newest generation"
+    newest = "" if all_newest(deployment, intent) else ", not all of them of the newest generation"
     return Verdict(
-        "True", Reason.SERVING, f"{available} of {_count(deployment, 'replicas')} replicas answer requests{newest}"
+        "True", Reason.SERVING, f"{available} of {count(deployment, 'replicas')} replicas answer requests{newest}"
     )
 
 
@@ -89,31 +90,17 @@ def _ready(problem: Problem | None, intent: Intent | None, observed: Observed) -
         unknown = problem.reason in {Reason.REQUEST_FAILED, Reason.WAITING_FOR_DELETION}
         return Verdict("Unknown" if unknown else "False", problem.reason, problem.message)
     deployment = observed.own_deployment()
+    if observed.is_stopped():
+        return _stopped(observed)
     if intent is None or deployment is None:
         return _kserve(observed) or _waiting("KServe has not made a Deployment yet")
-    if not _picked_up(deployment, intent):
+    if not picked_up(deployment, intent):
         return _kserve(observed) or Verdict(
             "False", Reason.ROLLOUT_IN_PROGRESS, "KServe has not passed the newest generation on yet"
         )
-    if not _complete(deployment, intent):
+    if not complete(deployment, intent):
         return _incomplete(deployment, intent, observed)
     return _ingress(intent, observed)
-
-
-def _picked_up(deployment: Manifest, intent: Intent) -> bool:
-    """Whether the Deployment and its controller carry the current intent."""
-    spec, metadata = deployment["spec"], deployment["metadata"]
-    observed_generation = (deployment.get("status") or {}).get("observedGeneration", 0)
-    return (
-        pod_hash_of(spec["template"]) == intent.pod_hash
-        and spec.get("replicas") == intent.replicas
-        and observed_generation == metadata.get("generation")
-    )
-
-
-def _complete(deployment: Manifest, intent: Intent) -> bool:
-    fields = ("updatedReplicas", "availableReplicas", "replicas")
-    return all(_count(deployment, field) == intent.replicas for field in fields)
 
 
 def _incomplete(deployment: Manifest, intent: Intent, observed: Observed) -> Verdict:
@@ -126,11 +113,11 @@ def _incomplete(deployment: Manifest, intent: Intent, observed: Observed) -> Ver
     if refused.get("status") == "True":
         message = str(refused.get("message", ""))
         reason = Reason.QUOTA_EXCEEDED if "exceeded quota" in message else Reason.PODS_REFUSED
-        return Verdict("False", reason, f"the pods cannot be created: {message}")
+        return Verdict("False", reason, f"the pods cannot be created: {message}{hints.refused(message)}")
     if found is not None:
         return found
-    updated = min(_count(deployment, "updatedReplicas"), sum(map(is_ready, current)))
-    old = _count(deployment, "replicas") - _count(deployment, "updatedReplicas")
+    updated = min(count(deployment, "updatedReplicas"), sum(map(is_ready, current)))
+    old = count(deployment, "replicas") - count(deployment, "updatedReplicas")
     rest = f", {old} of an older generation still there" if old > 0 else ""
     return Verdict(
         "False",
@@ -154,10 +141,22 @@ def _ingress(intent: Intent, observed: Observed) -> Verdict:
 def _kserve(observed: Observed) -> Verdict | None:
     """KServe's own failure, where that is all there is to say; what it copies from the Deployment is seen better there."""
     predictor = observed.kserve_condition("PredictorReady")
+    if predictor.get("reason") == "Stopped":
+        return _waiting("KServe has not started the InferenceService again yet")
     copied = observed.deployment is not None and predictor.get("reason") in _DEPLOYMENT_REASONS
     if predictor.get("status") == "False" and _words(predictor) and not copied:
         return Verdict("False", Reason.INFERENCE_SERVICE_FAILED, f"KServe reports: {_words(predictor)}")
     return None
+
+
+def _stopped(observed: Observed) -> Verdict:
+    metadata = (observed.inference_service or {})["metadata"]
+    command = f"kubectl annotate inferenceservice {metadata['name']} -n {metadata.get('namespace', '')} {STOP}-"
+    return Verdict(
+        "False",
+        Reason.STOPPED,
+        f"the InferenceService has the annotation {STOP}, put there by hand: resume with {command}",
+    )
 
 
 def _waiting(what: str) -> Verdict:
@@ -166,10 +165,6 @@ def _waiting(what: str) -> Verdict:
 
 def _words(found: Manifest) -> str:
     return ": ".join(str(found[key]) for key in ("reason", "message") if found.get(key))
-
-
-def _count(deployment: Manifest | None, field: str) -> int:
-    return int(((deployment or {}).get("status") or {}).get(field) or 0)
 
 
 def _ready_count(intent: Intent | None, observed: Observed) -> int:

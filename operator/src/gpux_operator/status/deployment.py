@@ -1,0 +1,45 @@
+"""What a Deployment says of the current intent. It is KServe's, and follows the InferenceService with a delay."""
+
+from gpux_operator.build.metadata import Manifest, pod_hash_of
+from gpux_operator.status.observed import Intent
+
+
+def picked_up(deployment: Manifest, intent: Intent) -> bool:
+    """Whether the Deployment and its controller carry the current intent."""
+    spec = deployment["spec"]
+    return (
+        pod_hash_of(spec["template"]) == intent.pod_hash
+        and spec.get("replicas") == intent.replicas
+        and _has_strategy(spec.get("strategy") or {}, intent.strategy)
+        and _is_seen(deployment)
+    )
+
+
+def _has_strategy(strategy: Manifest, wanted: Manifest) -> bool:
+    """It rolls no pod, so nothing else would show that KServe hasn't passed it on."""
+    rolling = strategy.get("rollingUpdate") or {}
+    return bool(strategy.get("type") == wanted["type"]) and wanted.get("rollingUpdate", {}).items() <= rolling.items()
+
+
+def all_newest(deployment: Manifest, intent: Intent | None) -> bool:
+    """Whether all pods that there are were made from the current intent."""
+    if intent is None or pod_hash_of(deployment["spec"]["template"]) != intent.pod_hash:
+        return False
+    return _is_seen(deployment) and count(deployment, "updatedReplicas") == count(deployment, "replicas")
+
+
+def _is_seen(deployment: Manifest) -> bool:
+    """Whether the Deployment's status is of its current spec."""
+    seen = (deployment.get("status") or {}).get("observedGeneration", 0)
+    return bool(seen == deployment["metadata"].get("generation"))
+
+
+def complete(deployment: Manifest, intent: Intent) -> bool:
+    """Whether as many replicas as wanted serve, and none but those is left."""
+    fields = ("updatedReplicas", "availableReplicas", "replicas")
+    return all(count(deployment, field) == intent.replicas for field in fields)
+
+
+def count(deployment: Manifest | None, field: str) -> int:
+    """A number of its status, 0 if it says none."""
+    return int(((deployment or {}).get("status") or {}).get(field) or 0)
