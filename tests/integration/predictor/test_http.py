@@ -1,11 +1,16 @@
 """The server at its edges: wrong paths, bodies and methods, readiness, KServe's protocols, and stopping."""
 
+import socket
 import subprocess
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import httpx
+import orjson
 import pytest
+from onnx import helper
 
 import onnxmodels
 from gpux_predictor.http.body import MAX_BODY_BYTES
@@ -109,6 +114,101 @@ def test_kserve_v1_errors(sentiment: Server, body: object, error: str) -> None:
     assert (answer.status_code, answer.json()) == (400, {"error": error})
 
 
+@pytest.mark.parametrize("content_type", ["application/json; charset=utf-8", "APPLICATION/JSON", "text/plain"])
+def test_kserve_v1_takes_json_of_any_content_type(sentiment: Server, content_type: str) -> None:
+    """.NET sends a charset; KServe then hands the bytes on unread."""
+    headers = {"content-type": content_type}
+    body = orjson.dumps({"instances": [BODY]})
+    answer = sentiment.http.post("/v1/models/sentiment:predict", content=body, headers=headers)
+    assert (answer.status_code, answer.json()) == (200, {"predictions": [[0.1, 0.9]]})
+    assert sentiment.http.post("/v1/models/sentiment:predict", content=b"{x", headers=headers).status_code == 400
+
+
+@pytest.mark.parametrize("path", ["/v1/models/sentiment:predict", "/v2/models/sentiment/infer"])
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"null", b"[]", b"1", b'"x"', b"{}", b'{"\\ud800": [1, 2]}', b'{"inputs": "abc"}', b'{"inputs": [{}]}',
+        b'{"inputs": [{"name": "input_ids", "shape": [1, 2], "datatype": "INT64"}]}',
+        b'{"inputs": [{"name": "input_ids", "shape": "ab", "datatype": null, "data": [1]}]}', b'{"outputs": "y", "inputs": []}',
+    ],
+)  # fmt: skip
+def test_malformed_bodies_on_kserves_routes(sentiment: Server, path: str, body: bytes) -> None:
+    answer = sentiment.http.post(path, content=body, headers={"content-type": "application/json"})
+    assert answer.status_code == 400, answer.text
+    assert list(answer.json()) == ["error"]
+    assert len(answer.content) < 1000
+    assert sentiment.http.get("/health").status_code == 200
+    assert "Traceback" not in sentiment.log.read_text()
+
+
+def test_malformed_binary_on_v2(sentiment: Server) -> None:
+    def post(body: bytes, length: str) -> int:
+        headers = {"content-type": "application/octet-stream", "inference-header-content-length": length}
+        return sentiment.http.post("/v2/models/sentiment/infer", content=body, headers=headers).status_code
+
+    def header(size: object) -> bytes:
+        tensor = {"name": "input_ids", "shape": [1, 2], "datatype": "INT64", "parameters": {"binary_data_size": size}}
+        return orjson.dumps({"inputs": [tensor, V2_INPUTS[1]]})
+
+    good = header(16)
+    assert post(good + bytes(16), str(len(good))) == 200
+    for size, data, length in (
+        (16, 8, None),
+        (16, 0, None),
+        ("16", 16, None),
+        (0, 0, None),
+        (12, 12, None),
+        (16, 16, "abc"),
+    ):
+        content = header(size)
+        assert post(content + bytes(data), length or str(len(content))) == 400, (size, data, length)
+
+
+@pytest.mark.parametrize("data", [[1.5, 2], ["7", "8"], [1, None], [2**70, 1], [[1], [2, 3]], [1, 2, 3], [True, False]])
+def test_kserve_v2_takes_no_value_that_it_would_have_to_change(sentiment: Server, data: object) -> None:
+    answer = sentiment.http.post(
+        "/v2/models/sentiment/infer", json={"inputs": [{**V2_INPUTS[0], "data": data}, V2_INPUTS[1]]}
+    )
+    assert answer.status_code == 400, answer.text
+    twice = sentiment.http.post("/v2/models/sentiment/infer", json={"inputs": [*V2_INPUTS, V2_INPUTS[0]]})
+    assert "is there twice" in twice.json()["error"]
+
+
+def test_empty_outputs_in_every_protocol(tmp_path: Path) -> None:
+    nonzero, cast = helper.make_node("NonZero", ["x"], ["y"]), onnxmodels.tensor("x", "float32", ["n"])
+    onnxmodels.save(tmp_path / "model.onnx", [nonzero], [cast], [onnxmodels.tensor("y", "int64", [1, "count"])])
+    with serve(manifest(tmp_path)) as server:
+        assert server.http.post("/predict", json={"x": [0, 0]}).json() == {"y": [[]]}
+        tensor = {"name": "x", "shape": [2], "datatype": "FP32", "data": [0, 0]}
+        answer = server.http.post("/v2/models/test/infer", json={"inputs": [tensor]})
+        assert answer.status_code == 200, answer.text
+        assert (answer.json()["outputs"][0]["shape"], answer.json()["outputs"][0]["data"]) == ([1, 0], [])
+
+
+def test_columns_in_v1(tmp_path: Path) -> None:
+    onnxmodels.identity(tmp_path / "model.onnx", "float32", [None, 1])
+    with serve(manifest(tmp_path)) as server:
+        for count in (1, 3):
+            answer = server.http.post("/v1/models/test:predict", json={"instances": [{"x": 1.5}] * count})
+            assert answer.json() == {"predictions": [[1.5]] * count}
+
+
+def test_a_large_body_does_not_block_the_probes(tmp_path: Path) -> None:
+    onnxmodels.identity(tmp_path / "model.onnx")
+    body = b'{"x": [' + b",".join([b"[1.5,2.5]"] * 1_000_000) + b"]}"
+    with serve(manifest(tmp_path)) as server, ThreadPoolExecutor() as pool:
+        with httpx.Client(base_url=server.http.base_url, timeout=60) as other:
+            asked = pool.submit(other.post, "/predict", content=body, headers={"content-type": "application/json"})
+            slowest = 0.0
+            while not asked.done():
+                started = time.monotonic()
+                assert server.http.get("/health").status_code == 200
+                slowest = max(slowest, time.monotonic() - started)
+            assert asked.result().status_code == 200
+        assert slowest < 3, "the readiness probe gives up after 3 s"
+
+
 def test_kserve_v2(sentiment: Server) -> None:
     assert sentiment.http.get("/v2/models/sentiment/ready").status_code == 200
     assert sentiment.http.get("/v2/models/sentiment").json()["inputs"][0] == {
@@ -129,7 +229,7 @@ def test_kserve_v2(sentiment: Server) -> None:
     ("change", "error"),
     [
         ({"datatype": "FP32"}, "Invalid input type for 'input_ids': expected datatype INT64, found FP32"),
-        ({"shape": [1, 3]}, "Invalid input value for 'input_ids': cannot reshape array of size 2 into shape (1,3)"),
+        ({"shape": [1, 3]}, "Invalid input value for 'input_ids': 2 elements do not fill the shape [1, 3]"),
         ({"shape": [2]}, "Invalid input shape for 'input_ids': expected [batch, sequence], found [2]"),
         ({"name": "ids"}, "Missing required input: 'input_ids'"),
     ],
@@ -203,3 +303,16 @@ def test_what_was_accepted_before_sigterm_is_answered(tmp_path: Path) -> None:
         assert not asked.done()
         assert server.stop() == 0
         assert asked.result().status_code == 200
+
+
+def test_a_port_in_use_is_exit_1(tmp_path: Path) -> None:
+    onnxmodels.identity(tmp_path / "model.onnx")
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        command = [str(PROGRAM), "serve", str(manifest(tmp_path)), "--port", port]
+        found = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert found.returncode == 1
+    assert (
+        found.stderr
+        == f"gpux-predictor: cannot listen on 127.0.0.1 port {port}: Address already in use: choose --host and --port\n"
+    )

@@ -122,6 +122,7 @@ def test_checksum(tmp_path: Path, make_service: MakeService) -> None:
             "input 'x' is declared with shape [-1, -1], the graph has [-1, 2]",
         ),
         ({"inputs": []}, "input 'x' of the graph is not declared: add it to spec.inputs"),
+        ({"outputs": []}, "spec.outputs is empty: name an output, or remove it to answer all"),
         ({"outputs": [{"name": "z"}]}, "output 'z' is not in the graph, which has 'y'"),
         (
             {"inputs": [{"name": "x", "required": False}]},

@@ -47,3 +47,22 @@ def test_a_source_of_the_cluster_needs_a_folder_here(tmp_path: Path) -> None:
     with pytest.raises(LoadError, match="pass --model-dir") as caught:
         locate("pvc://claim/x", tmp_path)
     assert caught.value.reason is LoadReason.SOURCE_UNSUPPORTED
+
+
+def test_a_path_beside_a_source_that_is_the_file(tmp_path: Path) -> None:
+    file = tmp_path / "base.onnx"
+    file.touch()
+    assert locate(f"file://{file}", tmp_path, path="base.onnx") == file
+    with pytest.raises(
+        LoadError, match=r"base.onnx is a file, not a folder with other.onnx: remove spec.model.source.path"
+    ):
+        locate(f"file://{file}", tmp_path, path="other.onnx")
+
+
+def test_hidden_files_and_folders_named_like_models_do_not_count(tmp_path: Path) -> None:
+    for name in ("._model.onnx", ".cache/model.onnx", "..2024/model.onnx"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    (tmp_path / "folder.onnx").mkdir()
+    (tmp_path / "model.onnx").touch()
+    assert locate("s3://bucket/m", tmp_path, model_dir=tmp_path) == tmp_path / "model.onnx"

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from gpux_predictor.engine import providers
+from gpux_predictor.engine import errors, providers
 from gpux_predictor.errors import BadRequest, InferenceFailed, LoadError, LoadReason
 from gpux_predictor.tensors import bfloat16
 from gpux_predictor.tensors.dtypes import from_onnx
@@ -17,10 +17,11 @@ from gpux_predictor.tensors.signature import Signature, Tensor
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")  # before the import: onnxruntime >= 1.29 phones home by default
 
 import onnxruntime as ort
-from onnxruntime.capi import onnxruntime_pybind11_state as ort_errors
 
 _BFLOAT16 = 16
 """`TensorProto.BFLOAT16` (onnx.proto)."""
+_NAMELESS = ("", "?", "None", "-1")
+"""How exporters write a dimension without a name where the format wants one."""
 _NO_VERSION = 2**63 - 1
 """What onnxruntime reports for a file without `model_version`."""
 
@@ -43,9 +44,9 @@ class Session:
         options.intra_op_num_threads = threads
         options.log_severity_level = 4  # errors are raised, with the same text
         try:
-            self._session = ort.InferenceSession(str(file), sess_options=options, providers=asked)
+            self._session = ort.InferenceSession(str(file.resolve()), sess_options=options, providers=asked)
         except Exception as error:  # onnxruntime's errors share no base but Exception
-            raise LoadError(LoadReason.INVALID_MODEL, f"{file.name} cannot be loaded: {plain(error)}") from error
+            raise LoadError(LoadReason.INVALID_MODEL, f"{file.name} cannot be loaded: {errors.plain(error)}") from error
         self.providers: list[str] = self._session.get_providers()
         providers.verify(backend, asked, self.providers)
         self.signature = _signature(self._session)
@@ -58,13 +59,16 @@ class Session:
     def metadata(self) -> dict[str, Any]:
         """What the file says about itself."""
         meta = self._session.get_modelmeta()
-        found = {
+        try:
+            custom = dict(meta.custom_metadata_map)
+        except UnicodeDecodeError:
+            custom = {}
+        found = custom | {
             "producer": meta.producer_name,
             "graph": meta.graph_name,
             "domain": meta.domain,
             "description": meta.description,
             "version": None if meta.version == _NO_VERSION else meta.version,
-            **meta.custom_metadata_map,
         }
         return {key: value for key, value in found.items() if value not in ("", None)}
 
@@ -80,17 +84,16 @@ class Session:
             Each output as an array; sequences and maps as ONNX Runtime gives them.
 
         Raises:
-            BadRequest: the graph refuses the values (an index out of bounds, say).
-            InferenceFailed: the run broke.
+            BadRequest: the graph refuses the values (an index out of bounds, sizes that do not go together).
+            InferenceFailed: the run broke for another reason.
         """
         try:
             if self._bfloat16:
                 return self._run_with_bfloat16(outputs, feeds, options)
             return dict(zip(outputs, self._session.run(list(outputs), dict(feeds), options), strict=True))
-        except ort_errors.InvalidArgument as error:
-            raise BadRequest(f"Inference failed: {plain(error)}") from error
         except Exception as error:
-            raise InferenceFailed(f"Inference failed: {plain(error)}") from error
+            kind = BadRequest if errors.is_callers(error) else InferenceFailed
+            raise kind(f"Inference failed: {errors.plain(error)}") from error
 
     def _run_with_bfloat16(
         self, outputs: Sequence[str], feeds: Mapping[str, np.ndarray], options: "ort.RunOptions"
@@ -130,19 +133,17 @@ def _signature(session: "ort.InferenceSession") -> Signature:
                 LoadReason.UNSUPPORTED_TENSOR_TYPE,
                 f"input '{tensor.name}' is a {arg.type}: only tensors of floats, integers, booleans and strings can be sent",
             )
+    for arg in session.get_outputs():
+        if arg.type.startswith("tensor(") and from_onnx(arg.type) is None:
+            raise LoadError(
+                LoadReason.UNSUPPORTED_TENSOR_TYPE,
+                f"output '{arg.name}' is a {arg.type}, which no answer can carry: cast it",
+            )
     outputs = tuple(_tensor(arg, required=True) for arg in session.get_outputs())
     return Signature(inputs, outputs, optional)
 
 
 def _tensor(arg: Any, *, required: bool) -> Tensor:  # noqa: ANN401  (onnxruntime.NodeArg has no types)
     element = from_onnx(arg.type)
-    shape = tuple(None if dim in ("", "?") else dim for dim in arg.shape or ()) if element is not None else ()
+    shape = tuple(None if dim in _NAMELESS else dim for dim in arg.shape or ()) if element is not None else ()
     return Tensor(arg.name, element, shape, required)
-
-
-def plain(error: BaseException) -> str:
-    """An onnxruntime error without its prefixes and stack: one line."""
-    text = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-    if text.startswith("[ONNXRuntimeError] : "):
-        text = text.split(" : ", 3)[-1]
-    return text

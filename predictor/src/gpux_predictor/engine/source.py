@@ -24,7 +24,14 @@ def locate(source: ModelSourceSpec, manifest_dir: Path, model_dir: Path | None) 
         raise LoadError(
             LoadReason.MODEL_FILE_NOT_FOUND, f"{root} does not exist: check spec.model.source.uri ({source.uri})"
         )
-    return root if root.is_file() else _inside(root, source)
+    if root.is_dir():
+        return _inside(root, source)
+    if source.path is not None and Path(source.path).name != root.name:
+        raise LoadError(
+            LoadReason.MODEL_FILE_NOT_FOUND,
+            f"{root} is a file, not a folder with {source.path}: remove spec.model.source.path",
+        )
+    return root
 
 
 def _root(source: ModelSourceSpec, manifest_dir: Path) -> Path:
@@ -45,7 +52,7 @@ def _inside(folder: Path, source: ModelSourceSpec) -> Path:
                 LoadReason.MODEL_FILE_NOT_FOUND, f"{source.path} is not in {source.uri}, which has {_listing(folder)}"
             )
         return file
-    found = sorted(folder.rglob("*.onnx"))
+    found = [path for path in _files(folder) if path.suffix == ".onnx"]
     if len(found) != 1:
         what = "no *.onnx file" if not found else f"{len(found)} *.onnx files ({_names(found, folder)})"
         hint = f"it has {_listing(folder)}" if not found else "name one in spec.model.source.path"
@@ -54,7 +61,13 @@ def _inside(folder: Path, source: ModelSourceSpec) -> Path:
 
 
 def _listing(folder: Path) -> str:
-    return _names(sorted(path for path in folder.rglob("*") if path.is_file()), folder) or "no files"
+    return _names(_files(folder), folder) or "no files"
+
+
+def _files(folder: Path) -> list[Path]:
+    """The files below a folder, without hidden ones: `..data` of a mounted ConfigMap, `._x` of a Mac, `.cache` of a hub."""
+    found = (path for path in folder.rglob("*") if path.is_file())
+    return sorted(path for path in found if not any(part.startswith(".") for part in path.relative_to(folder).parts))
 
 
 def _names(paths: list[Path], folder: Path) -> str:

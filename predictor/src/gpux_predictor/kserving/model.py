@@ -1,7 +1,9 @@
 """The service as a `kserve.Model`, which KServe's V1 and V2 routes call."""
 
+import logging
 from typing import Any
 
+import orjson
 from fastapi import HTTPException
 from kserve import Model
 from kserve.errors import InferenceError, InvalidInput, ModelNotReady
@@ -10,6 +12,8 @@ from kserve.protocol.infer_type import InferRequest, InferResponse
 from gpux_predictor.errors import BadRequest, InferenceFailed, NotReady, RequestError
 from gpux_predictor.kserving import v1, v2
 from gpux_predictor.serving.service import ModelService
+
+logger = logging.getLogger(__name__)
 
 
 class OnnxModel(Model):  # type: ignore[misc]  # kserve has no types
@@ -40,15 +44,17 @@ class OnnxModel(Model):  # type: ignore[misc]  # kserve has no types
 
     async def predict(
         self,
-        payload: dict[str, Any] | InferRequest,
+        payload: dict[str, Any] | bytes | InferRequest,
         headers: dict[str, str] | None = None,
         response_headers: dict[str, str] | None = None,
     ) -> dict[str, Any] | InferResponse:
-        """Answers a V1 or V2 request."""
+        """Answers a V1 or V2 request; KServe leaves a body of any content type but `application/json` to us as bytes."""
         try:
             if isinstance(payload, InferRequest):
                 return await self._predict_v2(payload)
-            return await self._predict_v1(payload)
+            return await self._predict_v1(orjson.loads(payload) if isinstance(payload, bytes) else payload)
+        except orjson.JSONDecodeError as error:
+            raise InvalidInput(f"Invalid JSON: {error}") from None
         except NotReady as error:
             raise ModelNotReady(self.name, error.detail) from None
         except BadRequest as error:
@@ -57,6 +63,9 @@ class OnnxModel(Model):  # type: ignore[misc]  # kserve has no types
             raise InferenceError(error.detail) from None
         except RequestError as error:
             raise HTTPException(error.status, error.detail) from None
+        except Exception as error:
+            logger.exception("a request to KServe's protocols broke")
+            raise InferenceError(f"Inference failed: {type(error).__name__}") from error
 
     async def _predict_v1(self, payload: dict[str, Any]) -> dict[str, Any]:
         signature = self._service.ready_model().signature

@@ -3,6 +3,8 @@
 import asyncio
 import sys
 
+from fastapi.exceptions import RequestValidationError
+
 from gpux_predictor.http.body import BodyLimit
 from gpux_predictor.http.routes import routes
 from gpux_predictor.serving.service import ModelService
@@ -13,6 +15,7 @@ from kserve.model_server import app  # noqa: E402
 
 sys.argv = sys_argv
 
+from gpux_predictor.kserving.errors import MalformedRequests, invalid_fields  # noqa: E402
 from gpux_predictor.kserving.model import OnnxModel  # noqa: E402
 
 _DRAIN_MARGIN_SECONDS = 5
@@ -33,7 +36,9 @@ class Server(ModelServer):  # type: ignore[misc]  # kserve has no types
         super().__init__(http_port=port, enable_grpc=False, workers=1, enable_latency_logging=False, grace_period=drain)
         self._service = service
         self._host = host
+        app.add_middleware(MalformedRequests)
         app.add_middleware(BodyLimit)
+        app.add_exception_handler(RequestValidationError, invalid_fields)
         app.router.routes[:0] = routes(service)
         self.register_model(OnnxModel(service))
 

@@ -7,17 +7,17 @@ import numpy as np
 
 from gpux_predictor.errors import BadRequest
 from gpux_predictor.tensors import encode
-from gpux_predictor.tensors.signature import Signature
+from gpux_predictor.tensors.signature import Signature, Tensor
 from gpux_predictor.tensors.values import from_json
 
 
-def arrays(signature: Signature, payload: Mapping[str, Any]) -> dict[str, np.ndarray]:
+def arrays(signature: Signature, payload: Any) -> dict[str, np.ndarray]:  # noqa: ANN401
     """The arrays of a V1 request: one instance a row, or for several inputs a row of `{input: value}`.
 
     Raises:
         BadRequest: no instances, rows of different kinds, or a value that its input cannot take.
     """
-    instances = payload.get("instances")
+    instances = payload.get("instances") if isinstance(payload, dict) else None
     if not isinstance(instances, list) or not instances:
         raise BadRequest('Invalid request body: expected {"instances": [...]} with one entry a sample')
     known = {tensor.name: tensor for tensor in signature.inputs}
@@ -32,9 +32,15 @@ def arrays(signature: Signature, payload: Mapping[str, Any]) -> dict[str, np.nda
         raise BadRequest(
             f"Invalid request body: each instance must be an object with {', '.join(repr(name) for name in known)}"
         )
-    return {name: from_json(known[name], column) for name, column in columns.items() if name in known} | {
-        name: np.empty(0) for name in columns if name not in known
-    }
+    return {name: _column(known.get(name), column) for name, column in columns.items()}
+
+
+def _column(tensor: Tensor | None, values: list[Any]) -> np.ndarray:
+    """One input of all samples; an unknown one goes on to be refused by its name."""
+    if tensor is None:
+        return np.empty(0)
+    array = from_json(tensor, values)
+    return array[:, np.newaxis] if array.ndim == 1 and len(tensor.shape) == 2 and tensor.shape[1] == 1 else array
 
 
 def response(outputs: Mapping[str, Any], samples: int) -> dict[str, Any]:

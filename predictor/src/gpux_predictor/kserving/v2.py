@@ -1,5 +1,7 @@
 """The Open Inference Protocol (KServe V2): its tensors to arrays and back, on the SDK's types."""
 
+import math
+import struct
 from typing import Any
 from uuid import uuid4
 
@@ -9,6 +11,7 @@ from kserve.protocol.infer_type import InferInput, InferOutput, InferRequest, In
 from gpux_predictor.errors import BadRequest
 from gpux_predictor.tensors.dtypes import ElementType
 from gpux_predictor.tensors.signature import Signature, Tensor
+from gpux_predictor.tensors.values import element_of, elements
 
 
 def metadata(tensors: tuple[Tensor, ...]) -> list[dict[str, Any]]:
@@ -25,26 +28,39 @@ def arrays(signature: Signature, request: InferRequest) -> dict[str, np.ndarray]
     Raises:
         BadRequest: a datatype that is not the input's, or data that does not fill the shape.
     """
-    known = {tensor.name: tensor.element for tensor in signature.inputs}
+    known = {tensor.name: tensor for tensor in signature.inputs}
+    names = [item.name for item in request.inputs]
+    if repeated := [name for name in names if names.count(name) > 1]:
+        raise BadRequest(f"Invalid request body: input '{repeated[0]}' is there twice")
     return {item.name: _array(item, known.get(item.name)) for item in request.inputs}
 
 
-def _array(item: InferInput, element: ElementType | None) -> np.ndarray:
-    if element is not None and item.datatype != element.oip:
+def _array(item: InferInput, tensor: Tensor | None) -> np.ndarray:
+    if tensor is None:
+        return np.empty(0)  # goes on to be refused by its name
+    element = element_of(tensor)
+    if item.datatype != element.oip:
         raise BadRequest(
             f"Invalid input type for '{item.name}': expected datatype {element.oip}, found {item.datatype}"
         )
+    shape = item.shape
+    if any(not isinstance(size, int) or size < 0 for size in shape):
+        raise BadRequest(f"Invalid input shape for '{item.name}': {shape} is no shape")
+    array = _binary(item) if item._raw_data is not None else elements(tensor, item.data)
+    if array.size != math.prod(shape):
+        raise BadRequest(f"Invalid input value for '{item.name}': {array.size} elements do not fill the shape {shape}")
+    return array.reshape(shape)
+
+
+def _binary(item: InferInput) -> np.ndarray:
+    """The elements that came as bytes."""
     try:
         array: np.ndarray = item.as_numpy()
-    except (ValueError, TypeError, OverflowError) as error:
+        if item.datatype == "BYTES":
+            return np.array([text.decode() for text in array.flat], dtype=object)
+    except (ValueError, TypeError, struct.error) as error:
         raise BadRequest(f"Invalid input value for '{item.name}': {error}") from None
-    if item.datatype != "BYTES":
-        return array
-    try:
-        decoded = [text.decode() if isinstance(text, bytes) else text for text in array.flat]
-    except UnicodeDecodeError as error:
-        raise BadRequest(f"Invalid input value for '{item.name}': not UTF-8: {error}") from None
-    return np.array(decoded, dtype=object).reshape(array.shape)
+    return array
 
 
 def response(model: str, signature: Signature, request: InferRequest, outputs: dict[str, Any]) -> InferResponse:
@@ -79,5 +95,8 @@ def _output(name: str, element: ElementType | None, value: Any) -> InferOutput: 
         else value
     )
     output = InferOutput(name, list(array.shape), "FP32" if element.name == "bfloat16" else element.oip)
-    output.set_data_from_numpy(array, binary_data=True)
+    if array.size == 0:
+        output.data = []  # KServe takes empty bytes for no data at all
+    else:
+        output.set_data_from_numpy(array, binary_data=True)
     return output

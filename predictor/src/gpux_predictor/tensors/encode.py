@@ -20,8 +20,8 @@ def jsonable(value: object) -> Any:  # noqa: ANN401  (any JSON value)
     """
     if isinstance(value, np.ndarray):
         return _array(value)
-    if isinstance(value, np.float16):
-        return np.float32(value)
+    if isinstance(value, np.generic):
+        return _array(np.asarray(value))
     if isinstance(value, Mapping):
         return {str(key): jsonable(item) for key, item in value.items()}
     if isinstance(value, (list, tuple)):

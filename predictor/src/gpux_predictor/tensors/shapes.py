@@ -16,6 +16,8 @@ def shape_text(tensor: Tensor) -> str:
 def check_shapes(signature: Signature, arrays: Mapping[str, np.ndarray]) -> None:
     """Holds fixed dimensions, and dimensions of one name over all inputs.
 
+    A name that one tensor has twice is a placeholder (`N` x `N` for "any"), which ONNX Runtime does not hold either.
+
     Raises:
         BadRequest: naming the input, the dimension and both sizes.
     """
@@ -33,7 +35,11 @@ def check_shapes(signature: Signature, arrays: Mapping[str, np.ndarray]) -> None
                 raise BadRequest(
                     f"Invalid input shape for '{tensor.name}': expected {shape_text(tensor)}, found {list(shape)}"
                 )
-            if isinstance(dim, str) and seen.setdefault(dim, (tensor.name, size))[1] != size:
+            if (
+                isinstance(dim, str)
+                and tensor.shape.count(dim) == 1
+                and seen.setdefault(dim, (tensor.name, size))[1] != size
+            ):
                 other, expected = seen[dim]
                 raise BadRequest(
                     f"Invalid input shape for '{tensor.name}': dimension '{dim}' is {size} here and {expected} in '{other}'"

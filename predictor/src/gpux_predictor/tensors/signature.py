@@ -62,6 +62,8 @@ def declared(graph: Signature, inputs: Sequence[TensorSpec] | None, outputs: Seq
     found_inputs, problems = _narrow("input", available, inputs, default=graph.inputs)
     found_outputs, more = _narrow("output", {t.name: t for t in graph.outputs}, outputs, default=graph.outputs)
     problems += more
+    if not found_outputs:
+        problems.append("spec.outputs is empty: name an output, or remove it to answer all")
     served = {tensor.name for tensor in found_inputs}
     problems += [
         f"input '{t.name}' of the graph is not declared: add it to spec.inputs"

@@ -14,6 +14,24 @@ def from_json(tensor: Tensor, value: Any) -> np.ndarray:  # noqa: ANN401
     """The array of one input; it may lack its first axis.
 
     Raises:
+        BadRequest: as `elements`, or another number of dimensions.
+    """
+    array = elements(tensor, value)
+    if _is_column(tensor) and (array.ndim == 0 or (array.ndim == 1 and array.size > 1)):
+        array = array.reshape(1) if array.ndim == 0 else array.reshape(-1, 1)
+    rank = len(tensor.shape)
+    if rank and array.ndim not in (rank, rank - 1):
+        raise BadRequest(
+            f"Invalid input shape for '{tensor.name}': expected {shape_text(tensor)}, or one dimension less for one sample; "
+            f"found {list(array.shape)}"
+        )
+    return array
+
+
+def elements(tensor: Tensor, value: Any) -> np.ndarray:  # noqa: ANN401
+    """The value as an array of the input's element type, in the shape in which it was sent.
+
+    Raises:
         BadRequest: a wrong type, a ragged array, or a value that the element type cannot hold.
     """
     element = element_of(tensor)
@@ -24,16 +42,7 @@ def from_json(tensor: Tensor, value: Any) -> np.ndarray:  # noqa: ANN401
             array = _exact(value)
     except ValueError as error:
         raise BadRequest(f"Invalid input shape for '{tensor.name}': {_why_not_array(error)}") from None
-    array = _convert(tensor, array)
-    if array.ndim == 0 and _is_column(tensor):
-        array = array.reshape(1)
-    rank = len(tensor.shape)
-    if rank and array.ndim not in (rank, rank - 1):
-        raise BadRequest(
-            f"Invalid input shape for '{tensor.name}': expected {shape_text(tensor)}, or one dimension less for one sample; "
-            f"found {list(array.shape)}"
-        )
-    return array
+    return _convert(tensor, array)
 
 
 def element_of(tensor: Tensor) -> ElementType:
@@ -62,7 +71,7 @@ def _check_json_type(tensor: Tensor, element: ElementType, value: Any) -> None: 
 
 
 def _is_column(tensor: Tensor) -> bool:
-    """Shape [N, 1], which skl2onnx gives each column of a table: one number or string is one row."""
+    """Shape [N, 1], which skl2onnx gives each column of a table: one number or string is one row, several are as many."""
     return len(tensor.shape) == 2 and tensor.shape[1] == 1
 
 
