@@ -278,6 +278,20 @@ def test_the_deadline(tmp_path: Path) -> None:
         assert server.http.post("/v1/models/test:predict", json={"instances": [1, 2]}).status_code == 504
 
 
+def test_a_client_that_goes_away_in_the_middle_of_its_body(tmp_path: Path) -> None:
+    onnxmodels.identity(tmp_path / "model.onnx")
+    with serve(manifest(tmp_path)) as server:
+        address = ("127.0.0.1", server.http.base_url.port or 0)
+        for _ in range(3):
+            with socket.create_connection(address) as half:
+                half.sendall(
+                    b'POST /predict HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 99\r\n\r\n{"x"'
+                )
+        assert server.http.post("/predict", json={"x": [1, 2]}).json() == {"y": [1.0, 2.0]}
+        assert server.stop() == 0
+        assert "Traceback" not in server.log.read_text()
+
+
 def test_sigterm_is_exit_0(tmp_path: Path) -> None:
     onnxmodels.identity(tmp_path / "model.onnx")
     with serve(manifest(tmp_path)) as server:

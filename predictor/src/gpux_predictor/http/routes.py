@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable
 from http import HTTPStatus
 
 import orjson
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Route
 
@@ -61,5 +61,7 @@ def answering_errors(handler: Handler) -> Handler:
             return await handler(request)
         except RequestError as error:
             return as_json({"detail": error.detail}, error.status)
+        except ClientDisconnect:
+            return as_json({"detail": "the client went away"}, HTTPStatus.BAD_REQUEST)  # nobody reads it
 
     return answered

@@ -106,7 +106,7 @@ class ModelService:
         return self.loaded
 
     async def _with_deadline(self, work: Callable[[Any], T]) -> T:
-        """Runs `work` on the pool; when its time is up, or nobody waits for it any more, the run is told to stop."""
+        """Runs `work` on the pool; when its time is up, or the awaiting task is cancelled, the run is told to stop."""
         metrics.REQUESTS.labels(source="sync").inc()
         options = run_options()
         seconds = self.model.spec.runtime.timeout_seconds
