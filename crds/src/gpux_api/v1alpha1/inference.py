@@ -45,12 +45,12 @@ class GpuSpec(ApiModel):
             message="partition already chooses the resource: set partition or resourceName, not both",
         ),
         Rule(
-            cel="!(self.backend in ['cpu', 'openvino', 'coreml', 'directml']) || !has(self.count) || self.count == 0",
+            cel=f"!(self.backend in {list(WITHOUT_GPU)}) || !has(self.count) || self.count == 0",
             check=lambda g: g.backend not in WITHOUT_GPU or not g.count,
             message="this backend uses no GPU of the cluster: remove count, or choose backend auto, cuda, tensorrt or rocm",
         ),
         Rule(
-            cel="!(self.backend in ['cpu', 'openvino', 'coreml', 'directml']) || (!has(self.partition) && !has(self.resourceName))",
+            cel=f"!(self.backend in {list(WITHOUT_GPU)}) || (!has(self.partition) && !has(self.resourceName))",
             check=lambda g: g.backend not in WITHOUT_GPU or (g.partition is None and g.resource_name is None),
             message="this backend uses no GPU of the cluster: remove partition and resourceName",
         ),

@@ -95,6 +95,10 @@ class EnvVarSource(ApiModel):
     )
 
 
+RESERVED_ENV = ("PYTHONPATH", "STORAGE_URI", "INFERENCE_SERVICE_NAME", "PROTOCOL")
+"""Environment variables that KServe refuses or gives a meaning of its own."""
+
+
 class EnvVar(ApiModel):
     """An environment variable of the predictor."""
 
@@ -111,8 +115,8 @@ class EnvVar(ApiModel):
             message="an environment variable has a value or a valueFrom, not both",
         ),
         Rule(
-            cel="!(self.name in ['PYTHONPATH', 'STORAGE_URI', 'INFERENCE_SERVICE_NAME', 'PROTOCOL'])",
-            check=lambda e: e.name not in {"PYTHONPATH", "STORAGE_URI", "INFERENCE_SERVICE_NAME", "PROTOCOL"},
+            cel=f"!(self.name in {list(RESERVED_ENV)})",
+            check=lambda e: e.name not in RESERVED_ENV,
             message="KServe refuses PYTHONPATH and gives STORAGE_URI, INFERENCE_SERVICE_NAME and PROTOCOL a meaning of its own: "
             "choose another name",
         ),

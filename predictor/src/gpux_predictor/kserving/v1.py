@@ -8,7 +8,7 @@ import numpy as np
 from gpux_predictor.errors import BadRequest
 from gpux_predictor.tensors import encode
 from gpux_predictor.tensors.signature import Signature, Tensor
-from gpux_predictor.tensors.values import from_json
+from gpux_predictor.tensors.values import from_json, is_column
 
 
 def arrays(signature: Signature, payload: Any) -> dict[str, np.ndarray]:  # noqa: ANN401
@@ -40,7 +40,7 @@ def _column(tensor: Tensor | None, values: list[Any]) -> np.ndarray:
     if tensor is None:
         return np.empty(0)
     array = from_json(tensor, values)
-    return array[:, np.newaxis] if array.ndim == 1 and len(tensor.shape) == 2 and tensor.shape[1] == 1 else array
+    return array[:, np.newaxis] if array.ndim == 1 and is_column(tensor) else array
 
 
 def response(outputs: Mapping[str, Any], samples: int) -> dict[str, Any]:

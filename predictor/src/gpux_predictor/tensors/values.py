@@ -17,7 +17,7 @@ def from_json(tensor: Tensor, value: Any) -> np.ndarray:  # noqa: ANN401
         BadRequest: as `elements`, or another number of dimensions.
     """
     array = elements(tensor, value)
-    if _is_column(tensor) and (array.ndim == 0 or (array.ndim == 1 and array.size > 1)):
+    if is_column(tensor) and (array.ndim == 0 or (array.ndim == 1 and array.size > 1)):
         array = array.reshape(1) if array.ndim == 0 else array.reshape(-1, 1)
     rank = len(tensor.shape)
     if rank and array.ndim not in (rank, rank - 1):
@@ -63,14 +63,14 @@ def _check_json_type(tensor: Tensor, element: ElementType, value: Any) -> None: 
     if isinstance(value, list):
         return
     rank = len(tensor.shape)
-    takes_one = rank <= 1 or _is_column(tensor)
+    takes_one = rank <= 1 or is_column(tensor)
     if takes_one and (json_type(value) == one or (element.kind == "b" and value in (0, 1))):
         return
     wanted = one if rank == 0 else f"{one} or array" if element.kind == "s" and takes_one else "array"
     raise BadRequest(f"Invalid input type for '{tensor.name}': expected {wanted}")
 
 
-def _is_column(tensor: Tensor) -> bool:
+def is_column(tensor: Tensor) -> bool:
     """Shape [N, 1], which skl2onnx gives each column of a table: one number or string is one row, several are as many."""
     return len(tensor.shape) == 2 and tensor.shape[1] == 1
 
