@@ -69,6 +69,11 @@ class BatchingSpec(ApiModel):
     max_size: Annotated[int, Field(ge=1, le=4096)] | None = Field(
         default=None, description="Samples in one run. Omitted: measured at warm-up."
     )
+    batch_axis: Literal["auto", "first", "none"] = Field(
+        default="auto",
+        description="Whether samples may share a run. auto: if running samples apart and together gives the same at warm-up; "
+        "first: the first axis of every input and output is the batch axis; none: never.",
+    )
     max_delay_milliseconds: Annotated[int, Field(ge=0, le=10000)] = Field(
         default=0, description="How long an idle runtime waits for more."
     )

@@ -31,9 +31,17 @@ class ImageSpec(ApiModel):
     """An image (file, base64, array) to a normalised tensor."""
 
     input: Name = Field(default="image", description="The request's key that holds the image.")
-    resize: Size | None = Field(default=None, description="Height and width in pixels.")
+    tensor: Name | None = Field(default=None, description="The graph's input. Omitted: its only one of rank 3 or 4.")
+    shortest_edge: Annotated[int, Field(ge=1, le=16384)] | None = Field(
+        default=None, description="Resize so that the shorter side has this many pixels; the aspect ratio stays."
+    )
+    resize: Size | None = Field(default=None, description="Resize to this height and width in pixels.")
     crop: Size | None = Field(default=None, description="Height and width of the centre crop, in pixels.")
-    mean: Channels | None = Field(default=None, description="Per channel, subtracted after scaling to 0..1.")
+    interpolation: Literal["nearest", "bilinear", "bicubic", "lanczos"] = Field(
+        default="bilinear", description="The filter of the resize."
+    )
+    rescale: bool = Field(default=True, description="Divide pixel values by 255 before mean and std.")
+    mean: Channels | None = Field(default=None, description="Per channel, subtracted after rescaling.")
     std: Channels | None = Field(default=None, description="Per channel, divided by after the mean is subtracted.")
     layout: Literal["NCHW", "NHWC"] = Field(default="NCHW", description="The order of the tensor's dimensions.")
     color: Literal["RGB", "BGR", "L"] = Field(default="RGB", description="The order of the colour channels.")
