@@ -2,10 +2,12 @@
 
 PredictorError
 ├── LoadError            the model cannot be served: the reason keeps /health at 503
+├── ClientGone           the caller closed the connection
 └── RequestError         one request cannot be answered: an HTTP status and a detail
     ├── BadRequest       400  the request is wrong: says which input and what was expected
     ├── PayloadTooLarge  413
     ├── UnsupportedMedia 415
+    ├── TooManyRequests  429  the backlog is too long: says when to come back
     ├── InferenceFailed  500  ONNX Runtime could not run the graph on valid input
     ├── NotReady         503  loading, failed or stopping
     └── DeadlineExceeded 504
@@ -62,10 +64,31 @@ class BadRequest(RequestError):
     status = HTTPStatus.BAD_REQUEST
 
 
+class PayloadTooLarge(RequestError):
+    """The body is larger than the server takes."""
+
+    status = HTTPStatus.REQUEST_ENTITY_TOO_LARGE
+
+
 class UnsupportedMedia(RequestError):
     """The body is of a type that the server does not read."""
 
     status = HTTPStatus.UNSUPPORTED_MEDIA_TYPE
+
+
+class TooManyRequests(RequestError):
+    """The backlog is too long for this request.
+
+    Args:
+        detail: what is full.
+        retry_after_seconds: when to come back; the `Retry-After` header.
+    """
+
+    status = HTTPStatus.TOO_MANY_REQUESTS
+
+    def __init__(self, detail: str, retry_after_seconds: int) -> None:
+        super().__init__(detail)
+        self.retry_after_seconds = retry_after_seconds
 
 
 class InferenceFailed(RequestError):
@@ -82,3 +105,7 @@ class DeadlineExceeded(RequestError):
     """The answer was not there in time; the run was told to stop."""
 
     status = HTTPStatus.GATEWAY_TIMEOUT
+
+
+class ClientGone(PredictorError):
+    """Nobody is there to read the answer."""

@@ -1,14 +1,108 @@
-"""Prometheus metrics of the predictor; KServe's ModelServer exposes the default registry at /metrics."""
+"""Prometheus metrics of the predictor; KServe's ModelServer exposes the default registry at /metrics.
+
+What is counted on each request is a plain number, written on the event loop only and read when /metrics is asked: a
+`prometheus_client` histogram costs 1.5 µs an observation, which is 5 % of a request to a tiny model.
+"""
+
+from bisect import bisect_left
+from collections.abc import Callable, Iterator, Sequence
 
 import prometheus_client
-from prometheus_client import Counter
+from prometheus_client import Counter, Gauge
+from prometheus_client.core import CounterMetricFamily, HistogramMetricFamily, Metric
+from prometheus_client.registry import Collector
 
 prometheus_client.disable_created_metrics()  # type: ignore[no-untyped-call]
 
-REQUESTS = Counter("prediction_requests", "Total prediction requests", ["source"])
+_SECONDS = (*(step * scale for scale in (1e-5, 1e-4, 1e-3, 1e-2, 0.1, 1.0) for step in (1.0, 2.5, 5.0)), 10.0, 30.0)
+_ROWS = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512)
+STAGES = ("queue", "preprocess", "run", "postprocess")
+SOURCES = ("sync", "async")
+
+
+class Histogram:
+    """Counts in buckets by upper bound; for one thread."""
+
+    __slots__ = ("_bounds", "_counts", "_sum")
+
+    def __init__(self, bounds: Sequence[float]) -> None:
+        self._bounds = bounds
+        self._counts = [0] * (len(bounds) + 1)
+        self._sum = 0.0
+
+    def observe(self, value: float) -> None:
+        """Takes a value in."""
+        self._counts[bisect_left(self._bounds, value)] += 1
+        self._sum += value
+
+    def buckets(self) -> tuple[list[tuple[str, float]], float]:
+        """The cumulative counts by upper bound, and the sum, as Prometheus wants them."""
+        total, found = 0, []
+        for bound, count in zip((*self._bounds, float("inf")), self._counts, strict=True):
+            total += count
+            found.append(("+Inf" if bound == float("inf") else f"{bound:g}", float(total)))
+        return found, self._sum
+
+
+class _Hot(Collector):
+    """What is counted on each request."""
+
+    def __init__(self) -> None:
+        self.requests = dict.fromkeys(SOURCES, 0)
+        self.answers: dict[int, int] = {}
+        self.stages = {stage: Histogram(_SECONDS) for stage in STAGES}
+        self.seconds = Histogram(_SECONDS)
+        self.rows = Histogram(_ROWS)
+
+    def collect(self) -> Iterator[Metric]:
+        """The metrics as they stand now."""
+        requests = CounterMetricFamily("prediction_requests", "Total prediction requests", labels=["source"])
+        for source, count in self.requests.items():
+            requests.add_metric([source], count)
+        yield requests
+        answers = CounterMetricFamily("prediction_responses", "Answers to predictions by HTTP status", labels=["code"])
+        for code, count in self.answers.items():
+            answers.add_metric([str(code)], count)
+        yield answers
+        stages = HistogramMetricFamily("prediction_stage_seconds", "Time of each stage of a request", labels=["stage"])
+        for stage, histogram in self.stages.items():
+            stages.add_metric([stage], *histogram.buckets())
+        yield stages
+        for name, text, histogram in (
+            ("prediction_seconds", "Time of a request in the server", self.seconds),
+            ("prediction_batch_rows", "Samples in a run", self.rows),
+        ):
+            family = HistogramMetricFamily(name, text)
+            family.add_metric([], *histogram.buckets())
+            yield family
+
+
+HOT = _Hot()
+prometheus_client.REGISTRY.register(HOT)
+
+REQUESTS = HOT.requests
 """`prediction_requests_total{source="sync"|"async"}`: requests for predictions, whatever came of them."""
+ANSWERS = HOT.answers
+STAGE = HOT.stages
+SECONDS = HOT.seconds
+BATCH_ROWS = HOT.rows
 TIMEOUTS = Counter("prediction_timeouts", "Total prediction requests that missed their deadline")
 """`prediction_timeouts_total`."""
+REJECTIONS = Counter("prediction_rejections", "Total prediction requests answered 429 for the backlog")
+DISCONNECTS = Counter("prediction_disconnects", "Total prediction requests whose client went away before the answer")
+QUEUE = Gauge("prediction_queue_depth", "Requests that wait for a run")
+RUNNING = Gauge("prediction_in_flight", "Requests that run")
+EFFICIENCY = Gauge("prediction_efficiency_ratio", "Samples a second of run time over the best rate measured at warm-up")
+MODEL = Gauge("prediction_model", "The model that serves", ["model", "version", "provider"])
 
-for _source in ("sync", "async"):
-    REQUESTS.labels(source=_source)
+
+def watch(depth: Callable[[], tuple[int, int]], efficiency: Callable[[], float]) -> None:
+    """Reads queue depth, requests that run, and efficiency from the server when /metrics is asked."""
+    QUEUE.set_function(lambda: depth()[0])
+    RUNNING.set_function(lambda: depth()[1])
+    EFFICIENCY.set_function(efficiency)
+
+
+def answered(code: int) -> None:
+    """Counts an answer."""
+    ANSWERS[code] = ANSWERS.get(code, 0) + 1

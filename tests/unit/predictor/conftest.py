@@ -53,4 +53,4 @@ def make_service(make_model: MakeModel, tmp_path: Path) -> MakeService:
 @pytest.fixture
 def ask() -> Callable[[ModelService, object], Any]:
     """Sends one body to /predict's pipeline and parses the answer."""
-    return lambda service, body: orjson.loads(asyncio.run(service.predict(orjson.dumps(body))))
+    return lambda service, body: orjson.loads(asyncio.run(service.predict(orjson.dumps(body))).content)

@@ -11,6 +11,7 @@ from onnx import TensorProto, helper
 
 import onnxmodels
 from gpux_predictor.engine import errors
+from gpux_predictor.engine.options import Device
 from gpux_predictor.engine.session import Session, run_options
 from gpux_predictor.errors import BadRequest, InferenceFailed, LoadError, LoadReason
 from gpux_predictor.serving.service import ModelService
@@ -97,7 +98,7 @@ def test_an_input_that_is_no_tensor_is_refused_at_load(tmp_path: Path) -> None:
     node = helper.make_node("SequenceLength", ["x"], ["y"])
     file = onnxmodels.save(tmp_path / "model.onnx", [node], [sequence], [onnxmodels.tensor("y", "int64", [])])
     with pytest.raises(LoadError, match="input 'x' is a seq") as caught:
-        Session(file, "cpu", 1)
+        Session(file, "cpu", Device())
     assert caught.value.reason is LoadReason.UNSUPPORTED_TENSOR_TYPE
 
 
@@ -193,7 +194,7 @@ def test_metadata_that_is_no_text(tmp_path: Path, make_service: MakeService) -> 
 
 
 def test_terminate_stops_a_run(tmp_path: Path) -> None:
-    session = Session(onnxmodels.slow(tmp_path / "model.onnx", 2), "cpu", 1)
+    session = Session(onnxmodels.slow(tmp_path / "model.onnx", 2), "cpu", Device())
     options = run_options()
     options.terminate = True
     with pytest.raises(InferenceFailed, match=r"[Tt]erminate"):

@@ -2,13 +2,15 @@
 
 import ctypes
 import os
+import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from gpux_predictor.engine import errors, providers
+from gpux_predictor.engine import errors, placement, providers
+from gpux_predictor.engine.options import Device, with_options
 from gpux_predictor.errors import BadRequest, InferenceFailed, LoadError, LoadReason
 from gpux_predictor.tensors import bfloat16
 from gpux_predictor.tensors.dtypes import from_onnx
@@ -18,6 +20,10 @@ os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")  # before the import: onnxru
 
 import onnxruntime as ort
 
+from gpux_predictor.engine.binding import Binding
+
+_DEVICES = {"CUDAExecutionProvider": "cuda", "TensorrtExecutionProvider": "cuda", "ROCMExecutionProvider": "cuda"}
+"""Providers whose memory is not the CPU's, with ONNX Runtime's name for it."""
 _BFLOAT16 = 16
 """`TensorProto.BFLOAT16` (onnx.proto)."""
 _NAMELESS = ("", "?", "None", "-1")
@@ -32,29 +38,43 @@ class Session:
     Args:
         file: the ONNX file.
         backend: as in `runtime.gpu.backend`.
-        threads: threads of one run.
+        device: threads, memory and cache of the providers.
+
+    Attributes:
+        providers: what the session runs on, best first.
+        placement: for each provider the operators that it runs.
+        signature: the graph's inputs and outputs.
 
     Raises:
         LoadError: InvalidModel, UnsupportedTensorType or ProviderUnavailable.
     """
 
-    def __init__(self, file: Path, backend: str, threads: int) -> None:
+    def __init__(self, file: Path, backend: str, device: Device) -> None:
         asked = providers.wanted(backend, ort.get_available_providers())
         options = ort.SessionOptions()
-        options.intra_op_num_threads = threads
+        options.intra_op_num_threads = device.threads
+        options.add_session_config_entry("session.record_ep_graph_assignment_info", "1")
         options.log_severity_level = 4  # errors are raised, with the same text
         try:
-            self._session = ort.InferenceSession(str(file.resolve()), sess_options=options, providers=asked)
+            self._session = ort.InferenceSession(
+                str(file.resolve()), sess_options=options, providers=with_options(asked, device)
+            )
         except Exception as error:  # onnxruntime's errors share no base but Exception
             raise LoadError(LoadReason.INVALID_MODEL, f"{file.name} cannot be loaded: {errors.plain(error)}") from error
         self.providers: list[str] = self._session.get_providers()
         providers.verify(backend, asked, self.providers)
+        self.placement = placement.placement(self._session)
         self.signature = _signature(self._session)
         self._bfloat16 = {
             t.name
             for t in (*self.signature.inputs, *self.signature.outputs)
             if t.element and t.element.name == "bfloat16"
         }
+        strings = any(
+            t.element is None or t.element.kind == "s" for t in (*self.signature.inputs, *self.signature.outputs)
+        )
+        on_device = None if strings else _DEVICES.get(self.providers[0])
+        self._binding = Binding(self._session, on_device) if on_device else None
 
     def metadata(self) -> dict[str, Any]:
         """What the file says about itself."""
@@ -72,13 +92,15 @@ class Session:
         }
         return {key: value for key, value in found.items() if value not in ("", None)}
 
-    def run(self, outputs: Sequence[str], feeds: Mapping[str, np.ndarray], options: "ort.RunOptions") -> dict[str, Any]:
+    def run(
+        self, outputs: Sequence[str], feeds: Mapping[str, np.ndarray], options: "ort.RunOptions | None" = None
+    ) -> dict[str, Any]:
         """One run of the graph.
 
         Args:
             outputs: the names to compute.
             feeds: an array for each input, in the dtype of its element type.
-            options: set `terminate` on it from another thread to stop the run.
+            options: set `terminate` on it from another thread to stop the run; None where nothing will.
 
         Returns:
             Each output as an array; sequences and maps as ONNX Runtime gives them.
@@ -90,13 +112,14 @@ class Session:
         try:
             if self._bfloat16:
                 return self._run_with_bfloat16(outputs, feeds, options)
-            return dict(zip(outputs, self._session.run(list(outputs), dict(feeds), options), strict=True))
+            run = self._session.run if self._binding is None else self._binding.run
+            return dict(zip(outputs, run(outputs, feeds, options), strict=True))
         except Exception as error:
             kind = BadRequest if errors.is_callers(error) else InferenceFailed
             raise kind(f"Inference failed: {errors.plain(error)}") from error
 
     def _run_with_bfloat16(
-        self, outputs: Sequence[str], feeds: Mapping[str, np.ndarray], options: "ort.RunOptions"
+        self, outputs: Sequence[str], feeds: Mapping[str, np.ndarray], options: "ort.RunOptions | None"
     ) -> dict[str, Any]:
         """numpy has no bfloat16: its bits travel as uint16 in OrtValues."""
         values = {
@@ -110,6 +133,22 @@ class Session:
             name: bfloat16.from_bits(_bits(value)) if name in self._bfloat16 else value.numpy()
             for name, value in zip(outputs, results, strict=True)
         }
+
+
+def versions() -> tuple[str, ...]:
+    """What a compiled engine depends on beside the model: ONNX Runtime, its build, and the GPU's driver and name."""
+    build = ort.get_build_info() if hasattr(ort, "get_build_info") else ""
+    return (ort.__version__, build, *_gpus())
+
+
+def _gpus() -> tuple[str, ...]:
+    """Name and compute capability of each GPU and the driver's version, as the NVIDIA driver's own tool says; () without one."""
+    command = ["nvidia-smi", "--query-gpu=name,compute_cap,driver_version", "--format=csv,noheader"]
+    try:
+        found = subprocess.run(command, capture_output=True, text=True, timeout=10, check=True)
+    except (OSError, subprocess.SubprocessError):
+        return ()
+    return tuple(found.stdout.splitlines())
 
 
 def run_options() -> "ort.RunOptions":

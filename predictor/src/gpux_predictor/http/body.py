@@ -1,17 +1,18 @@
 """Reading a request body: its type, and no more of it than the server takes."""
 
+from collections.abc import Iterable
 from http import HTTPStatus
 
 from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
-from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from gpux_predictor.errors import UnsupportedMedia
+from gpux_predictor.errors import ClientGone, PayloadTooLarge
 
 MAX_BODY_BYTES = 100 * 2**20
 """The largest body taken, in bytes: a batch of 50 images of 224x224x3 as JSON fits."""
+JSON = "application/json"
 
 
 class BodyLimit:
@@ -23,13 +24,12 @@ class BodyLimit:
     def __init__(self, app: ASGIApp, limit: int = MAX_BODY_BYTES) -> None:
         self._app = app
         self._limit = limit
-        self._detail = f"The request body is larger than {limit} bytes: send fewer samples at once"
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serves one request (the ASGI interface)."""
         announced = Headers(scope=scope).get("content-length", "") if scope["type"] == "http" else ""
         if announced.isdigit() and int(announced) > self._limit:
-            response = JSONResponse({"detail": self._detail}, HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
+            response = JSONResponse({"detail": _too_large(self._limit)}, HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
             await response(scope, receive, send)
             return
         size = 0
@@ -39,19 +39,45 @@ class BodyLimit:
             message = await receive()
             size += len(message.get("body", b""))
             if size > self._limit:
-                raise HTTPException(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, self._detail)
+                raise HTTPException(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, _too_large(self._limit))
             return message
 
         await self._app(scope, limited, send)
 
 
-async def read_json(request: Request) -> bytes:
-    """The body of a JSON request, unparsed.
+def _too_large(limit: int) -> str:
+    return f"The request body is larger than {limit} bytes: send fewer samples at once"
+
+
+def content_type(headers: Iterable[tuple[bytes, bytes]]) -> str:
+    """The media type in lower case, without parameters; JSON where none is named."""
+    for name, value in headers:
+        if name == b"content-type":
+            kind = value.decode("latin-1")
+            return JSON if kind == JSON else kind.partition(";")[0].strip().lower()
+    return JSON
+
+
+async def read(receive: Receive, headers: Iterable[tuple[bytes, bytes]]) -> bytes:
+    """The body of a request.
 
     Raises:
-        UnsupportedMedia: another content type.
+        PayloadTooLarge: announced or sent.
+        ClientGone: the client closed the connection in the middle of it.
     """
-    content_type = request.headers.get("content-type", "application/json").partition(";")[0].strip().lower()
-    if content_type != "application/json" and not content_type.endswith("+json"):
-        raise UnsupportedMedia(f"Unsupported content type '{content_type}': send application/json")
-    return await request.body()
+    for name, value in headers:
+        if name == b"content-length" and value.isdigit() and int(value) > MAX_BODY_BYTES:
+            raise PayloadTooLarge(_too_large(MAX_BODY_BYTES))
+    parts: list[bytes] = []
+    size = 0
+    while True:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise ClientGone
+        part: bytes = message.get("body", b"")
+        size += len(part)
+        if size > MAX_BODY_BYTES:
+            raise PayloadTooLarge(_too_large(MAX_BODY_BYTES))
+        if not message.get("more_body", False):
+            return part if not parts else b"".join((*parts, part))
+        parts.append(part)

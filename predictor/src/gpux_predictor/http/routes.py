@@ -1,27 +1,24 @@
-"""The routes of one model."""
+"""The routes of one model beside `/predict`, which has its own way in `lean`."""
 
-from collections.abc import Awaitable, Callable
 from http import HTTPStatus
 
 import orjson
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from gpux_predictor.errors import RequestError
-from gpux_predictor.http.body import read_json
+from gpux_predictor.http.lean import PATHS
 from gpux_predictor.serving import loading
 from gpux_predictor.serving.service import ModelService
-
-Handler = Callable[[Request], Awaitable[Response]]
 
 
 def routes(service: ModelService) -> list[Route]:
     """All routes of ours; on the same path they come before KServe's."""
 
-    async def predict(request: Request) -> Response:
-        body = await read_json(request)
-        return Response(await service.predict(body), media_type="application/json")
+    async def wrong_method(_: Request) -> Response:
+        response = as_json({"detail": "Method Not Allowed"}, HTTPStatus.METHOD_NOT_ALLOWED)
+        response.headers["allow"] = "POST"
+        return response
 
     async def health(_: Request) -> Response:
         status = HTTPStatus.OK if service.health.ready else HTTPStatus.SERVICE_UNAVAILABLE
@@ -39,8 +36,9 @@ def routes(service: ModelService) -> list[Route]:
             HTTPStatus.NOT_FOUND,
         )
 
+    others = ["GET", "HEAD", "PUT", "PATCH", "DELETE", "OPTIONS"]
     return [
-        *(Route(path, answering_errors(predict), methods=["POST"]) for path in ("/predict", "/predict/")),
+        *(Route(path, wrong_method, methods=others) for path in PATHS),
         Route("/health", health, methods=["GET"]),
         Route("/info", info, methods=["GET"]),
         Route("/model/info", model_info, methods=["GET"]),
@@ -51,17 +49,3 @@ def routes(service: ModelService) -> list[Route]:
 def as_json(content: object, status: HTTPStatus = HTTPStatus.OK) -> Response:
     """A JSON response."""
     return Response(orjson.dumps(content), status, media_type="application/json")
-
-
-def answering_errors(handler: Handler) -> Handler:
-    """The handler, with `RequestError`s answered as `{"detail": "…"}`: the one place where errors become responses."""
-
-    async def answered(request: Request) -> Response:
-        try:
-            return await handler(request)
-        except RequestError as error:
-            return as_json({"detail": error.detail}, error.status)
-        except ClientDisconnect:
-            return as_json({"detail": "the client went away"}, HTTPStatus.BAD_REQUEST)  # nobody reads it
-
-    return answered

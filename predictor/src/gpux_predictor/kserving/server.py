@@ -3,9 +3,11 @@
 import asyncio
 import sys
 
+import uvloop
 from fastapi.exceptions import RequestValidationError
 
 from gpux_predictor.http.body import BodyLimit
+from gpux_predictor.http.lean import Lean
 from gpux_predictor.http.routes import routes
 from gpux_predictor.serving.service import ModelService
 
@@ -44,10 +46,15 @@ class Server(ModelServer):  # type: ignore[misc]  # kserve has no types
 
     def serve(self) -> None:
         """Serves until SIGTERM or SIGINT; blocks."""
+        asyncio.set_event_loop_policy(uvloop.EventLoopPolicy())  # KServe's --event-loop does nothing with one worker
+        asyncio.set_event_loop(asyncio.new_event_loop())
         self.start([])
 
     async def _serve(self) -> None:
-        self._rest_server.config.host = self._host  # KServe listens on all addresses and has no setting for it
+        config = self._rest_server.config
+        config.host = self._host  # KServe listens on all addresses and has no setting for it
+        config.app = Lean(app, self._service)
+        config.access_log = config.proxy_headers = config.server_header = False
         loading = asyncio.get_running_loop().run_in_executor(None, self._service.load)
         await super()._serve()
         await loading

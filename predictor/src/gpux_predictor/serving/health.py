@@ -10,7 +10,10 @@ class Phase(StrEnum):
     """The states of a model, in the order it goes through them."""
 
     STARTING = "Starting"
+    DOWNLOADING = "Downloading"
     LOADING = "Loading"
+    WARMING_UP = "WarmingUp"
+    CHECKING = "CheckingSamples"
     READY = "Ready"
     FAILED = "Failed"
     STOPPING = "Stopping"
@@ -49,6 +52,22 @@ def starting() -> Health:
 def loading(what: str) -> Health:
     """The model is being loaded."""
     return Health(Phase.LOADING, Phase.LOADING, what)
+
+
+def downloading(uri: str, done: int, total: int | None) -> Health:
+    """The model's files are on their way; `done` and `total` in bytes."""
+    percent = f"{100 * done // total} % of {total / 2**20:.1f} MiB" if total else f"{done / 2**20:.1f} MiB so far"
+    return Health(Phase.DOWNLOADING, Phase.DOWNLOADING, f"downloading {uri}: {percent}")
+
+
+def warming_up(what: str) -> Health:
+    """Trial runs: whether samples batch, and what a batch costs."""
+    return Health(Phase.WARMING_UP, Phase.WARMING_UP, what)
+
+
+def checking(sample: int, samples: int) -> Health:
+    """The manifest's samples are run and compared."""
+    return Health(Phase.CHECKING, Phase.CHECKING, f"running sample {sample} of {samples}")
 
 
 def ready() -> Health:

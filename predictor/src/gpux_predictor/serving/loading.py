@@ -1,14 +1,27 @@
 """From a manifest to a model that can run."""
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from gpux_api.quantity import value_of
 from gpux_api.v1alpha1 import GpuxModel
+from gpux_api.v1alpha1.resource import GpuxModelSpec
+from gpux_predictor.batching.plan import Plan
 from gpux_predictor.engine import cpus, source
-from gpux_predictor.engine.session import Session
+from gpux_predictor.engine.options import Device, engine_cache
+from gpux_predictor.engine.providers import CPU
+from gpux_predictor.engine.session import Session, versions
+from gpux_predictor.engine.trial_run import TrialRun
+from gpux_predictor.engine.warmup import Hints, Learnt, Wish, warm_up
+from gpux_predictor.serving import health
+from gpux_predictor.serving.health import Health
 from gpux_predictor.tensors import batch_axis
 from gpux_predictor.tensors.signature import Signature, declared
+
+WARM_UP_SECONDS = 20.0
+"""For all trial runs on a CPU; a model that has not been learnt by then serves one request a run."""
 
 
 @dataclass(frozen=True)
@@ -26,29 +39,67 @@ class Origin:
 
 @dataclass(frozen=True)
 class LoadedModel:
-    """A model that can run."""
+    """A model that can run.
+
+    Attributes:
+        learnt: what the warm-up found.
+        plan: which requests may share a run.
+    """
 
     file: Path
     sha256: str
     session: Session
     signature: Signature
     axis: batch_axis.BatchAxis
+    learnt: Learnt
+    plan: Plan
 
 
-def load(model: GpuxModel, origin: Origin) -> LoadedModel:
-    """Finds, verifies and loads the model of a manifest.
+def load(model: GpuxModel, origin: Origin, tell: Callable[[Health], None] = lambda _: None) -> LoadedModel:
+    """Finds, verifies, loads and warms up the model of a manifest.
+
+    Args:
+        model: the manifest.
+        origin: where its files are.
+        tell: hears of each phase.
 
     Raises:
         LoadError: with the reason why it cannot be served.
     """
     spec = model.spec
+    tell(health.loading(f"loading {spec.model.source.uri}"))
     file = source.locate(spec.model.source, origin.manifest_dir, origin.model_dir)
     sha256 = source.digest(file)
     source.verify(sha256, spec.model.source.sha256, file)
-    backend = spec.runtime.gpu.backend if spec.runtime.gpu else "cpu"
-    session = Session(file, backend, spec.runtime.threads or cpus.available())
+    gpu = spec.runtime.gpu
+    memory = int(value_of(gpu.memory)) if gpu and gpu.memory else None
+    cache = engine_cache()
+    threads = spec.runtime.threads or cpus.available()
+    device = Device(memory, threads, sha256, cache, versions() if cache else ())
+    session = Session(file, gpu.backend if gpu else "cpu", device)
     signature = declared(session.signature, spec.inputs, spec.outputs)
-    return LoadedModel(file, sha256, session, signature, batch_axis.find(signature))
+    tell(health.warming_up(f"trying {file.name} on {session.providers[0]}"))
+    return _warmed(spec, file, sha256, session, signature)
+
+
+def _warmed(spec: GpuxModelSpec, file: Path, sha256: str, session: Session, signature: Signature) -> LoadedModel:
+    axis = batch_axis.find(signature)
+    names = [tensor.name for tensor in signature.outputs]
+    on_cpu = session.providers[0] == CPU
+    wish = Wish() if (b := spec.runtime.batching) is None else Wish(b.batch_axis, b.max_size)
+    most_seconds = spec.runtime.timeout_seconds if on_cpu else None
+    with TrialRun(session, names, most_seconds, WARM_UP_SECONDS) as run:
+        learnt = warm_up(signature, axis.inputs, run, wish, Hints())
+    if learnt.proof.outputs is not None:
+        axis = replace(axis, outputs=learnt.proof.outputs)
+    return LoadedModel(file, sha256, session, signature, axis, learnt, _plan(axis, learnt, names))
+
+
+def _plan(axis: batch_axis.BatchAxis, learnt: Learnt, outputs: list[str]) -> Plan:
+    if not learnt.proof.batchable:
+        return Plan(cost=learnt.cost)
+    pads = learnt.pad if learnt.padding.neutral else {}
+    return Plan(axis.inputs, frozenset(outputs), learnt.limit, learnt.cost, pads, learnt.padding.axes)
 
 
 def info(model: GpuxModel, loaded: LoadedModel | None) -> dict[str, Any]:
@@ -76,7 +127,23 @@ def info(model: GpuxModel, loaded: LoadedModel | None) -> dict[str, Any]:
         "metadata": loaded.session.metadata(),
         "provider": loaded.session.providers[0],
         "providers": loaded.session.providers,
+        "placement": loaded.session.placement,
+        "batching": _batching(loaded),
     }
+
+
+def _batching(loaded: LoadedModel) -> dict[str, Any]:
+    """What the warm-up found: whether samples share a run, why, up to how many, and what a batch costs."""
+    learnt = loaded.learnt
+    found: dict[str, Any] = {
+        "enabled": learnt.proof.batchable,
+        "reason": learnt.proof.why,
+        "max_size": learnt.limit,
+        "curve": learnt.cost.describe() if learnt.cost else [],
+    }
+    if learnt.pad:
+        found["padding"] = {"enabled": learnt.padding.neutral, "reason": learnt.padding.why}
+    return found
 
 
 def short_info(model: GpuxModel, loaded: LoadedModel | None) -> dict[str, Any]:

@@ -1,25 +1,49 @@
-"""One model as a service: loads in the background, answers with a deadline, never on the event loop."""
+"""One model as a service: loads in the background, answers with a deadline, holds the event loop for microseconds only."""
 
 import asyncio
 import logging
+import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import numpy as np
-import orjson
 
 from gpux_api.v1alpha1 import GpuxModel
 from gpux_predictor import metrics
+from gpux_predictor.batching.item import Result, Timing
 from gpux_predictor.engine import cpus
-from gpux_predictor.engine.session import run_options
-from gpux_predictor.errors import BadRequest, DeadlineExceeded, LoadError, NotReady
+from gpux_predictor.errors import DeadlineExceeded, LoadError, NotReady
 from gpux_predictor.serving import health, loading
+from gpux_predictor.serving.inference import Inference
 from gpux_predictor.serving.loading import LoadedModel, Origin
-from gpux_predictor.tensors import batch_axis, decode, encode
+from gpux_predictor.serving.pipeline import Pipeline
+from gpux_predictor.tensors import decode
 
 logger = logging.getLogger(__name__)
 T = TypeVar("T")
+Waiting = Callable[[], AbstractContextManager[None]]
+_LIGHT_BYTES = 64 * 1024
+"""Bodies and answers of up to this size are read and written on the event loop: a thread would cost more."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """The answer to a prediction.
+
+    Attributes:
+        content: JSON.
+        timing: waiting and run.
+        preprocess: seconds from the body to arrays.
+        postprocess: seconds from results to the content.
+    """
+
+    content: bytes
+    timing: Timing
+    preprocess: float
+    postprocess: float
 
 
 class ModelService:
@@ -35,7 +59,10 @@ class ModelService:
         self.origin = origin
         self.health = health.starting()
         self.loaded: LoadedModel | None = None
-        self._pool = ThreadPoolExecutor(max_workers=max(2, cpus.available()), thread_name_prefix="inference")
+        self._inference: Inference | None = None
+        self._pipeline: Pipeline | None = None
+        self._seconds = model.spec.runtime.timeout_seconds
+        self._threads = ThreadPoolExecutor(max_workers=max(2, cpus.available()), thread_name_prefix="prepare")
 
     @property
     def name(self) -> str:
@@ -44,46 +71,49 @@ class ModelService:
 
     def load(self) -> None:
         """Loads the model; blocks. How it ended is in `health`, nothing is raised."""
-        self.health = health.loading(f"loading {self.model.spec.model.source.uri}")
         try:
-            self.loaded = loading.load(self.model, self.origin)
-            self.health = health.ready()
-            logger.info("model %s is ready on %s", self.name, self.loaded.session.providers[0])
+            loaded = loading.load(self.model, self.origin, self._tell)
+            self._serve(loaded)
+            logger.info("model %s is ready on %s", self.name, loaded.session.providers[0])
         except LoadError as error:
-            self.health = health.failed(error)
+            self._tell(health.failed(error))
             logger.error("model %s cannot be served: %s: %s", self.name, error.reason, error.message)
         except Exception as error:
-            self.health = health.crashed(error)
+            self._tell(health.crashed(error))
             logger.exception("model %s cannot be served", self.name)
 
     def stop(self) -> None:
         """Takes no new requests from now on; those accepted are answered."""
         self.health = health.stopping()
 
-    async def predict(self, body: bytes) -> bytes:
+    async def predict(self, body: bytes, waiting: Waiting = nullcontext) -> Answer:
         """Answers the body of a POST /predict.
 
         Args:
             body: a JSON object of input names to values.
-
-        Returns:
-            A JSON object of output names to values.
+            waiting: entered while the request waits for its run, which takes microseconds or seconds.
 
         Raises:
             RequestError: with the status and the detail to answer.
         """
-        loaded = self.ready_model()
-
-        def work(options: Any) -> bytes:  # noqa: ANN401
-            try:
-                request = orjson.loads(body)
-            except orjson.JSONDecodeError as error:
-                raise BadRequest(f"Invalid JSON: {error}") from None
-            arrays, single = decode.request_arrays(loaded.signature, loaded.axis, request)
-            outputs = _run(loaded, arrays, options)
-            return encode.to_json(batch_axis.squeeze(loaded.axis, outputs) if single else outputs)
-
-        return await self._with_deadline(work)
+        pipeline, inference = self._ready()
+        metrics.REQUESTS["sync"] += 1
+        deadline = self._deadline(inference)
+        started = time.perf_counter()
+        if len(body) <= _LIGHT_BYTES:
+            prepared = pipeline.decode(body)
+        else:
+            prepared = await self._off_loop(lambda: pipeline.decode(body))
+        preprocess = time.perf_counter() - started
+        result = await self._run(inference, prepared.parts, deadline, waiting)
+        started = time.perf_counter()
+        if _bytes(result.outputs) <= _LIGHT_BYTES:
+            content = pipeline.encode(prepared, result.outputs)
+        else:
+            content = await self._off_loop(lambda: pipeline.encode(prepared, result.outputs))
+        postprocess = time.perf_counter() - started
+        _observe(result.timing, preprocess, postprocess)
+        return Answer(content, result.timing, preprocess, postprocess)
 
     async def infer(self, arrays: Mapping[str, np.ndarray]) -> dict[str, Any]:
         """Runs the graph on arrays that have all their axes, for the protocols that send tensors.
@@ -92,8 +122,13 @@ class ModelService:
             RequestError: with the status and the detail to answer.
         """
         loaded = self.ready_model()
+        _, inference = self._ready()
+        metrics.REQUESTS["sync"] += 1
+        deadline = self._deadline(inference)
         decode.check_complete(loaded.signature, arrays)
-        return await self._with_deadline(lambda options: _run(loaded, arrays, options))
+        result = await self._run(inference, [dict(arrays)], deadline)
+        _observe(result.timing, 0.0, 0.0)
+        return result.outputs
 
     def ready_model(self) -> LoadedModel:
         """The model if it serves.
@@ -105,20 +140,63 @@ class ModelService:
             raise NotReady(f"The model is not ready: {self.health.reason}: {self.health.detail}")
         return self.loaded
 
-    async def _with_deadline(self, work: Callable[[Any], T]) -> T:
-        """Runs `work` on the pool; when its time is up, or the awaiting task is cancelled, the run is told to stop."""
-        metrics.REQUESTS.labels(source="sync").inc()
-        options = run_options()
-        seconds = self.model.spec.runtime.timeout_seconds
+    def _ready(self) -> tuple[Pipeline, Inference]:
+        self.ready_model()
+        assert self._pipeline is not None and self._inference is not None  # noqa: S101, PT018  (set before ready)
+        return self._pipeline, self._inference
+
+    def _tell(self, state: health.Health) -> None:
+        """Takes a phase of loading in; a server that was told to stop stays stopping."""
+        if self.health.phase is not health.Phase.STOPPING:
+            self.health = state
+
+    def _serve(self, loaded: LoadedModel) -> None:
+        runtime = self.model.spec.runtime
+        most_waiting = runtime.queue.max_requests if runtime.queue else None
+        delay = runtime.batching.max_delay_milliseconds / 1000 if runtime.batching else 0.0
+        inference = Inference(loaded, most_waiting, delay)
+        metrics.watch(lambda: inference.batcher.depth, inference.efficiency)
+        self._pipeline, self._inference = Pipeline(loaded), inference
+        self.loaded = loaded
+        self._tell(health.ready())
+
+    def _deadline(self, inference: Inference) -> float:
+        """The request's deadline on the loop's clock; a full queue refuses it here, before its body costs anything."""
+        now = asyncio.get_running_loop().time()
+        deadline = now + self._seconds
+        if not inference.batcher.idle:
+            inference.batcher.admit(now, deadline)
+        return deadline
+
+    async def _run(
+        self,
+        inference: Inference,
+        parts: list[dict[str, np.ndarray]],
+        deadline: float,
+        waiting: Waiting = nullcontext,
+    ) -> Result:
+        if len(parts) == 1 and (result := inference.at_once(parts[0])) is not None:
+            return result
         try:
-            async with asyncio.timeout(seconds):
-                return await asyncio.get_running_loop().run_in_executor(self._pool, work, options)
-        except TimeoutError:
+            with waiting():
+                return await inference.queued(parts, deadline)
+        except DeadlineExceeded:
             metrics.TIMEOUTS.inc()
-            raise DeadlineExceeded(f"The prediction took longer than {seconds} s (runtime.timeoutSeconds)") from None
-        finally:
-            options.terminate = True
+            raise DeadlineExceeded(
+                f"The prediction took longer than {self._seconds} s (runtime.timeoutSeconds)"
+            ) from None
+
+    async def _off_loop(self, work: Callable[[], T]) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._threads, work)
 
 
-def _run(loaded: LoadedModel, arrays: Mapping[str, np.ndarray], options: Any) -> dict[str, Any]:  # noqa: ANN401
-    return loaded.session.run([tensor.name for tensor in loaded.signature.outputs], arrays, options)
+def _bytes(outputs: Mapping[str, Any]) -> int:
+    return sum([100 * len(value) if isinstance(value, list) else value.nbytes for value in outputs.values()])
+
+
+def _observe(timing: Timing, preprocess: float, postprocess: float) -> None:
+    stages = metrics.STAGE
+    stages["queue"].observe(timing.queue)
+    stages["preprocess"].observe(preprocess)
+    stages["run"].observe(timing.run)
+    stages["postprocess"].observe(postprocess)

@@ -9,7 +9,7 @@ from gpux_predictor.errors import BadRequest
 from gpux_predictor.tensors import batch_axis
 from gpux_predictor.tensors.shapes import check_shapes
 from gpux_predictor.tensors.signature import Signature
-from gpux_predictor.tensors.values import element_of, from_json, json_type
+from gpux_predictor.tensors.values import convert, element_of, fit, from_json, json_type
 
 
 def request_arrays(signature: Signature, axis: batch_axis.BatchAxis, body: Any) -> tuple[dict[str, np.ndarray], bool]:  # noqa: ANN401
@@ -32,6 +32,30 @@ def request_arrays(signature: Signature, axis: batch_axis.BatchAxis, body: Any) 
         elif tensor.required:
             raise BadRequest(f"Missing required input: '{tensor.name}'")
     _refuse_unknown(signature, body)
+    return complete(signature, axis, arrays)
+
+
+def request_numbers(
+    signature: Signature, axis: batch_axis.BatchAxis, sent: Mapping[str, np.ndarray]
+) -> tuple[dict[str, np.ndarray], bool]:
+    """As `request_arrays`, of the inputs' numbers in the shapes in which they were sent."""
+    arrays = {}
+    for tensor in signature.inputs:
+        if tensor.name in sent:
+            arrays[tensor.name] = fit(tensor, convert(tensor, sent[tensor.name]))
+        elif tensor.required:
+            raise BadRequest(f"Missing required input: '{tensor.name}'")
+    return complete(signature, axis, arrays)
+
+
+def complete(
+    signature: Signature, axis: batch_axis.BatchAxis, arrays: dict[str, np.ndarray]
+) -> tuple[dict[str, np.ndarray], bool]:
+    """Arrays, each with its rank or one less, with their batch axes; and whether the answer goes without.
+
+    Raises:
+        BadRequest: some inputs have their batch axis and others do not, or a shape that the graph does not take.
+    """
     ranks = {t.name: len(t.shape) or arrays[t.name].ndim for t in signature.inputs if t.name in arrays}
     expanded, single = batch_axis.expand(axis, arrays, ranks)
     check_shapes(signature, expanded)

@@ -16,7 +16,15 @@ def from_json(tensor: Tensor, value: Any) -> np.ndarray:  # noqa: ANN401
     Raises:
         BadRequest: as `elements`, or another number of dimensions.
     """
-    array = elements(tensor, value)
+    return fit(tensor, elements(tensor, value))
+
+
+def fit(tensor: Tensor, array: np.ndarray) -> np.ndarray:
+    """The array with the rank that its input has, or one less.
+
+    Raises:
+        BadRequest: another number of dimensions.
+    """
     if is_column(tensor) and (array.ndim == 0 or (array.ndim == 1 and array.size > 1)):
         array = array.reshape(1) if array.ndim == 0 else array.reshape(-1, 1)
     rank = len(tensor.shape)
@@ -42,7 +50,7 @@ def elements(tensor: Tensor, value: Any) -> np.ndarray:  # noqa: ANN401
             array = _exact(value)
     except ValueError as error:
         raise BadRequest(f"Invalid input shape for '{tensor.name}': {_why_not_array(error)}") from None
-    return _convert(tensor, array)
+    return convert(tensor, array)
 
 
 def element_of(tensor: Tensor) -> ElementType:
@@ -88,7 +96,7 @@ def _exact(value: Any) -> np.ndarray:  # noqa: ANN401
     return np.array(whole, dtype=object).reshape(array.shape)
 
 
-def _convert(tensor: Tensor, array: np.ndarray) -> np.ndarray:
+def convert(tensor: Tensor, array: np.ndarray) -> np.ndarray:
     """The array in the input's element type, without silent loss.
 
     Raises:
@@ -137,7 +145,8 @@ def _integers(tensor: Tensor, element: ElementType, array: np.ndarray) -> np.nda
 def _floats(tensor: Tensor, element: ElementType, array: np.ndarray) -> np.ndarray:
     with np.errstate(over="ignore"):
         converted = array.astype(element.dtype)
-    if element.dtype.itemsize < array.dtype.itemsize and (np.isinf(converted) & np.isfinite(array)).any():
-        worst = array[np.isinf(converted) & np.isfinite(array)].flat[0]
-        raise BadRequest(f"Invalid input value for '{tensor.name}': {worst} is out of range for {element.name}")
+    if element.dtype.itemsize < array.dtype.itemsize and not np.isfinite(converted).all():
+        beyond = array[np.isinf(converted) & np.isfinite(array)]
+        if beyond.size:
+            raise BadRequest(f"Invalid input value for '{tensor.name}': {beyond[0]} is out of range for {element.name}")
     return converted

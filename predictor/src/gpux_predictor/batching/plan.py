@@ -1,0 +1,132 @@
+"""How requests merge into one run of the graph and how its results are told apart again. Pure."""
+
+import math
+from bisect import bisect_left
+from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from gpux_predictor.engine.curve import Curve
+from gpux_predictor.engine.padding import pad
+
+Arrays = Mapping[str, np.ndarray]
+_EDGES = (8, 16, 24, 32, 48, 64, 96, 128, 192, 256, 384, 512, 768, 1024, 2048, 4096, 8192)
+"""Token lengths that share a bucket: steps of at most a half, so that padding never costs more than that."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What may share a run, and what it costs.
+
+    Attributes:
+        batched: inputs with a row for each sample; empty where samples may not share a run.
+        outputs: outputs with a row for each sample.
+        limit: rows of the largest batch.
+        cost: t(b) as measured; None where it is not known.
+        pads: inputs that may be padded along their second axis, with the value.
+        axes: outputs with an entry for each token, and on which axis.
+    """
+
+    batched: frozenset[str] = frozenset()
+    outputs: frozenset[str] = frozenset()
+    limit: int = 1
+    cost: Curve | None = None
+    pads: Mapping[str, int] = field(default_factory=dict)
+    axes: Mapping[str, int] = field(default_factory=dict)
+
+    def rows(self, arrays: Arrays) -> int:
+        """The samples in a request; 1 where the graph does not batch."""
+        return next((len(array) for name, array in arrays.items() if name in self.batched), 1)
+
+    def key(self, arrays: Arrays) -> Hashable:
+        """Requests of equal keys may share a run; None shares with nobody."""
+        if not self.batched:
+            return None
+        parts: list[Hashable] = []
+        for name, array in arrays.items():
+            if name in self.pads:
+                parts.append((name, _EDGES[bisect_left(_EDGES, min(array.shape[1], _EDGES[-1]))], array.shape[2:]))
+            elif name in self.batched:
+                parts.append((name, array.shape[1:]))
+            else:
+                parts.append((name, array.shape, array.tobytes() if array.dtype != object else tuple(array.flat)))
+        return tuple(parts)
+
+    def most_rows(self, arrays: Arrays) -> int:
+        """The batch limit for requests like this one: longer texts than those measured make smaller batches."""
+        if self.cost is None or not self.pads:
+            return self.limit
+        elements = sum(array.size for array in arrays.values()) / self.rows(arrays)
+        return max(1, min(self.limit, int(self.limit * self.cost.elements / max(elements, 1))))
+
+    def seconds(self, arrays: Arrays) -> float:
+        """The time that a run of this request alone takes; 0 where nothing was measured."""
+        if self.cost is None:
+            return 0.0
+        elements = sum(array.size for array in arrays.values())
+        return self.cost.seconds(max(1, math.ceil(elements / self.cost.elements)))
+
+    def share(self, arrays: Arrays) -> float:
+        """The time that this request adds to a full batch, in seconds."""
+        if self.cost is None:
+            return 0.0
+        full = self.cost.seconds(self.limit) / self.limit
+        return full * sum(array.size for array in arrays.values()) / self.cost.elements
+
+    def merge(self, parts: Sequence[Arrays]) -> dict[str, np.ndarray]:
+        """One run's feeds for the requests of one key."""
+        if len(parts) == 1:
+            return dict(parts[0])
+        merged = {}
+        for name, first in parts[0].items():
+            if name not in self.batched:
+                merged[name] = first
+                continue
+            arrays = [part[name] for part in parts]
+            if name in self.pads:
+                longest = max(array.shape[1] for array in arrays)
+                arrays = [pad(array, longest, self.pads[name]) for array in arrays]
+            merged[name] = np.concatenate(arrays)
+        return merged
+
+    def split(self, results: Mapping[str, Any], parts: Sequence[Arrays]) -> list[dict[str, Any]]:
+        """The results of each request, without what padding added."""
+        if len(parts) == 1:
+            return [dict(results)]
+        found, start = [], 0
+        for part in parts:
+            stop = start + self.rows(part)
+            found.append({name: self._cut(name, value[start:stop], part) for name, value in results.items()})
+            start = stop
+        return found
+
+    def _cut(self, name: str, value: Any, part: Arrays) -> Any:  # noqa: ANN401
+        if name not in self.axes or not self.pads:
+            return value
+        length = next(part[key].shape[1] for key in self.pads if key in part)
+        axis = self.axes[name]
+        return value if value.shape[axis] == length else value.take(range(length), axis)
+
+    def chunks(self, arrays: Arrays) -> list[dict[str, np.ndarray]]:
+        """A request of more rows than a batch takes, in pieces that fit."""
+        rows, most = self.rows(arrays), self.most_rows(arrays)
+        if rows <= most or not self.batched:
+            return [dict(arrays)]
+        return [
+            {name: array[start : start + most] if name in self.batched else array for name, array in arrays.items()}
+            for start in range(0, rows, most)
+        ]
+
+    def join(self, results: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+        """The results of a request's pieces as one."""
+        if len(results) == 1:
+            return dict(results[0])
+        return {name: _joined([result[name] for result in results]) for name in results[0]}
+
+
+def _joined(values: list[Any]) -> Any:  # noqa: ANN401
+    if isinstance(values[0], list):
+        return [item for value in values for item in value]
+    return np.concatenate(values)

@@ -1,0 +1,120 @@
+"""Runs of a loaded model: at once where that costs microseconds, through the batcher where it costs more."""
+
+import asyncio
+import logging
+import time
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from gpux_predictor import metrics
+from gpux_predictor.batching.batcher import Batcher, Limits
+from gpux_predictor.batching.item import Result, Timing
+from gpux_predictor.batching.runner import Runner
+from gpux_predictor.engine import cpus, placement
+from gpux_predictor.engine.providers import CPU
+from gpux_predictor.engine.session import run_options
+from gpux_predictor.serving.loading import LoadedModel
+
+logger = logging.getLogger(__name__)
+Arrays = Mapping[str, np.ndarray]
+AT_ONCE_SECONDS = 1e-4
+"""A run of up to this long is done on the event loop: a hop to a thread and back costs half of it, and nobody waits for a probe."""
+_TOO_LONG = 20 * AT_ONCE_SECONDS
+_STRIKES = 3
+
+
+class Inference:
+    """Runs of one model.
+
+    Args:
+        loaded: the model.
+        most_waiting, max_delay: as in `batching.batcher.Limits`.
+    """
+
+    def __init__(self, loaded: LoadedModel, most_waiting: int | None = None, max_delay: float = 0.0) -> None:
+        self._session = loaded.session
+        self._outputs = [tensor.name for tensor in loaded.signature.outputs]
+        self._plan = loaded.plan
+        self.batcher = Batcher(
+            Runner(self._run, loaded.plan),
+            loaded.plan,
+            run_options,
+            Limits(2 if cpus.available() > 1 or loaded.session.providers[0] != CPU else 1, most_waiting, max_delay),
+        )
+        self._at_once = 0 if max_delay else _elements_at_once(loaded)
+        self._strikes = 0
+        self._rows = 0
+        self._seconds = 0.0
+
+    def at_once(self, arrays: Arrays) -> Result | None:
+        """Runs on the calling thread if that takes microseconds and nobody waits; None if it has to queue.
+
+        Raises:
+            RequestError: the run refused the values or broke.
+        """
+        if not self._at_once or not self.batcher.idle:
+            return None
+        if sum([array.size for array in arrays.values()]) > self._at_once:
+            return None
+        started = time.perf_counter()
+        outputs = self._session.run(self._outputs, arrays)
+        seconds = time.perf_counter() - started
+        rows = self._plan.rows(arrays)
+        self._count(rows, seconds)
+        metrics.BATCH_ROWS.observe(rows)
+        if seconds > _TOO_LONG:
+            self._strike()
+        return Result(outputs, Timing(0.0, seconds, rows))
+
+    async def queued(self, parts: list[dict[str, np.ndarray]], deadline: float) -> Result:
+        """Runs the pieces of a request through the batcher and joins their results.
+
+        Raises:
+            RequestError: too many requests, the deadline, or the run.
+        """
+        pieces = [piece for part in parts for piece in self._plan.chunks(part)]
+        if len(pieces) == 1:
+            return await self.batcher.submit(pieces[0], deadline)
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(self.batcher.submit(piece, deadline)) for piece in pieces]
+        results = [task.result() for task in tasks]
+        timings = [result.timing for result in results]
+        timing = Timing(max(t.queue for t in timings), sum(t.run for t in timings), max(t.rows for t in timings))
+        return Result(self._plan.join([result.outputs for result in results]), timing)
+
+    def efficiency(self) -> float:
+        """Samples a second of run time over the best rate that the warm-up measured; NaN before the first run."""
+        cost = self._plan.cost
+        if cost is None or not self._seconds:
+            return float("nan")
+        return self._rows / self._seconds / max(point.rate for point in cost.points)
+
+    def _run(self, feeds: Arrays, options: Any) -> dict[str, Any]:  # noqa: ANN401
+        started = time.perf_counter()
+        found = self._session.run(self._outputs, feeds, options)
+        self._count(self._plan.rows(feeds), time.perf_counter() - started)
+        return found
+
+    def _count(self, rows: int, seconds: float) -> None:
+        self._rows += rows
+        self._seconds += seconds
+
+    def _strike(self) -> None:
+        self._strikes += 1
+        if self._strikes == _STRIKES:
+            self._at_once = 0
+            logger.info("runs take milliseconds now: they move to threads")
+
+
+def _elements_at_once(loaded: LoadedModel) -> int:
+    """The input elements of the largest run that was measured to take microseconds; 0 if none is.
+
+    A graph with loops or branches can take any time, whatever was measured.
+    """
+    cost = loaded.learnt.cost
+    if cost is None or loaded.session.providers[0] != CPU or placement.has_control_flow(loaded.session.placement):
+        return 0
+    quick = [point.rows for point in cost.points if point.seconds <= AT_ONCE_SECONDS]
+    return max(quick, default=0) * cost.elements
