@@ -15,7 +15,6 @@ import requests
 import tritonclient.http
 from kserve import InferenceRESTClient, InferInput, InferRequest, RESTConfig
 from kserve.protocol.infer_type import RequestedOutput
-from onnx import helper
 from tritonclient.utils import InferenceServerException
 
 import onnxmodels
@@ -37,17 +36,8 @@ def manifest(folder: Path) -> Path:
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A model of two inputs and three outputs: a + b, a * b, and the strings as they came."""
     folder = tmp_path_factory.mktemp("several")
-    nodes = [
-        helper.make_node("Add", ["a", "b"], ["sum"]),
-        helper.make_node("Mul", ["a", "b"], ["product"]),
-        helper.make_node("Identity", ["words"], ["said"]),
-    ]
-    inputs = [onnxmodels.tensor(name, "float32", ["batch", 3]) for name in ("a", "b")]
-    outputs = [onnxmodels.tensor(name, "float32", ["batch", 3]) for name in ("sum", "product")]
-    words, said = (onnxmodels.tensor(name, "string", ["batch"]) for name in ("words", "said"))
-    onnxmodels.save(folder / "model.onnx", nodes, [*inputs, words], [*outputs, said])
+    onnxmodels.several(folder / "model.onnx")
     return folder
 
 
