@@ -15,7 +15,6 @@ from gpux_predictor.protocols.oip_checks import (
     check_shape,
     check_wanted,
     output_tensor,
-    shown,
 )
 from gpux_predictor.tensors.dtypes import ElementType
 from gpux_predictor.tensors.signature import Signature, Tensor
@@ -44,7 +43,7 @@ def arrays(signature: Signature, request: "pb.ModelInferRequest") -> dict[str, n
     """
     check_wanted(signature, [output.name for output in request.outputs])
     for output in request.outputs:
-        check_parameters(f"output '{output.name}'", output.parameters)
+        check_parameters("output", output.name, output.parameters)
     check_distinct("input", [item.name for item in request.inputs])
     raw = request.raw_input_contents
     if raw and len(raw) != len(request.inputs):
@@ -54,7 +53,7 @@ def arrays(signature: Signature, request: "pb.ModelInferRequest") -> dict[str, n
     known = {tensor.name: tensor for tensor in signature.inputs}
     found = {}
     for position, item in enumerate(request.inputs):
-        check_parameters(f"input '{shown(item.name)}'", item.parameters)
+        check_parameters("input", item.name, item.parameters)
         tensor = known.get(item.name)
         found[item.name] = np.empty(0) if tensor is None else _array(tensor, item, raw[position] if raw else None)
     return found

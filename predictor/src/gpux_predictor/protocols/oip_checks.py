@@ -66,7 +66,7 @@ def check_shape(name: str, shape: object) -> list[int]:
     return shape
 
 
-def check_parameters(where: str, parameters: Container[str]) -> None:
+def check_parameters(what: str, name: str, parameters: Container[str]) -> None:
     """Refuses the parameters of a tensor that would be ignored at the caller's cost.
 
     Raises:
@@ -74,7 +74,9 @@ def check_parameters(where: str, parameters: Container[str]) -> None:
     """
     for key, instead in _NOT_SERVED.items():
         if key in parameters:
-            raise BadRequest(f"Invalid request body: {where}: parameter '{key}' is not served: {instead}")
+            raise BadRequest(
+                f"Invalid request body: {what} '{shown(name)}': parameter '{key}' is not served: {instead}"
+            )
 
 
 def check_wanted(signature: Signature, names: Sequence[str]) -> None:

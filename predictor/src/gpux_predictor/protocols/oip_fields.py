@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from gpux_predictor.errors import BadRequest
+from gpux_predictor.protocols.oip_checks import shown
 
 
 def objects(document: Mapping[str, Any], key: str) -> list[dict[str, Any]]:
@@ -21,7 +22,7 @@ def objects(document: Mapping[str, Any], key: str) -> list[dict[str, Any]]:
     return items
 
 
-def parameters_of(item: Mapping[str, Any], where: str) -> dict[str, Any]:
+def parameters_of(item: Mapping[str, Any], what: str) -> dict[str, Any]:
     """The parameters of a request or a tensor, empty if it has none.
 
     Raises:
@@ -31,17 +32,22 @@ def parameters_of(item: Mapping[str, Any], where: str) -> dict[str, Any]:
     if parameters is None:
         return {}
     if not isinstance(parameters, dict):
-        raise BadRequest(f"Invalid request body: {where}: parameters must be an object")
+        raise BadRequest(f"Invalid request body: {place(what, item)}: parameters must be an object")
     return parameters
 
 
-def flag(parameters: Mapping[str, Any], key: str, where: str) -> bool | None:
+def flag(item: Mapping[str, Any], what: str, key: str) -> bool | None:
     """A parameter that is true or false, None if it is not there.
 
     Raises:
         BadRequest: anything else.
     """
-    value = parameters.get(key)
+    value = parameters_of(item, what).get(key)
     if value is not None and not isinstance(value, bool):
-        raise BadRequest(f"Invalid request body: {where}: {key} must be true or false")
+        raise BadRequest(f"Invalid request body: {place(what, item)}: {key} must be true or false")
     return value
+
+
+def place(what: str, item: Mapping[str, Any]) -> str:
+    """Where something is, for a message: `input 'x'`."""
+    return f"{what} '{shown(item['name'])}'" if "name" in item else what

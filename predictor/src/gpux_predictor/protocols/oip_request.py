@@ -68,12 +68,11 @@ def parse(body: bytes, header_length: str | None, signature: Signature) -> Reque
     identifier = document.get("id")
     if identifier is not None and not isinstance(identifier, str):
         raise BadRequest("Invalid request body: id: expected a string")
-    wants_binary = flag(parameters_of(document, "parameters"), "binary_data_output", "parameters")
     return Request(
         identifier,
         _arrays(objects(document, "inputs"), binary, signature),
         _outputs(objects(document, "outputs"), signature) if document.get("outputs") is not None else (),
-        wants_binary or False,
+        flag(document, "request", "binary_data_output") or False,
     )
 
 
@@ -105,8 +104,8 @@ def _arrays(inputs: list[dict[str, Any]], binary: memoryview | None, signature: 
     check_distinct("input", [item["name"] for item in inputs])
     arrays, offset = {}, 0
     for item in inputs:
-        name, parameters = item["name"], parameters_of(item, f"input '{shown(item['name'])}'")
-        check_parameters(f"input '{shown(name)}'", parameters)
+        name, parameters = item["name"], parameters_of(item, "input")
+        check_parameters("input", name, parameters)
         size = parameters.get("binary_data_size")
         raw = None if size is None else _slice(name, binary, offset, size)
         offset += 0 if raw is None else len(raw)
@@ -147,10 +146,6 @@ def _array(tensor: Tensor, item: dict[str, Any], raw: memoryview | None) -> np.n
 
 def _outputs(items: list[dict[str, Any]], signature: Signature) -> tuple[RequestedOutput, ...]:
     check_wanted(signature, [item["name"] for item in items])
-    wanted = []
     for item in items:
-        where = f"output '{item['name']}'"
-        parameters = parameters_of(item, where)
-        check_parameters(where, parameters)
-        wanted.append(RequestedOutput(item["name"], flag(parameters, "binary_data", where)))
-    return tuple(wanted)
+        check_parameters("output", item["name"], parameters_of(item, "output"))
+    return tuple(RequestedOutput(item["name"], flag(item, "output", "binary_data")) for item in items)

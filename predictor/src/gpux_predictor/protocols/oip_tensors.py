@@ -92,12 +92,13 @@ def strings(tensor: Tensor, parts: Sequence[bytes]) -> np.ndarray:
     Raises:
         BadRequest: an element that is no UTF-8.
     """
-    array = np.empty(len(parts), dtype=object)
-    for position, part in enumerate(parts):
-        try:
-            array[position] = part.decode()
-        except UnicodeDecodeError:
-            raise BadRequest(f"Invalid input value for '{tensor.name}': element {position} is no UTF-8") from None
+    texts: list[str] = []
+    try:
+        texts.extend(part.decode() for part in parts)
+    except UnicodeDecodeError:
+        raise BadRequest(f"Invalid input value for '{tensor.name}': element {len(texts)} is no UTF-8") from None
+    array = np.empty(len(texts), dtype=object)
+    array[:] = texts
     return array
 
 
@@ -107,14 +108,14 @@ def byte_strings(tensor: Tensor, raw: Buffer) -> list[bytes]:
     Raises:
         BadRequest: the bytes end inside of an element.
     """
-    data, offset = bytes(raw), 0
+    data, end, size = bytes(raw), 0, len(raw)
     found: list[bytes] = []
-    while offset < len(data):
-        start = offset + _LENGTH_BYTES
-        offset = start + int.from_bytes(data[offset:start], "little")
-        if max(start, offset) > len(data):
-            raise BadRequest(f"Invalid input value for '{tensor.name}': the bytes end inside of element {len(found)}")
-        found.append(data[start:offset])
+    while end < size:
+        start = end + _LENGTH_BYTES
+        end = start + int.from_bytes(data[end:start], "little")
+        found.append(data[start:end])
+    if end > size:
+        raise BadRequest(f"Invalid input value for '{tensor.name}': the bytes end inside of element {len(found) - 1}")
     return found
 
 

@@ -240,8 +240,8 @@ def test_binary_without_the_header() -> None:
     ("more", "error"),
     [
         ({"id": 7}, "id: expected a string"),
-        ({"parameters": 7}, "parameters: parameters must be an object"),
-        ({"parameters": {"binary_data_output": "yes"}}, "parameters: binary_data_output must be true or false"),
+        ({"parameters": 7}, "request: parameters must be an object"),
+        ({"parameters": {"binary_data_output": "yes"}}, "request: binary_data_output must be true or false"),
         ({"outputs": {}}, "outputs: expected an array of tensors"),
         ({"outputs": [{"name": "z"}]}, "Unknown output: 'z'; this model gives 'y'"),
         ({"outputs": [{"name": "y"}] * 2}, "output 'y' is there twice"),
