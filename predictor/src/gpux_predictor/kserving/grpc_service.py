@@ -16,6 +16,7 @@ from kserve.protocol.grpc.grpc_predict_v2_pb2_grpc import GRPCInferenceServiceSe
 from gpux_predictor.errors import RequestError
 from gpux_predictor.kserving import grpc_codec
 from gpux_predictor.protocols import oip_metadata
+from gpux_predictor.protocols.calls import in_thread_if, slow_input, slow_output
 from gpux_predictor.protocols.oip_checks import check_model
 from gpux_predictor.serving.service import ModelService
 
@@ -29,7 +30,6 @@ _CODES = {
     HTTPStatus.SERVICE_UNAVAILABLE: grpc.StatusCode.UNAVAILABLE,
     HTTPStatus.GATEWAY_TIMEOUT: grpc.StatusCode.DEADLINE_EXCEEDED,
 }
-_LARGE_BYTES = 64 * 2**10
 _WATCH_SECONDS = 0.2
 
 
@@ -68,11 +68,12 @@ class Inference(GRPCInferenceServiceServicer):  # type: ignore[misc]  # kserve h
         """Runs the graph. The client's deadline or cancellation cancels the run."""
         self._check(request.model_name, request.model_version)
         signature = self._service.ready_model().signature
-        large = request.ByteSize() > _LARGE_BYTES
-        decode = functools.partial(grpc_codec.arrays, signature, request)
-        outputs = await self._service.infer(await asyncio.to_thread(decode) if large else decode())
-        encode = functools.partial(grpc_codec.response, self._service.name, self._version, signature, request, outputs)
-        return await asyncio.to_thread(encode) if large else encode()
+        raw = sum(map(len, request.raw_input_contents))
+        slow = slow_input(signature, request.ByteSize() - raw, raw)
+        outputs = await self._service.infer(await in_thread_if(slow, grpc_codec.arrays, signature, request))
+        slow = slow_output(outputs.values(), binary=raw > 0)
+        name, version = self._service.name, self._version
+        return await in_thread_if(slow, grpc_codec.response, name, version, signature, request, outputs)
 
     @_answering_errors
     async def ServerLive(self, _: Any, __: Any) -> Any:  # noqa: ANN401

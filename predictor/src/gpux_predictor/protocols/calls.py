@@ -34,11 +34,12 @@ async def infer_v2(service: ModelService, body: bytes, header_length: str | None
         RequestError: with the status and the detail to answer.
     """
     signature = service.ready_model().signature
-    slow = _slow_body(signature, body, header_length)
-    request = await _in_thread_if(slow, oip_request.parse, body, header_length, signature)
+    text = oip_request.json_length(body, header_length)
+    slow = slow_input(signature, text, len(body) - text)
+    request = await in_thread_if(slow, oip_request.parse, body, header_length, signature)
     outputs = await service.infer(request.arrays)
-    answer, length = await _in_thread_if(
-        _slow_outputs(outputs.values()),
+    answer, length = await in_thread_if(
+        slow_output(outputs.values(), binary=request.all_binary),
         oip_response.render,
         service.name,
         service.model.spec.model.version,
@@ -58,25 +59,28 @@ async def predict_v1(service: ModelService, body: bytes) -> bytes:
         RequestError: with the status and the detail to answer.
     """
     signature = service.ready_model().signature
-    arrays, samples = await _in_thread_if(len(body) > _TEXT_BYTES, v1.parse, body, signature)
+    arrays, samples = await in_thread_if(slow_input(signature, len(body), 0), v1.parse, body, signature)
     outputs = await service.infer(arrays)
-    return await _in_thread_if(_slow_outputs(outputs.values()), v1.render, outputs, samples)
+    return await in_thread_if(slow_output(outputs.values(), binary=False), v1.render, outputs, samples)
 
 
-def _slow_body(signature: Signature, body: bytes, header_length: str | None) -> bool:
-    """Whether reading the body takes longer than the event loop should wait."""
-    if len(body) <= _TEXT_BYTES:
-        return False
+def slow_input(signature: Signature, text_bytes: int, binary_bytes: int) -> bool:
+    """Whether reading a request takes longer than the event loop should wait; strings are read one by one."""
     numbers = all(tensor.element is not None and tensor.element.kind != "s" for tensor in signature.inputs)
-    short = header_length is not None and header_length.isdecimal() and len(header_length) <= len(str(_TEXT_BYTES))
-    return not (numbers and short and int(header_length or 0) <= _TEXT_BYTES and len(body) <= _BINARY_BYTES)
+    return text_bytes > _TEXT_BYTES or binary_bytes > (_BINARY_BYTES if numbers else _TEXT_BYTES)
 
 
-def _slow_outputs(outputs: Iterable[Any]) -> bool:
-    """Whether writing the outputs does; what is no array counts as one."""
-    return sum(value.nbytes if isinstance(value, np.ndarray) else _TEXT_BYTES for value in outputs) > _TEXT_BYTES
+def slow_output(outputs: Iterable[Any], *, binary: bool) -> bool:
+    """Whether writing an answer does; what is no array may be anything."""
+    size, limit = 0, _BINARY_BYTES if binary else _TEXT_BYTES
+    for value in outputs:
+        if not isinstance(value, np.ndarray):
+            return True
+        size += value.nbytes
+        limit = _TEXT_BYTES if value.dtype.kind == "O" else limit
+    return size > limit
 
 
-async def _in_thread_if(slow: bool, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+async def in_thread_if(slow: bool, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
     """A hop to a thread costs as much as a small request itself, so that only work that is slow makes it."""
     return await asyncio.to_thread(function, *args, **kwargs) if slow else function(*args, **kwargs)

@@ -52,6 +52,12 @@ class Request:
     outputs: tuple[RequestedOutput, ...] = ()
     binary_output: bool = False
 
+    @property
+    def all_binary(self) -> bool:
+        """Whether the answer is bytes and next to no JSON."""
+        outputs = [self.binary_output if output.binary is None else output.binary for output in self.outputs]
+        return all(outputs) if outputs else self.binary_output
+
 
 def parse(body: bytes, header_length: str | None, signature: Signature) -> Request:
     """The request in an HTTP body.
@@ -76,27 +82,34 @@ def parse(body: bytes, header_length: str | None, signature: Signature) -> Reque
     )
 
 
+def json_length(body: bytes, header_length: str | None) -> int:
+    """The length of the JSON at the beginning of a body, in bytes.
+
+    Raises:
+        BadRequest: the header is no length, or a longer one than the body's.
+    """
+    if header_length is None:
+        return len(body)
+    digits = header_length.strip()
+    known = digits.isascii() and digits.isdigit() and len(digits) <= _MAX_DIGITS
+    if not known or int(digits) > len(body):
+        raise BadRequest(
+            f"Invalid {HEADER_LENGTH}: expected the length of the JSON in bytes, at most the body's {len(body)}, "
+            f"found '{shown(header_length)}'"
+        )
+    return int(digits)
+
+
 def _split(body: bytes, header_length: str | None) -> tuple[dict[str, Any], memoryview | None]:
     """The JSON object at the beginning, and what follows it: None if nothing is announced."""
-    text: bytes | memoryview = body
-    binary = None
-    if header_length is not None:
-        digits = header_length.strip()
-        known = digits.isascii() and digits.isdigit() and len(digits) <= _MAX_DIGITS
-        if not known or int(digits) > len(body):
-            raise BadRequest(
-                f"Invalid {HEADER_LENGTH}: expected the length of the JSON in bytes, at most the body's {len(body)}, "
-                f"found '{shown(header_length)}'"
-            )
-        view = memoryview(body)
-        text, binary = view[: int(digits)], view[int(digits) :]
+    view, length = memoryview(body), json_length(body, header_length)
     try:
-        document = orjson.loads(text)
+        document = orjson.loads(view[:length])
     except orjson.JSONDecodeError as error:
         raise BadRequest(f"Invalid JSON: {error}") from None
     if not isinstance(document, dict):
         raise BadRequest('Invalid request body: expected {"inputs": [...]}')
-    return document, binary
+    return document, None if header_length is None else view[length:]
 
 
 def _arrays(inputs: list[dict[str, Any]], binary: memoryview | None, signature: Signature) -> dict[str, np.ndarray]:
