@@ -8,6 +8,9 @@ import click
 
 from gpux_api.manifests import ManifestError, load
 
+_GRPC_PORT = 8081
+"""KServe's gRPC port, where the manifest asks for gRPC and nothing says another one."""
+
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="gpux-predictor")
@@ -20,6 +23,11 @@ def main() -> None:
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
 @click.option("--port", type=click.IntRange(1, 65535), help="HTTP port.  [default: spec.serving.port]")
 @click.option(
+    "--grpc-port",
+    type=click.IntRange(1, 65535),
+    help="gRPC port (Open Inference Protocol).  [default: 8081 if spec.serving.protocols has grpc, else no gRPC]",
+)
+@click.option(
     "--model-dir",
     type=click.Path(path_type=Path),
     help="Folder (or file) with the files of spec.model.source, if they are on this machine already.",
@@ -27,7 +35,9 @@ def main() -> None:
 @click.option(
     "--log-level", type=click.Choice(["debug", "info", "warning", "error"]), default="info", show_default=True
 )
-def serve(manifest: Path, host: str, port: int | None, model_dir: Path | None, log_level: str) -> None:
+def serve(  # noqa: PLR0913, PLR0917  (an argument an option)
+    manifest: Path, host: str, port: int | None, grpc_port: int | None, model_dir: Path | None, log_level: str
+) -> None:
     """Serve the model of the GpuxModel manifest FILE.
 
     The port opens at once; GET /health says whether the model is ready, and if not, why. Exit codes: 0 stopped by SIGTERM or
@@ -39,9 +49,13 @@ def serve(manifest: Path, host: str, port: int | None, model_dir: Path | None, l
     except ManifestError as error:
         click.echo(f"gpux-predictor: {error}", err=True)
         sys.exit(1)
+    serving = model.spec.serving
+    ports = port or serving.port, grpc_port or (_GRPC_PORT if "grpc" in (serving.protocols or ()) else None)
+    if ports[0] == ports[1]:
+        raise click.UsageError(f"port {ports[0]} cannot be the HTTP and the gRPC port: choose --port or --grpc-port")
     from gpux_predictor.run import run  # noqa: PLC0415  (kserve takes a second to import; a wrong manifest should not)
 
-    run(model, manifest, model_dir, host, port or model.spec.serving.port)
+    run(model, manifest, model_dir, host, *ports)
 
 
 if __name__ == "__main__":

@@ -16,25 +16,30 @@ from gpux_predictor.serving.loading import Origin
 from gpux_predictor.serving.service import ModelService
 
 
-def run(model: GpuxModel, manifest: Path, model_dir: Path | None, host: str, port: int) -> None:
-    """Serves a model until the process is told to stop; exits with 1 if the address cannot be listened on."""
-    _check_address(host, port)
+def run(  # noqa: PLR0913, PLR0917  (an argument an option of the command line)
+    model: GpuxModel, manifest: Path, model_dir: Path | None, host: str, port: int, grpc_port: int | None
+) -> None:
+    """Serves a model until the process is told to stop; exits with 1 if an address cannot be listened on."""
+    _check_address(host, port, "--port")
+    if grpc_port is not None:
+        _check_address(host, grpc_port, "--grpc-port")
     for name in ("kserve", "kserve.trace", "uvicorn.access", "uvicorn.error"):
         logging.getLogger(name).setLevel(logging.CRITICAL if name.startswith("kserve") else logging.WARNING)
         logging.getLogger(name).addHandler(logging.NullHandler())  # or KServe installs its own configuration
     warnings.filterwarnings("ignore", message="ORJSONResponse is deprecated")  # KServe's V1 answers through it
     service = ModelService(model, Origin(manifest.resolve().parent, model_dir))
     shown = f"[{host}]" if ":" in host else host
+    grpc = "" if grpc_port is None else f" and grpc://{shown}:{grpc_port}"
     click.echo(
-        f"gpux-predictor: serving {service.name} on http://{shown}:{port} (POST /predict, GET /health /info /metrics)",
+        f"gpux-predictor: serving {service.name} on http://{shown}:{port} (POST /predict, GET /health /info /metrics){grpc}",
         err=True,
     )
-    server = Server(service, host, port)
+    server = Server(service, host, port, grpc_port)
     _calm_the_collector()
     server.serve()
 
 
-def _check_address(host: str, port: int) -> None:
+def _check_address(host: str, port: int, option: str) -> None:
     """Says what is wrong before anything is loaded; uvicorn would, in the middle of it, by its exit code."""
     try:
         family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
@@ -43,7 +48,7 @@ def _check_address(host: str, port: int) -> None:
     except OSError as error:
         number = error.errno or 0
         why = os.strerror(number) if number > 0 else error.strerror  # getaddrinfo has negative numbers of its own
-        click.echo(f"gpux-predictor: cannot listen on {host} port {port}: {why}: choose --host and --port", err=True)
+        click.echo(f"gpux-predictor: cannot listen on {host} port {port}: {why}: choose --host and {option}", err=True)
         sys.exit(1)
 
 

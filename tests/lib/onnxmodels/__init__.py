@@ -41,6 +41,18 @@ def identity(path: Path, dtype: str = "float32", shape: Dims | None = ("batch", 
     return save(path, [node], [tensor("x", dtype, shape)], [tensor("y", dtype, shape)])
 
 
+def several(path: Path) -> Path:
+    """a, b float32 [batch, 3] and words string [batch] -> sum = a + b, product = a * b, and said = words."""
+    nodes = [
+        helper.make_node("Add", ["a", "b"], ["sum"]),
+        helper.make_node("Mul", ["a", "b"], ["product"]),
+        helper.make_node("Identity", ["words"], ["said"]),
+    ]
+    a, b, total, product = (tensor(name, "float32", ["batch", 3]) for name in ("a", "b", "sum", "product"))
+    words, said = (tensor(name, "string", ["batch"]) for name in ("words", "said"))
+    return save(path, nodes, [a, b, words], [total, product, said])
+
+
 def slow(path: Path, iterations: int) -> Path:
     """x float32 [2] -> y float32 [2]: a loop that takes about a microsecond an iteration and can be stopped."""
     body = helper.make_graph(

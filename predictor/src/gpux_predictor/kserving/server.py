@@ -1,14 +1,16 @@
-"""KServe's ModelServer with our routes in front: the port opens at once, the model loads behind it."""
+"""KServe's ModelServer with our routes in front: the ports open at once, the model loads behind them."""
 
 import asyncio
 import sys
+from collections.abc import Awaitable
+from types import FrameType
 
 import uvloop
-from fastapi.exceptions import RequestValidationError
 
 from gpux_predictor.http.body import BodyLimit
 from gpux_predictor.http.lean import Lean
 from gpux_predictor.http.routes import routes
+from gpux_predictor.protocols import rest
 from gpux_predictor.serving.service import ModelService
 
 sys_argv, sys.argv = sys.argv, sys.argv[:1]  # kserve.model_server parses the command line of whoever imports it
@@ -17,7 +19,6 @@ from kserve.model_server import app  # noqa: E402
 
 sys.argv = sys_argv
 
-from gpux_predictor.kserving.errors import MalformedRequests, invalid_fields  # noqa: E402
 from gpux_predictor.kserving.model import OnnxModel  # noqa: E402
 
 _DRAIN_MARGIN_SECONDS = 5
@@ -31,17 +32,23 @@ class Server(ModelServer):  # type: ignore[misc]  # kserve has no types
         service: the model.
         host: the address to listen on.
         port: the HTTP port.
+        grpc_port: the gRPC port, None for no gRPC. The server is ours: KServe's has no health service, no codes and no limits.
     """
 
-    def __init__(self, service: ModelService, host: str, port: int) -> None:
-        drain = service.model.spec.runtime.timeout_seconds + _DRAIN_MARGIN_SECONDS
-        super().__init__(http_port=port, enable_grpc=False, workers=1, enable_latency_logging=False, grace_period=drain)
+    def __init__(self, service: ModelService, host: str, port: int, grpc_port: int | None = None) -> None:
+        self._drain_seconds = service.model.spec.runtime.timeout_seconds + _DRAIN_MARGIN_SECONDS
+        super().__init__(
+            http_port=port,
+            enable_grpc=False,
+            workers=1,
+            enable_latency_logging=False,
+            grace_period=self._drain_seconds,
+        )
         self._service = service
         self._host = host
-        app.add_middleware(MalformedRequests)
+        self._own_grpc_port = grpc_port
         app.add_middleware(BodyLimit)
-        app.add_exception_handler(RequestValidationError, invalid_fields)
-        app.router.routes[:0] = routes(service)
+        app.router.routes[:0] = [*routes(service), *rest.routes(service)]
         self.register_model(OnnxModel(service))
 
     def serve(self) -> None:
@@ -56,5 +63,37 @@ class Server(ModelServer):  # type: ignore[misc]  # kserve has no types
         config.app = Lean(app, self._service)
         config.access_log = config.proxy_headers = config.server_header = False
         loading = asyncio.get_running_loop().run_in_executor(None, self._service.load)
+        told_to_stop = self._told_to_stop()
+        grpc = await self._start_grpc(told_to_stop)
         await super()._serve()
+        told_to_stop.set()
+        await grpc
         await loading
+
+    def _told_to_stop(self) -> asyncio.Event:
+        """Set by the first signal. KServe's own stop() comes only when uvicorn, which takes the signals, has drained."""
+        told, loop, uvicorn = asyncio.Event(), asyncio.get_running_loop(), self._rest_server._server
+        handle_exit = uvicorn.handle_exit
+
+        def handle(signal: int, frame: FrameType | None) -> None:
+            self._service.drain()
+            loop.call_soon_threadsafe(told.set)
+            handle_exit(signal, frame)
+
+        uvicorn.handle_exit = handle
+        return told
+
+    async def _start_grpc(self, told_to_stop: asyncio.Event) -> Awaitable[None]:
+        """Opens the gRPC port; what it returns ends when the server has drained."""
+        if self._own_grpc_port is None:
+            return asyncio.sleep(0)
+        from gpux_predictor.kserving.grpc_server import GrpcServer  # noqa: PLC0415  (only who asks for it pays for it)
+
+        server = GrpcServer(self._service, self._host, self._own_grpc_port, self._drain_seconds)
+        await server.start()
+
+        async def drain() -> None:
+            await told_to_stop.wait()
+            await server.stop()
+
+        return asyncio.create_task(drain())

@@ -59,6 +59,7 @@ class ModelService:
         self.origin = origin
         self.health = health.starting()
         self.loaded: LoadedModel | None = None
+        self._draining = False
         self._inference: Inference | None = None
         self._pipeline: Pipeline | None = None
         self._seconds = model.spec.runtime.timeout_seconds
@@ -82,8 +83,14 @@ class ModelService:
             self._tell(health.crashed(error))
             logger.exception("model %s cannot be served", self.name)
 
+    def drain(self) -> None:
+        """Is not ready from now on, so that no new clients come; what still comes over open connections is answered."""
+        self._draining = self.health.ready
+        self.health = health.stopping()
+
     def stop(self) -> None:
         """Takes no new requests from now on; those accepted are answered."""
+        self._draining = False
         self.health = health.stopping()
 
     async def predict(self, body: bytes, waiting: Waiting = nullcontext) -> Answer:
@@ -136,7 +143,7 @@ class ModelService:
         Raises:
             NotReady: with the reason.
         """
-        if not self.health.ready or self.loaded is None:
+        if not (self.health.ready or self._draining) or self.loaded is None:
             raise NotReady(f"The model is not ready: {self.health.reason}: {self.health.detail}")
         return self.loaded
 

@@ -1,0 +1,49 @@
+"""The gRPC server beside the HTTP one: a port, limits, and a drain."""
+
+import grpc
+from grpc_health.v1 import health_pb2_grpc
+from kserve.protocol.grpc.grpc_predict_v2_pb2_grpc import add_GRPCInferenceServiceServicer_to_server
+
+from gpux_predictor.http.body import MAX_BODY_BYTES
+from gpux_predictor.kserving.grpc_service import Health, Inference
+from gpux_predictor.serving.service import ModelService
+
+
+class GrpcServer:
+    """A gRPC server for one model.
+
+    Args:
+        service: the model.
+        host: the address to listen on.
+        port: the port.
+        drain_seconds: how long calls that were accepted may take after `stop`.
+    """
+
+    def __init__(self, service: ModelService, host: str, port: int, drain_seconds: float) -> None:
+        self._service = service
+        self._address = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+        self._drain_seconds = drain_seconds
+        self._health = Health(service)
+        self._server = grpc.aio.server(
+            options=[
+                ("grpc.max_receive_message_length", MAX_BODY_BYTES),
+                ("grpc.max_send_message_length", MAX_BODY_BYTES),
+                ("grpc.so_reuseport", 0),  # or a second server on the port would take half of the calls in silence
+            ]
+        )
+
+    async def start(self) -> None:
+        """Listens.
+
+        Raises:
+            RuntimeError: the address cannot be listened on.
+        """
+        add_GRPCInferenceServiceServicer_to_server(Inference(self._service), self._server)
+        health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
+        self._server.add_insecure_port(self._address)
+        await self._server.start()
+
+    async def stop(self) -> None:
+        """Takes no new calls, and waits for those that were accepted."""
+        self._health.stop()
+        await self._server.stop(self._drain_seconds)
