@@ -26,6 +26,7 @@ class LoadReason(StrEnum):
     INVALID_MODEL = "InvalidModel"
     UNSUPPORTED_TENSOR_TYPE = "UnsupportedTensorType"
     SCHEMA_MISMATCH = "SchemaMismatch"
+    INVALID_PREPROCESSING = "InvalidPreprocessing"
     PROVIDER_UNAVAILABLE = "ProviderUnavailable"
     INTERNAL_ERROR = "InternalError"
 
