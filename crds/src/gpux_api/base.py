@@ -4,11 +4,12 @@ A rule that one OpenAPI keyword cannot say is a `Rule`: a CEL expression for the
 laptops and tests, with one message. The corpus in `crds/samples` holds the two to the same answers.
 """
 
+import json
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, ClassVar, Self
+from typing import Annotated, Any, ClassVar, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 from pydantic.alias_generators import to_camel
 from pydantic_core import PydanticCustomError
 
@@ -43,17 +44,20 @@ def list_map(*keys: str) -> dict[str, Any]:
 
 
 def distinct(*keys: str) -> AfterValidator:
-    """What the API server checks of a list map: no two items with the same keys. The error is the later item's."""
+    """What the API server checks of a list map, no two items with the same keys, and without keys of a set: no item twice.
+
+    The error is the later item's.
+    """
 
     def check(items: list[Any]) -> list[Any]:
-        seen: dict[tuple[object, ...], int] = {}
+        seen: set[object] = set()
         for index, item in enumerate(items):
-            value = tuple(getattr(item, key) for key in keys)
+            value = tuple(getattr(item, key) for key in keys) if keys else item
             if value in seen:
-                named = ", ".join(f"{key} {part!r}" for key, part in zip(keys, value, strict=True))
+                named = ", ".join(f"{key} {getattr(item, key)!r}" for key in keys) or repr(item)
                 error = PydanticCustomError("duplicate", "{named} is there twice: remove one", {"named": named})
                 raise ValidationError.from_exception_data("list", [{"type": error, "loc": (index,), "input": item}])
-            seen[value] = index
+            seen.add(value)
         return items
 
     return AfterValidator(check)
@@ -62,6 +66,23 @@ def distinct(*keys: str) -> AfterValidator:
 ATOMIC: dict[str, Any] = {"x-kubernetes-list-type": "atomic"}
 SET: dict[str, Any] = {"x-kubernetes-list-type": "set"}
 FREE_FORM: dict[str, Any] = {"x-kubernetes-preserve-unknown-fields": True}
+
+
+def _text_keys(value: Any) -> Any:  # noqa: ANN401  (any YAML)
+    if isinstance(value, dict):
+        return {_as_text(key): _text_keys(item) for key, item in value.items()}
+    return [_text_keys(item) for item in value] if isinstance(value, list) else value
+
+
+def _as_text(key: object) -> str:
+    return key if isinstance(key, str) else json.dumps(key, default=str).strip('"')
+
+
+JsonObject = Annotated[dict[str, Any], Field(json_schema_extra=FREE_FORM), BeforeValidator(_text_keys)]
+NonEmptyJsonObject = Annotated[
+    dict[str, Any], Field(min_length=1, json_schema_extra=FREE_FORM), BeforeValidator(_text_keys)
+]
+"""Any JSON object. Keys that YAML reads as numbers or booleans become text, as kubectl makes them on its way to JSON."""
 
 
 class ApiModel(BaseModel):
@@ -120,4 +141,19 @@ def _unsupported_rule(name: str, alias: str, hint: str) -> Rule:
         cel=f"!has(self.{cel_name(alias)})",
         check=lambda model: getattr(model, name) is None,
         message=f"{alias} is not supported yet: {hint}",
+    )
+
+
+def inside_the_source(field: str, example: str) -> Rule:
+    """A field that names a file of the model's source leads nowhere else."""
+    here = f"self.{field}"
+
+    def check(model: ApiModel) -> bool:
+        path = getattr(model, field)
+        return path is None or (not path.startswith("/") and ".." not in path.split("/"))
+
+    return Rule(
+        cel=f"!has({here}) || (!{here}.startsWith('/') && !{here}.split('/').exists(part, part == '..'))",
+        check=check,
+        message=f"{field} is relative to the source, without '..': write for instance {example}",
     )

@@ -7,6 +7,7 @@ rolls no pod; on a laptop the predictor reads the user's own file. Both are Gpux
 from typing import Any
 
 from gpux_api.v1alpha1 import GpuxModel
+from gpux_api.v1alpha1.inference import WITHOUT_GPU
 
 GPU_RESOURCE_BACKENDS = {"amd.com/gpu": "rocm"}
 
@@ -45,15 +46,25 @@ def serving_manifest(model: GpuxModel) -> dict[str, Any]:
             "model": True,
             "inputs": True,
             "outputs": True,
-            "runtime": {"timeout_seconds", "threads"},
-            "serving": {"port"},
+            "preprocessing": True,
+            "postprocessing": True,
+            "samples": True,
+            "runtime": {"timeout_seconds", "threads", "batching", "queue"},
+            "serving": {"port", "protocols"},
         },
     )
     spec["model"]["source"].pop("serviceAccountName", None)
-    spec["runtime"]["gpu"] = {"backend": cluster_backend(model)}
+    spec["runtime"]["gpu"] = _gpu(model)
     return {
         "apiVersion": model.api_version,
         "kind": model.kind,
         "metadata": {"name": model.metadata.name},
         "spec": spec,
     }
+
+
+def _gpu(model: GpuxModel) -> dict[str, Any]:
+    """What the predictor needs to know of the GPU; a limit of its memory only where the pod has one."""
+    gpu, backend = model.spec.runtime.gpu, cluster_backend(model)
+    memory = None if gpu is None or backend in WITHOUT_GPU else gpu.memory
+    return {"backend": backend} if memory is None else {"backend": backend, "memory": memory}

@@ -58,6 +58,26 @@ def test_a_duplicate_is_the_later_item_s() -> None:
     ]
 
 
+def test_a_set_has_each_item_once() -> None:
+    assert error(manifest(serving={"protocols": ["v1", "v2", "v1"]})) == [
+        "m.yaml: spec.serving.protocols[2]: 'v1' is there twice: remove one"
+    ]
+
+
+@pytest.mark.parametrize("number", [float("nan"), float("inf")])
+def test_numbers_that_json_does_not_have(number: float) -> None:
+    (line,) = error(manifest(preprocessing={"tabular": {"features": ["a"], "defaults": {"a": number}}}))
+    assert line == "m.yaml: spec.preprocessing.tabular.defaults.a: Input should be a finite number"
+
+
+def test_keys_of_free_objects_become_text_as_kubectl_makes_them() -> None:
+    written = {"probabilities": {0: 0.5, 1.5: 1, True: [{None: 2}]}}
+    samples = parse(manifest(samples=[{"request": {1: 2}, "response": written}])).spec.samples
+    assert samples is not None
+    assert samples[0].request == {"1": 2}
+    assert samples[0].response == {"probabilities": {"0": 0.5, "1.5": 1, "true": [{"null": 2}]}}
+
+
 def test_python_s_own_names_are_no_fields() -> None:
     assert error(manifest(runtime={"timeout_seconds": 5})) == ["m.yaml: spec.runtime.timeout_seconds: unknown field"]
 

@@ -28,6 +28,7 @@ def model(**spec: Any) -> GpuxModel:
         ({"backend": "rocm"}, "amd.com/gpu", "rocm"),
         ({"resourceName": "amd.com/gpu"}, "amd.com/gpu", "rocm"),
         ({"partition": "1g.5gb"}, "nvidia.com/mig-1g.5gb", "cuda"),
+        ({"count": 0, "memory": "2Gi"}, None, "cpu"),
     ],
 )
 def test_gpus(gpu: dict[str, Any] | None, resource: str | None, backend: str) -> None:
@@ -42,6 +43,29 @@ def test_the_projection_is_a_model_again_and_its_own_projection() -> None:
         inputs=[{"name": "a", "type": "int64", "shape": [-1]}], runtime={"gpu": {"backend": "tensorrt"}, "threads": 2}
     )
     projected = serving_manifest(made)
+    assert serving_manifest(parse(projected)) == projected
+
+
+EVERYTHING: dict[str, Any] = {
+    "inputs": [{"name": "text", "required": True, "maxLength": 100}],
+    "outputs": [{"name": "logits", "labels": ["no", "yes"]}],
+    "preprocessing": {"text": {"input": "question", "tokenizer": "tokenizer.json", "maxLength": 128}},
+    "postprocessing": {"outputs": [{"output": "logits", "activation": "softmax", "topK": 1}]},
+    "samples": [{"request": {"question": "a", "b": None}, "response": {"logits": [{"label": "no"}]}, "tolerance": 0.1}],
+    "runtime": {
+        "timeoutSeconds": 5,
+        "threads": 2,
+        "batching": {"maxSize": 4, "batchAxis": "first", "maxDelayMilliseconds": 1},
+        "queue": {"maxRequests": 9},
+        "gpu": {"backend": "cuda", "memory": "2Gi"},
+    },
+    "serving": {"port": 9000, "protocols": ["v2", "grpc"]},
+}
+
+
+def test_what_the_predictor_acts_on_is_in_it() -> None:
+    projected = serving_manifest(model(**EVERYTHING))
+    assert projected["spec"] == {"model": {"format": "onnx", "source": {"uri": "s3://bucket/model"}}, **EVERYTHING}
     assert serving_manifest(parse(projected)) == projected
 
 

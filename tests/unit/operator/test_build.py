@@ -74,6 +74,10 @@ ROLLS = [
     spec(serving={"resources": {"limits": {"cpu": 2}}}),
     spec(runtime={"gpu": {}}),
     spec(runtime={"timeoutSeconds": 31}),
+    spec(runtime={"batching": {"maxSize": 1}}),
+    spec(runtime={"queue": {"maxRequests": 1}}),
+    spec(serving={"protocols": ["v2"]}),
+    {**spec(), "samples": [{"request": {"x": 1}, "response": {"y": 1}}]},
 ]
 
 
@@ -91,6 +95,17 @@ def test_a_strategy_rolls_no_pod(images: Images) -> None:
     changed = build(spec(rollout={"strategy": "Recreate"}), images)
     assert changed.intent.pod_hash == build(spec(), images).intent.pod_hash
     assert predictor(changed)["deploymentStrategy"] == {"type": "Recreate"}
+
+
+def test_grpc_is_the_second_port(images: Images) -> None:
+    """KServe's Service leads its port 80 to the first one."""
+
+    def ports(serving: Manifest) -> list[tuple[str, int]]:
+        container = predictor(build(spec(serving=serving), images))["containers"][0]
+        return [(port["name"], port["containerPort"]) for port in container["ports"]]
+
+    assert ports({"protocols": ["grpc"], "port": 9000}) == [("http1", 9000), ("h2c", 8081)]
+    assert ports({"protocols": ["v1", "v2"]}) == ports({}) == [("http1", 8080)]
 
 
 SURGE = {"type": "RollingUpdate", "rollingUpdate": {"maxSurge": 1, "maxUnavailable": 0}}
@@ -229,7 +244,13 @@ def test_nothing_in_labels_or_annotations_changes_by_itself(images: Images) -> N
     assert digest({"b": 1, "a": [2]}, 8) == digest({"a": [2], "b": 1}, 8)
 
 
+def samples(numbers: int) -> Manifest:
+    return {**spec(), "samples": [{"request": {"x": "0" * numbers}, "response": {"y": 1}}]}
+
+
 CHECKS = [
+    (samples(2**20 - 1000), "m", "ns", None, ""),
+    (samples(2**20), "m", "ns", Reason.SPEC_TOO_LARGE, "make spec.samples smaller"),
     (spec(), "m", "ns", None, ""),
     (spec(), "m" * 40, "n" * 13, Reason.NAME_TOO_LONG, "at most 39 characters"),
     (spec(), "m" * 40, "n" * 12, None, ""),

@@ -2,13 +2,15 @@
 
 from gpux_api.v1alpha1.inference import GpuSpec, RuntimeSpec
 from gpux_api.v1alpha1.model import ModelSourceSpec, ModelSpec, TensorSpec
+from gpux_api.v1alpha1.pods import EnvVar, ResourcesSpec, Toleration
 from gpux_api.v1alpha1.resource import API_VERSION, GROUP, KIND, PLURAL, VERSION, GpuxModel, GpuxModelSpec, ObjectMeta
-from gpux_api.v1alpha1.serving import EnvVar, ReplicasSpec, ResourcesSpec, RolloutSpec, ServingSpec, Toleration
+from gpux_api.v1alpha1.serving import GRPC_PORT, ReplicasSpec, RolloutSpec, ServingSpec
 from gpux_api.v1alpha1.status import Address, Condition, GpuxModelStatus
 
 __all__ = [
     "API_VERSION",
     "GROUP",
+    "GRPC_PORT",
     "KIND",
     "PLURAL",
     "VERSION",

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from gpux_api.base import ApiModel, Rule, unsupported
-from gpux_api.quantity import Quantity
+from gpux_api.quantity import Quantity, value_of
 
 Backend = Literal["auto", "cuda", "tensorrt", "rocm", "openvino", "directml", "coreml", "cpu"]
 WITHOUT_GPU = ("cpu", "openvino", "coreml", "directml")
@@ -35,7 +35,10 @@ class GpuSpec(ApiModel):
     ) = Field(
         default=None, description="The extended resource to ask for. Omitted: nvidia.com/gpu, or amd.com/gpu for rocm."
     )
-    memory: Quantity | None = unsupported("choose nodes with serving.nodeSelector")
+    memory: Quantity | None = Field(
+        default=None,
+        description="GPU memory that ONNX Runtime may take for its arena, such as 2Gi. Omitted: what it wants. It chooses no node.",
+    )
     product: Annotated[str, Field(max_length=63)] | None = unsupported("choose nodes with serving.nodeSelector")
 
     rules = (
@@ -54,6 +57,16 @@ class GpuSpec(ApiModel):
             check=lambda g: g.backend not in WITHOUT_GPU or (g.partition is None and g.resource_name is None),
             message="this backend uses no GPU of the cluster: remove partition and resourceName",
         ),
+        Rule(
+            cel=f"!(self.backend in {list(WITHOUT_GPU)}) || !has(self.memory)",
+            check=lambda g: g.backend not in WITHOUT_GPU or g.memory is None,
+            message="memory limits the arena on a GPU, which this backend has none of: remove memory",
+        ),
+        Rule(
+            cel="!has(self.memory) || quantity(string(self.memory)).compareTo(quantity('1Mi')) >= 0",
+            check=lambda g: g.memory is None or value_of(g.memory) >= value_of("1Mi"),
+            message="memory is an amount of bytes, at least 1Mi: write for instance 2Gi",
+        ),
     )
 
     def effective_count(self) -> int:
@@ -67,7 +80,7 @@ class BatchingSpec(ApiModel):
     """Dynamic batching."""
 
     max_size: Annotated[int, Field(ge=1, le=4096)] | None = Field(
-        default=None, description="Samples in one run. Omitted: measured at warm-up."
+        default=None, description="Samples in one run at most. Omitted: measured at warm-up."
     )
     batch_axis: Literal["auto", "first", "none"] = Field(
         default="auto",
@@ -75,7 +88,15 @@ class BatchingSpec(ApiModel):
         "first: the first axis of every input and output is the batch axis; none: never.",
     )
     max_delay_milliseconds: Annotated[int, Field(ge=0, le=10000)] = Field(
-        default=0, description="How long an idle runtime waits for more."
+        default=0, description="How long an idle runtime waits for more samples. 0: it runs at once."
+    )
+
+    rules = (
+        Rule(
+            cel="self.batchAxis != 'none' || ((!has(self.maxSize) || self.maxSize == 1) && self.maxDelayMilliseconds == 0)",
+            check=lambda b: b.batch_axis != "none" or (b.max_size in {None, 1} and b.max_delay_milliseconds == 0),
+            message="with batchAxis none every sample runs alone: remove maxSize and maxDelayMilliseconds, or choose another batchAxis",
+        ),
     )
 
 
@@ -83,7 +104,8 @@ class QueueSpec(ApiModel):
     """Admission of requests."""
 
     max_requests: Annotated[int, Field(ge=1, le=1000000)] | None = Field(
-        default=None, description="Waiting requests. Omitted: by deadline."
+        default=None,
+        description="Requests that may wait; 429 beyond. Omitted: as many as can be answered before their deadline.",
     )
 
 
@@ -97,6 +119,16 @@ class RuntimeSpec(ApiModel):
     threads: Annotated[int, Field(ge=1, le=1024)] | None = Field(
         default=None, description="Threads of one run (ONNX Runtime intra-op). Omitted: the CPUs this process may use."
     )
-    batching: BatchingSpec | None = unsupported("send batches from the client")
-    queue: QueueSpec | None = unsupported("remove it")
+    batching: BatchingSpec | None = Field(
+        default=None, description="How requests share a run. Omitted: as measured at warm-up, without waiting."
+    )
+    queue: QueueSpec | None = Field(default=None, description="How many requests may wait.")
     precision: Literal["float32", "float16", "int8"] | None = unsupported("convert the ONNX file itself")
+
+    rules = (
+        Rule(
+            cel="!has(self.batching) || self.batching.maxDelayMilliseconds < self.timeoutSeconds * 1000",
+            check=lambda r: r.batching is None or r.batching.max_delay_milliseconds < r.timeout_seconds * 1000,
+            message="a request that waits batching.maxDelayMilliseconds would be past timeoutSeconds: make the delay shorter",
+        ),
+    )

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from gpux_api.base import ATOMIC, ApiModel, Rule, distinct, list_map, unsupported
+from gpux_api.base import ATOMIC, ApiModel, Rule, distinct, inside_the_source, list_map, unsupported
 
 TensorType = Literal["float16", "bfloat16", "float32", "float64", "int8", "int16", "int32", "int64",
                      "uint8", "uint16", "uint32", "uint64", "bool", "string"]  # fmt: skip
@@ -59,11 +59,7 @@ class ModelSourceSpec(ApiModel):
             check=lambda s: ".." not in s.uri.split("/"),
             message="uri must not contain '..': write the location itself",
         ),
-        Rule(
-            cel="!has(self.path) || (!self.path.startsWith('/') && !self.path.split('/').exists(part, part == '..'))",
-            check=lambda s: s.path is None or (not s.path.startswith("/") and ".." not in s.path.split("/")),
-            message="path is relative to the source, without '..': write for instance onnx/model.onnx",
-        ),
+        inside_the_source("path", "onnx/model.onnx"),
     )
 
 
@@ -102,15 +98,24 @@ class InputSpec(TensorSpec):
     required: bool = Field(
         default=True, description="False: may be left out of a request; only for inputs with a default in the graph."
     )
-    max_length: Annotated[int, Field(ge=1, le=2**31 - 1)] | None = unsupported("check lengths in the client")
+    max_length: Annotated[int, Field(ge=1, le=2**31 - 1)] | None = Field(
+        default=None, description="For strings: the longest one, in characters; a longer one is refused."
+    )
 
 
 class OutputSpec(TensorSpec):
     """An output of the graph."""
 
     labels: (
-        Annotated[list[Annotated[str, Field(max_length=256)]], Field(max_length=10000, json_schema_extra=ATOMIC)] | None
-    ) = unsupported("map indices to labels in the client")
+        Annotated[
+            list[Annotated[str, Field(max_length=256)]],
+            Field(min_length=1, max_length=10000, json_schema_extra=ATOMIC),
+        ]
+        | None
+    ) = Field(
+        default=None,
+        description="What the positions of the last axis mean, in their order; postprocessing answers with them.",
+    )
 
 
 Inputs = Annotated[list[InputSpec], Field(max_length=64, json_schema_extra=list_map("name")), distinct("name")]

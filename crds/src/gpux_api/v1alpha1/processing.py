@@ -1,14 +1,24 @@
-"""What happens to a request before the graph and to its result after it. The shapes are settled; no release acts on them yet."""
+"""What happens to a request before the graph, and to its result after it."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
-from gpux_api.base import ATOMIC, FREE_FORM, ApiModel, list_map
+from gpux_api.base import ATOMIC, SET, ApiModel, NonEmptyJsonObject, distinct, list_map
+from gpux_api.v1alpha1.processing_rules import (
+    IMAGE_RULES,
+    MAX_DEFAULTS,
+    OUTPUT_RULES,
+    POSTPROCESSING_RULES,
+    PREPROCESSING_RULES,
+    TABULAR_RULES,
+    TEXT_RULES,
+)
 
 Name = Annotated[str, Field(min_length=1, max_length=256)]
 RelativePath = Annotated[str, Field(min_length=1, max_length=512)]
-Channels = Annotated[list[float], Field(min_length=1, max_length=4, json_schema_extra=ATOMIC)]
+Number = Annotated[float, Field(allow_inf_nan=False)]  # JSON has no others
+Channels = Annotated[list[Number], Field(min_length=1, max_length=3, json_schema_extra=ATOMIC)]
 Size = Annotated[
     list[Annotated[int, Field(ge=1, le=16384)]], Field(min_length=2, max_length=2, json_schema_extra=ATOMIC)
 ]
@@ -25,6 +35,8 @@ class TextSpec(ApiModel):
         default=None, description="Tokens kept of one text."
     )
     pair_with: Name | None = Field(default=None, description="The request's key that holds the second text of a pair.")
+
+    rules = TEXT_RULES
 
 
 class ImageSpec(ApiModel):
@@ -44,7 +56,11 @@ class ImageSpec(ApiModel):
     mean: Channels | None = Field(default=None, description="Per channel, subtracted after rescaling.")
     std: Channels | None = Field(default=None, description="Per channel, divided by after the mean is subtracted.")
     layout: Literal["NCHW", "NHWC"] = Field(default="NCHW", description="The order of the tensor's dimensions.")
-    color: Literal["RGB", "BGR", "L"] = Field(default="RGB", description="The order of the colour channels.")
+    color: Literal["RGB", "BGR", "L"] = Field(
+        default="RGB", description="The order of the colour channels; L is one channel of grey."
+    )
+
+    rules = IMAGE_RULES
 
 
 class TabularSpec(ApiModel):
@@ -54,23 +70,27 @@ class TabularSpec(ApiModel):
         default="id", description="The request's key that names the entity, repeated in the answer."
     )
     input: Name | None = Field(default=None, description="The graph's input. Omitted: its only one.")
-    features: Annotated[list[Name], Field(min_length=1, max_length=4096, json_schema_extra=ATOMIC)] = Field(
+    features: Annotated[list[Name], Field(min_length=1, max_length=4096, json_schema_extra=SET), distinct()] = Field(
         description="The feature names in the order of the graph's columns."
     )
-    defaults: Annotated[dict[str, float], Field(max_length=4096)] | None = Field(
-        default=None, description="Values of absent features."
+    defaults: Annotated[dict[str, Number], Field(max_length=MAX_DEFAULTS)] | None = Field(
+        default=None, description="Values of absent features, by feature."
     )
     missing: Literal["nan", "error"] = Field(
-        default="error", description="What an absent feature without a default becomes."
+        default="error", description="What an absent feature without a default becomes: NaN, or a 400."
     )
+
+    rules = TABULAR_RULES
 
 
 class PreprocessingSpec(ApiModel):
     """From what a caller sends to the graph's tensors."""
 
     text: TextSpec | None = Field(default=None, description="Text inputs.")
-    image: ImageSpec | None = Field(default=None, description="Image inputs.")
+    image: ImageSpec | None = Field(default=None, description="Image inputs; may stand beside text.")
     tabular: TabularSpec | None = Field(default=None, description="Feature inputs.")
+
+    rules = PREPROCESSING_RULES
 
 
 class OutputProcessingSpec(ApiModel):
@@ -81,25 +101,35 @@ class OutputProcessingSpec(ApiModel):
     activation: Literal["softmax", "sigmoid"] | None = Field(default=None, description="Applied over the last axis.")
     normalize: bool | None = Field(default=None, description="Divide by the L2 norm over the last axis.")
     top_k: Annotated[int, Field(ge=1, le=10000)] | None = Field(
-        default=None, description="Keep the k largest, with their labels."
+        default=None, description="Keep the k largest of the last axis, with their labels."
     )
     argmax: bool | None = Field(default=None, description="Answer the index, or label, of the largest.")
     name: Name | None = Field(default=None, description="The key in the answer. Omitted: the output's own name.")
+
+    rules = OUTPUT_RULES
+
+    def key(self) -> str:
+        """The key in the answer."""
+        return self.name or self.output
 
 
 class PostprocessingSpec(ApiModel):
     """From the graph's tensors to the answer."""
 
-    outputs: Annotated[list[OutputProcessingSpec], Field(max_length=64, json_schema_extra=list_map("output"))] = Field(
-        description="One entry an output."
-    )
+    outputs: Annotated[
+        list[OutputProcessingSpec],
+        Field(min_length=1, max_length=64, json_schema_extra=list_map("output")),
+        distinct("output"),
+    ] = Field(description="One entry an output; outputs without one are answered as they are.")
+
+    rules = POSTPROCESSING_RULES
 
 
 class SampleSpec(ApiModel):
     """A request with the answer that the right model gives to it."""
 
-    request: Annotated[dict[str, Any], Field(json_schema_extra=FREE_FORM)] = Field(description="A body for /predict.")
-    response: Annotated[dict[str, Any], Field(json_schema_extra=FREE_FORM)] = Field(description="The answer expected.")
-    tolerance: Annotated[float, Field(ge=0)] = Field(
+    request: NonEmptyJsonObject = Field(description="A body for /predict.")
+    response: NonEmptyJsonObject = Field(description="The answer expected.")
+    tolerance: Annotated[Number, Field(ge=0)] = Field(
         default=1e-3, description="The absolute difference allowed in each number."
     )

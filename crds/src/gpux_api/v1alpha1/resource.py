@@ -43,10 +43,15 @@ class GpuxModelSpec(ApiModel):
     outputs: Outputs | None = Field(
         default=None, description="The graph's outputs that are answered. Omitted: all of the graph's."
     )
-    preprocessing: PreprocessingSpec | None = unsupported("send tensors")
-    postprocessing: PostprocessingSpec | None = unsupported("process the answer in the client")
-    samples: Annotated[list[SampleSpec], Field(max_length=16, json_schema_extra=ATOMIC)] | None = unsupported(
-        "remove it"
+    preprocessing: PreprocessingSpec | None = Field(
+        default=None,
+        description="How texts, images or features become the graph's inputs. Omitted: callers send tensors.",
+    )
+    postprocessing: PostprocessingSpec | None = Field(
+        default=None, description="What is done to the graph's outputs. Omitted: they are answered as they are."
+    )
+    samples: Annotated[list[SampleSpec], Field(max_length=16, json_schema_extra=ATOMIC)] | None = Field(
+        default=None, description="Requests with their answers; the model becomes ready only if it gives them."
     )
     runtime: RuntimeSpec = Field(
         default_factory=RuntimeSpec, description="How the model runs.", json_schema_extra={"default": {}}

@@ -1,14 +1,11 @@
 """How the model is run in a cluster: replicas, pods, and how a new version takes over."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
-from gpux_api.base import ATOMIC, FREE_FORM, SET, ApiModel, Rule, distinct, list_map, unsupported
-from gpux_api.quantity import Quantity, value_of
-
-LabelValue = Annotated[str, Field(max_length=63)]
-NameString = Annotated[str, Field(min_length=1, max_length=253)]
+from gpux_api.base import ATOMIC, SET, ApiModel, JsonObject, Rule, distinct, list_map, unsupported
+from gpux_api.v1alpha1.pods import EnvVar, LabelValue, ResourcesSpec, Toleration
 
 
 class TargetSpec(ApiModel):
@@ -28,107 +25,21 @@ class ReplicasSpec(ApiModel):
     target: TargetSpec | None = unsupported("set min, or scale with kubectl scale")
 
 
-def _request_within_limit(name: str) -> Rule:
-    """The API server would refuse such pods, later and out of sight."""
-    here, there = f"self.requests['{name}']", f"self.limits['{name}']"
-    return Rule(
-        cel=f"!has(self.requests) || !has(self.limits) || !('{name}' in self.requests) || !('{name}' in self.limits) || "
-        f"quantity(string({here})).compareTo(quantity(string({there}))) <= 0",
-        check=lambda r: (
-            name not in r.requests or name not in r.limits or value_of(r.requests[name]) <= value_of(r.limits[name])
-        ),
-        message=f"requests.{name} is more than limits.{name}: raise the limit or lower the request",
-    )
-
-
-class ResourcesSpec(ApiModel):
-    """CPU and memory of a pod. GPUs are asked for in runtime.gpu."""
-
-    requests: Annotated[dict[str, Quantity], Field(max_length=16)] = Field(
-        default_factory=dict, description="What the scheduler reserves: cpu, memory, ephemeral-storage."
-    )
-    limits: Annotated[dict[str, Quantity], Field(max_length=16)] = Field(
-        default_factory=dict, description="What a pod may use at most."
-    )
-
-    rules = (_request_within_limit("cpu"), _request_within_limit("memory"))
-
-
-class Toleration(ApiModel):
-    """A taint that the pods tolerate (core/v1 Toleration)."""
-
-    key: Annotated[str, Field(max_length=316)] | None = Field(
-        default=None, description="The taint's key. Omitted: all keys."
-    )
-    operator: Literal["Exists", "Equal"] | None = Field(
-        default=None, description="Equal (the default) compares the value too."
-    )
-    value: LabelValue | None = Field(default=None, description="The taint's value.")
-    effect: Literal["NoSchedule", "PreferNoSchedule", "NoExecute"] | None = Field(
-        default=None, description="Omitted: all effects."
-    )
-    toleration_seconds: Annotated[int, Field(ge=0, le=2**31 - 1)] | None = Field(
-        default=None, description="For NoExecute."
-    )
-
-
-class KeyRef(ApiModel):
-    """A key of a Secret or ConfigMap in the model's namespace."""
-
-    name: NameString = Field(description="The object's name.")
-    key: Annotated[str, Field(min_length=1, max_length=253)] = Field(description="The key in it.")
-    optional: bool | None = Field(default=None, description="True: the pod starts without it.")
-
-
-class EnvVarSource(ApiModel):
-    """Where an environment variable's value comes from."""
-
-    secret_key_ref: KeyRef | None = Field(default=None, description="A key of a Secret.")
-    config_map_key_ref: KeyRef | None = Field(default=None, description="A key of a ConfigMap.")
-
-    rules = (
-        Rule(
-            cel="has(self.secretKeyRef) != has(self.configMapKeyRef)",
-            check=lambda s: (s.secret_key_ref is None) != (s.config_map_key_ref is None),
-            message="valueFrom takes exactly one of secretKeyRef and configMapKeyRef",
-        ),
-    )
-
-
-RESERVED_ENV = ("PYTHONPATH", "STORAGE_URI", "INFERENCE_SERVICE_NAME", "PROTOCOL")
-"""Environment variables that KServe refuses or gives a meaning of its own."""
-
-
-class EnvVar(ApiModel):
-    """An environment variable of the predictor."""
-
-    name: Annotated[str, Field(pattern=r"^[-._a-zA-Z][-._a-zA-Z0-9]*$", max_length=253)] = Field(
-        description="Its name."
-    )
-    value: Annotated[str, Field(max_length=32768)] | None = Field(default=None, description="Its value.")
-    value_from: EnvVarSource | None = Field(default=None, description="Where its value comes from.")
-
-    rules = (
-        Rule(
-            cel="!has(self.value) || !has(self.valueFrom)",
-            check=lambda e: e.value is None or e.value_from is None,
-            message="an environment variable has a value or a valueFrom, not both",
-        ),
-        Rule(
-            cel=f"!(self.name in {list(RESERVED_ENV)})",
-            check=lambda e: e.name not in RESERVED_ENV,
-            message="KServe refuses PYTHONPATH and gives STORAGE_URI, INFERENCE_SERVICE_NAME and PROTOCOL a meaning of its own: "
-            "choose another name",
-        ),
-    )
+GRPC_PORT = 8081
+"""Where the predictor serves gRPC; KServe's default too."""
+Protocols = Annotated[
+    list[Literal["v1", "v2", "grpc"]], Field(min_length=1, max_length=3, json_schema_extra=SET), distinct()
+]
 
 
 class ServingSpec(ApiModel):
     """The pods that serve the model, and who reaches them."""
 
     port: Annotated[int, Field(ge=1024, le=65535)] = Field(default=8080, description="The HTTP port of the container.")
-    protocols: Annotated[list[Literal["v1", "v2", "grpc"]], Field(max_length=3, json_schema_extra=SET)] | None = (
-        unsupported("V1 and V2 over HTTP are always served")
+    protocols: Protocols | None = Field(
+        default=None,
+        description="Beside /predict: v1 (KServe's V1), v2 (the Open Inference Protocol over HTTP), grpc (the same over gRPC, on "
+        f"port {GRPC_PORT}). Omitted: v1 and v2.",
     )
     replicas: ReplicasSpec = Field(
         default_factory=ReplicasSpec, description="How many copies run.", json_schema_extra={"default": {}}
@@ -142,7 +53,7 @@ class ServingSpec(ApiModel):
     tolerations: Annotated[list[Toleration], Field(max_length=32, json_schema_extra=ATOMIC)] | None = Field(
         default=None, description="Taints that the pods tolerate."
     )
-    affinity: Annotated[dict[str, Any], Field(json_schema_extra=FREE_FORM)] | None = Field(
+    affinity: JsonObject | None = Field(
         default=None, description="Scheduling constraints of the pods (core/v1 Affinity)."
     )
     env: Annotated[list[EnvVar], Field(max_length=128, json_schema_extra=list_map("name")), distinct("name")] | None = (
@@ -162,6 +73,11 @@ class ServingSpec(ApiModel):
             check=lambda _: True,  # a manifest alone has no past
             message="port cannot be changed while the model serves (KServe's Service would point at pods that do not listen "
             "there yet): delete the GpuxModel and apply it again",
+        ),
+        Rule(
+            cel=f"!has(self.protocols) || !('grpc' in self.protocols) || self.port != {GRPC_PORT}",
+            check=lambda s: "grpc" not in (s.protocols or ()) or s.port != GRPC_PORT,
+            message=f"port {GRPC_PORT} is gRPC's: choose another port, or remove grpc from protocols",
         ),
     )
 

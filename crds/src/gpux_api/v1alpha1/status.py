@@ -1,11 +1,11 @@
 """What is observed of a GpuxModel. Written by the operator only, rebuilt from observation at any time."""
 
 from datetime import datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field, PlainSerializer, WithJsonSchema
 
-from gpux_api.base import ATOMIC, FREE_FORM, ApiModel, list_map
+from gpux_api.base import ATOMIC, ApiModel, JsonObject, list_map
 
 
 def _parse_time(value: object) -> object:
@@ -65,9 +65,7 @@ class ModelStatus(ApiModel):
     provider: Annotated[str, Field(max_length=128)] | None = Field(
         default=None, description="The execution provider that runs it."
     )
-    batch_curve: Annotated[dict[str, Any], Field(json_schema_extra=FREE_FORM)] | None = Field(
-        default=None, description="Milliseconds of one run by batch size."
-    )
+    batch_curve: JsonObject | None = Field(default=None, description="Milliseconds of one run by batch size.")
 
 
 class GpuxModelStatus(ApiModel):

@@ -10,6 +10,7 @@ from gpux_api.projection import resource_name
 from gpux_api.quantity import value_of
 from gpux_api.v1alpha1 import GpuxModel
 from gpux_api.v1alpha1.resource import MAX_NAME_AND_NAMESPACE
+from gpux_operator.build.config_map import MAX_BYTES, manifest_text
 from gpux_operator.status.reasons import Reason
 
 
@@ -39,6 +40,7 @@ def spec_problems(model: GpuxModel, namespace: str) -> Iterator[Problem]:
     yield from _source(model)
     yield from _backend(model)
     yield from _resources(model)
+    yield from _size(model)
 
 
 def _names(model: GpuxModel, namespace: str) -> Iterator[Problem]:
@@ -101,3 +103,13 @@ def _resources(model: GpuxModel) -> Iterator[Problem]:
             yield Problem(
                 Reason.INVALID_RESOURCES, f"spec.serving.resources: the request of {name} is more than its limit"
             )
+
+
+def _size(model: GpuxModel) -> Iterator[Problem]:
+    size = len(manifest_text(model).encode())
+    if size > MAX_BYTES:
+        yield Problem(
+            Reason.SPEC_TOO_LARGE,
+            f"the part of the spec that the predictor reads has {size} bytes, and a ConfigMap has room for {MAX_BYTES}: "
+            "make spec.samples smaller (an image as base64 instead of numbers, for instance) or the labels fewer",
+        )

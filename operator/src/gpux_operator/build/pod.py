@@ -3,7 +3,7 @@
 from typing import Any
 
 from gpux_api.projection import resource_name
-from gpux_api.v1alpha1 import GpuxModel
+from gpux_api.v1alpha1 import GRPC_PORT, GpuxModel
 from gpux_operator.build.config_map import FILE_NAME
 from gpux_operator.build.metadata import Manifest
 from gpux_operator.build.resources import container_resources
@@ -58,7 +58,7 @@ def _container(model: GpuxModel, image: str) -> Manifest:
             str(port),
         ],
         "env": _environment(model),
-        "ports": [{"name": "http1", "containerPort": port, "protocol": "TCP"}],
+        "ports": _ports(model),
         "resources": container_resources(model),
         "startupProbe": {**live, "periodSeconds": 1, "failureThreshold": _OPENING_SECONDS},
         "livenessProbe": {**live, "periodSeconds": 10, "failureThreshold": 6},
@@ -80,6 +80,14 @@ def _container(model: GpuxModel, image: str) -> Manifest:
             {"name": "tmp", "mountPath": "/tmp"},  # noqa: S108
         ],
     }
+
+
+def _ports(model: GpuxModel) -> list[Manifest]:
+    """HTTP first: KServe's Service sends its port 80 to the first one, and gives each further one a port of its own number."""
+    ports = {"http1": model.spec.serving.port}
+    if "grpc" in (model.spec.serving.protocols or ()):
+        ports["h2c"] = GRPC_PORT
+    return [{"name": name, "containerPort": port, "protocol": "TCP"} for name, port in ports.items()]
 
 
 def _environment(model: GpuxModel) -> list[Manifest]:

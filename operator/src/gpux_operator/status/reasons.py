@@ -36,6 +36,10 @@ class Reason(StrEnum):
         "InvalidResources",
         "Requests or limits that no pod can have, or GPUs asked for outside runtime.gpu.",
     )
+    SPEC_TOO_LARGE = (
+        "SpecTooLarge",
+        "What the predictor reads of the spec does not fit into a ConfigMap. Make samples or labels smaller.",
+    )
     NAME_CONFLICT = (
         "NameConflict",
         "An object of the name that this model needs belongs to somebody else. It is never taken over.",
@@ -119,6 +123,7 @@ OF_THE_SPEC = frozenset(
         Reason.BACKEND_NOT_IN_CLUSTER,
         Reason.NO_GPU_REQUESTED,
         Reason.INVALID_RESOURCES,
+        Reason.SPEC_TOO_LARGE,
         Reason.NAME_CONFLICT,
         Reason.REJECTED,
     }
