@@ -27,6 +27,7 @@ class LoadReason(StrEnum):
     UNSUPPORTED_TENSOR_TYPE = "UnsupportedTensorType"
     SCHEMA_MISMATCH = "SchemaMismatch"
     INVALID_PREPROCESSING = "InvalidPreprocessing"
+    SAMPLE_FAILED = "SampleFailed"
     PROVIDER_UNAVAILABLE = "ProviderUnavailable"
     INTERNAL_ERROR = "InternalError"
 

@@ -9,10 +9,10 @@ from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from gpux_predictor.errors import ClientGone, PayloadTooLarge
+from gpux_predictor.serving.requests import JSON
 
 MAX_BODY_BYTES = 100 * 2**20
 """The largest body taken, in bytes: a batch of 50 images of 224x224x3 as JSON fits."""
-JSON = "application/json"
 
 
 class BodyLimit:
@@ -50,11 +50,10 @@ def _too_large(limit: int) -> str:
 
 
 def content_type(headers: Iterable[tuple[bytes, bytes]]) -> str:
-    """The media type in lower case, without parameters; JSON where none is named."""
+    """The header with its parameters; JSON where there is none."""
     for name, value in headers:
         if name == b"content-type":
-            kind = value.decode("latin-1")
-            return JSON if kind == JSON else kind.partition(";")[0].strip().lower()
+            return value.decode("latin-1")
     return JSON
 
 

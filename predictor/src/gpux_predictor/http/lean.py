@@ -13,8 +13,8 @@ import orjson
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from gpux_predictor import metrics
-from gpux_predictor.errors import ClientGone, RequestError, TooManyRequests, UnsupportedMedia
-from gpux_predictor.http.body import JSON, content_type, read
+from gpux_predictor.errors import ClientGone, RequestError, TooManyRequests
+from gpux_predictor.http.body import content_type, read
 from gpux_predictor.serving.service import Answer, ModelService
 
 PATHS = ("/predict", "/predict/")
@@ -58,11 +58,10 @@ class Lean:
         metrics.SECONDS.observe(time.perf_counter() - started)
 
     async def _predict(self, scope: Scope, receive: Receive) -> Answer:
-        kind = content_type(scope["headers"])
-        if kind != JSON and not kind.endswith("+json"):
-            raise UnsupportedMedia(f"Unsupported content type '{kind}': send {JSON}")
         body = await read(receive, scope["headers"])
-        return await self._service.predict(body, lambda: cancelled_on_disconnect(receive))
+        return await self._service.predict(
+            body, content_type(scope["headers"]), lambda: cancelled_on_disconnect(receive)
+        )
 
 
 def server_timing(answer: Answer) -> bytes:

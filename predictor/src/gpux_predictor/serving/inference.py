@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -11,6 +11,7 @@ import numpy as np
 from gpux_predictor import metrics
 from gpux_predictor.batching.batcher import Batcher, Limits
 from gpux_predictor.batching.item import Result, Timing
+from gpux_predictor.batching.plan import join
 from gpux_predictor.batching.runner import Runner
 from gpux_predictor.engine import cpus, placement
 from gpux_predictor.engine.providers import CPU
@@ -68,21 +69,29 @@ class Inference:
             self._strike()
         return Result(outputs, Timing(0.0, seconds, rows))
 
-    async def queued(self, parts: list[dict[str, np.ndarray]], deadline: float) -> Result:
-        """Runs the pieces of a request through the batcher and joins their results.
+    async def queued(self, parts: Sequence[Arrays], deadline: float) -> tuple[list[dict[str, Any]], Timing]:
+        """Runs the parts of a request through the batcher.
+
+        Returns:
+            The outputs of each part, and what the request waited and ran.
 
         Raises:
             RequestError: too many requests, the deadline, or the run.
         """
-        pieces = [piece for part in parts for piece in self._plan.chunks(part)]
-        if len(pieces) == 1:
-            return await self.batcher.submit(pieces[0], deadline)
-        async with asyncio.TaskGroup() as group:
-            tasks = [group.create_task(self.batcher.submit(piece, deadline)) for piece in pieces]
-        results = [task.result() for task in tasks]
+        pieces = [self._plan.chunks(part) for part in parts]
+        if len(pieces) == 1 and len(pieces[0]) == 1:
+            result = await self.batcher.submit(pieces[0][0], deadline)
+            return [result.outputs], result.timing
+        tasks = [[asyncio.ensure_future(self.batcher.submit(p, deadline)) for p in piece] for piece in pieces]
+        every = [task for group in tasks for task in group]
+        try:
+            results = await asyncio.gather(*every)
+        finally:
+            for task in every:
+                task.cancel()
         timings = [result.timing for result in results]
         timing = Timing(max(t.queue for t in timings), sum(t.run for t in timings), max(t.rows for t in timings))
-        return Result(self._plan.join([result.outputs for result in results]), timing)
+        return [join([task.result().outputs for task in group]) for group in tasks], timing
 
     def efficiency(self) -> float:
         """Samples a second of run time over the best rate that the warm-up measured; NaN before the first run."""

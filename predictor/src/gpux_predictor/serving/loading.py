@@ -1,9 +1,11 @@
 """From a manifest to a model that can run."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+import orjson
 
 from gpux_api.quantity import value_of
 from gpux_api.v1alpha1 import GpuxModel
@@ -15,13 +17,17 @@ from gpux_predictor.engine.providers import CPU
 from gpux_predictor.engine.session import Session, versions
 from gpux_predictor.engine.trial_run import TrialRun
 from gpux_predictor.engine.warmup import Hints, Learnt, Wish, warm_up
-from gpux_predictor.serving import health
+from gpux_predictor.serving import health, samples, steps
 from gpux_predictor.serving.health import Health
+from gpux_predictor.serving.pipeline import Pipeline
 from gpux_predictor.tensors import batch_axis
 from gpux_predictor.tensors.signature import Signature, declared
 
 WARM_UP_SECONDS = 20.0
 """For all trial runs on a CPU; a model that has not been learnt by then serves one request a run."""
+
+
+TRIAL_SAMPLES = 5
 
 
 @dataclass(frozen=True)
@@ -42,6 +48,7 @@ class LoadedModel:
     """A model that can run.
 
     Attributes:
+        pipeline: from requests to feeds, and from results to answers.
         learnt: what the warm-up found.
         plan: which requests may share a run.
     """
@@ -50,9 +57,15 @@ class LoadedModel:
     sha256: str
     session: Session
     signature: Signature
-    axis: batch_axis.BatchAxis
+    pipeline: Pipeline
     learnt: Learnt
     plan: Plan
+
+    def predict(self, body: bytes) -> bytes:
+        """Answers one JSON body of /predict on the calling thread, without a queue."""
+        prepared = self.pipeline.decode(body)
+        names = [tensor.name for tensor in self.signature.outputs]
+        return self.pipeline.encode(prepared, [self.session.run(names, part) for part in prepared.parts])
 
 
 def load(model: GpuxModel, origin: Origin, tell: Callable[[Health], None] = lambda _: None) -> LoadedModel:
@@ -79,25 +92,40 @@ def load(model: GpuxModel, origin: Origin, tell: Callable[[Health], None] = lamb
     session = Session(file, gpu.backend if gpu else "cpu", device)
     signature = declared(session.signature, spec.inputs, spec.outputs)
     tell(health.warming_up(f"trying {file.name} on {session.providers[0]}"))
-    return _warmed(spec, file, sha256, session, signature)
+    loaded = _warmed(spec, file, sha256, session, signature)
+    if spec.samples:
+        samples.check(spec.samples, loaded.predict, lambda number, count: tell(health.checking(number, count)))
+    return loaded
 
 
 def _warmed(spec: GpuxModelSpec, file: Path, sha256: str, session: Session, signature: Signature) -> LoadedModel:
     axis = batch_axis.find(signature)
     names = [tensor.name for tensor in signature.outputs]
-    on_cpu = session.providers[0] == CPU
+    made = steps.build(spec, file, signature)
+    most_seconds = spec.runtime.timeout_seconds if session.providers[0] == CPU else None
     wish = Wish() if (b := spec.runtime.batching) is None else Wish(b.batch_axis, b.max_size)
-    most_seconds = spec.runtime.timeout_seconds if on_cpu else None
     with TrialRun(session, names, most_seconds, WARM_UP_SECONDS) as run:
-        learnt = warm_up(signature, axis.inputs, run, wish, Hints())
+        learnt = warm_up(signature, axis.inputs, run, wish, _hints(spec, signature, axis, made))
     if learnt.proof.outputs is not None:
-        axis = replace(axis, outputs=learnt.proof.outputs)
-    return LoadedModel(file, sha256, session, signature, axis, learnt, _plan(axis, learnt, names))
+        axis = batch_axis.with_outputs(axis, learnt.proof.outputs)
+    plan = _plan(axis, learnt, names)
+    pipeline = Pipeline(signature, axis, made, plan, (spec.model.version, spec.model.run_id))
+    return LoadedModel(file, sha256, session, signature, pipeline, learnt, plan)
+
+
+def _hints(spec: GpuxModelSpec, signature: Signature, axis: batch_axis.BatchAxis, made: steps.Steps) -> Hints:
+    """Samples that are known to be right: texts, or those of the manifest."""
+    if made.text is not None and {t.name for t in signature.inputs} == set(made.text.inputs):
+        pads = {} if made.text.pad_left or made.text.fixed_length else made.text.pad
+        return Hints(steps.trial_rows(made.text, TRIAL_SAMPLES), pads)
+    pipeline = Pipeline(signature, axis, made, Plan())
+    parts = [pipeline.decode(orjson.dumps(sample.request)).parts for sample in spec.samples or ()]
+    return Hints([part for group in parts for part in group if all(len(part[name]) == 1 for name in axis.inputs)])
 
 
 def _plan(axis: batch_axis.BatchAxis, learnt: Learnt, outputs: list[str]) -> Plan:
     if not learnt.proof.batchable:
-        return Plan(cost=learnt.cost)
+        return Plan(cost=learnt.cost, axes=learnt.padding.axes)
     pads = learnt.pad if learnt.padding.neutral else {}
     return Plan(axis.inputs, frozenset(outputs), learnt.limit, learnt.cost, pads, learnt.padding.axes)
 

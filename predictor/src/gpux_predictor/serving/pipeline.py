@@ -1,56 +1,129 @@
-"""From a request's body to the arrays of its runs, and from their results to its answer. Pure but for the transforms' files."""
+"""From a request's body to the feeds of its runs, and from their results to its answer."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-import orjson
 
-from gpux_predictor.errors import BadRequest
-from gpux_predictor.serving.loading import LoadedModel
+from gpux_predictor.batching.plan import Plan, join
+from gpux_predictor.serving import requests
+from gpux_predictor.serving.prepare import Prepared, prepare
+from gpux_predictor.serving.steps import Steps
 from gpux_predictor.tensors import batch_axis, decode, encode, fast_json
+from gpux_predictor.tensors.batch_axis import BatchAxis
+from gpux_predictor.tensors.signature import Signature
 
-
-@dataclass(frozen=True, slots=True)
-class Prepared:
-    """A request that can run.
-
-    Attributes:
-        parts: complete feeds, each with a row for each of its samples; one part for most requests.
-        single: the answer goes without its batch axis.
-    """
-
-    parts: list[dict[str, np.ndarray]]
-    single: bool
+_MASK = "attention_mask"
 
 
 class Pipeline:
-    """What happens to a request before and after its run.
+    """What happens to a request before and after its runs.
 
     Args:
-        loaded: the model.
+        signature: what is served.
+        axis: which tensors have a batch axis.
+        steps: the manifest's pre- and postprocessing.
+        plan: what may share a run.
+        identity: `model_version` and `model_run_id` of answers about entities.
     """
 
-    def __init__(self, loaded: LoadedModel) -> None:
-        self._signature = loaded.signature
-        self._axis = loaded.axis
+    def __init__(
+        self,
+        signature: Signature,
+        axis: BatchAxis,
+        steps: Steps,
+        plan: Plan,
+        identity: tuple[str | None, str | None] = (None, None),
+    ) -> None:
+        self._signature = signature
+        self._axis = axis
+        self._steps = steps
+        self._plan = plan
+        self._identity = identity
+        self._keys = steps.keys()
+        self._plain = not self._keys and steps.tabular is None
+        renamed = {name: step.key for name, step in steps.post.steps.items()}
+        self._rows = batch_axis.with_outputs(axis, {renamed.get(name, name) for name in axis.outputs})
 
-    def decode(self, body: bytes) -> Prepared:
-        """A JSON body of /predict as arrays.
+    @property
+    def image_key(self) -> str | None:
+        """The request's key for an image; None if the model takes none."""
+        return self._steps.image.key if self._steps.image else None
+
+    def heavy(self, body: bytes, content_type: str) -> bool:
+        """Whether decoding takes long enough that it must not be done on the event loop."""
+        return (
+            len(body) > 64 * 1024 or (self._steps.image is not None and len(body) > 1024) or content_type[:5] == "image"
+        )
+
+    def decode(self, body: bytes, content_type: str = requests.JSON) -> Prepared:
+        """A body of /predict as feeds.
 
         Raises:
+            UnsupportedMedia: a content type that this model does not take.
             BadRequest: saying which input is wrong and what was expected.
         """
-        if len(body) > fast_json.WORTHWHILE_BYTES and (sent := fast_json.numbers(self._signature, body)) is not None:
-            arrays, single = decode.request_numbers(self._signature, self._axis, sent)
-            return Prepared([arrays], single)
-        try:
-            request = orjson.loads(body)
-        except orjson.JSONDecodeError as error:
-            raise BadRequest(f"Invalid JSON: {error}") from None
-        arrays, single = decode.request_arrays(self._signature, self._axis, request)
-        return Prepared([arrays], single)
+        if not requests.is_json(content_type):
+            return self._prepare(requests.parse(body, content_type, self.image_key))
+        if len(body) > fast_json.WORTHWHILE_BYTES and self._steps.tabular is None:
+            sent = fast_json.numbers(self._signature, body)
+            if sent is not None and self._are_tensors(sent):
+                arrays, single = decode.request_numbers(self._signature, self._axis, sent)
+                return Prepared([arrays], single)
+        return self._prepare(requests.parse_json(body))
 
-    def encode(self, prepared: Prepared, outputs: dict[str, Any]) -> bytes:
-        """The answer to a request, as JSON."""
-        return encode.to_json(batch_axis.squeeze(self._axis, outputs) if prepared.single else outputs)
+    def encode(self, prepared: Prepared, results: Sequence[dict[str, Any]]) -> bytes:
+        """The answer to a request, as JSON.
+
+        Args:
+            results: the outputs of each of its parts.
+        """
+        if prepared.entities:
+            return self._predictions(prepared, join(results))
+        if self._steps.post.steps or self._plan.axes:
+            results = [self._post(part, outputs) for part, outputs in zip(prepared.parts, results, strict=True)]
+        outputs = results[0] if len(results) == 1 else join(results)
+        if prepared.order:
+            outputs = {name: _reordered(value, prepared.order) for name, value in outputs.items()}
+        return encode.to_json(batch_axis.squeeze(self._rows, outputs) if prepared.single else outputs)
+
+    def _prepare(self, request: Any) -> Prepared:  # noqa: ANN401
+        if self._plain:
+            arrays, single = decode.request_arrays(self._signature, self._axis, request)
+            return Prepared([arrays], single)
+        return prepare(self._signature, self._axis, self._steps, self._plan, request)
+
+    def _are_tensors(self, sent: Mapping[str, np.ndarray]) -> bool:
+        image = self._steps.image
+        return image is None or image.key not in sent or image.transform.is_tensor(sent[image.key].shape)
+
+    def _post(self, feeds: Mapping[str, np.ndarray], outputs: Mapping[str, Any]) -> dict[str, Any]:
+        mask = feeds.get(_MASK)
+        found = self._steps.post.apply(outputs, mask)
+        if mask is None or self._steps.text is None or mask.all():
+            return found
+        lengths = mask.sum(axis=1)
+        return {
+            name: [row[:length] for row, length in zip(value, lengths, strict=True)]
+            if self._plan.axes.get(name) == 1 and isinstance(value, np.ndarray) and value.shape[:2] == mask.shape
+            else value
+            for name, value in found.items()
+        }
+
+    def _predictions(self, prepared: Prepared, outputs: Mapping[str, Any]) -> bytes:
+        rows = self._steps.predictions.answers(outputs, *self._identity)
+        key = self._steps.tabular.entity_key if self._steps.tabular else ""
+        answers = [{key: entity, "prediction": row} for entity, row in zip(prepared.entities, rows, strict=True)]
+        return encode.value_to_json(answers[0] if prepared.single else answers)
+
+
+def _reordered(value: Any, order: Sequence[int]) -> Any:  # noqa: ANN401
+    """Rows that stand in the order of the runs, in the request's."""
+    if isinstance(value, list):
+        found: list[Any] = [None] * len(value)
+        for place, item in zip(order, value, strict=True):
+            found[place] = item
+        return found
+    if value.ndim == 0 or len(value) != len(order):
+        return value
+    return value[np.argsort(np.asarray(order))]

@@ -13,20 +13,21 @@ import numpy as np
 
 from gpux_api.v1alpha1 import GpuxModel
 from gpux_predictor import metrics
-from gpux_predictor.batching.item import Result, Timing
+from gpux_predictor.batching.item import Timing
 from gpux_predictor.engine import cpus
 from gpux_predictor.errors import DeadlineExceeded, LoadError, NotReady
 from gpux_predictor.serving import health, loading
 from gpux_predictor.serving.inference import Inference
 from gpux_predictor.serving.loading import LoadedModel, Origin
 from gpux_predictor.serving.pipeline import Pipeline
+from gpux_predictor.serving.requests import JSON
 from gpux_predictor.tensors import decode
 
 logger = logging.getLogger(__name__)
 T = TypeVar("T")
 Waiting = Callable[[], AbstractContextManager[None]]
 _LIGHT_BYTES = 64 * 1024
-"""Bodies and answers of up to this size are read and written on the event loop: a thread would cost more."""
+"""Results of up to this size are written on the event loop: a thread would cost more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,11 +94,12 @@ class ModelService:
         self._draining = False
         self.health = health.stopping()
 
-    async def predict(self, body: bytes, waiting: Waiting = nullcontext) -> Answer:
+    async def predict(self, body: bytes, content_type: str = JSON, waiting: Waiting = nullcontext) -> Answer:
         """Answers the body of a POST /predict.
 
         Args:
-            body: a JSON object of input names to values.
+            body: as in `content_type`; in JSON an object of input names to values.
+            content_type: the header, with its parameters.
             waiting: entered while the request waits for its run, which takes microseconds or seconds.
 
         Raises:
@@ -107,20 +109,20 @@ class ModelService:
         metrics.REQUESTS["sync"] += 1
         deadline = self._deadline(inference)
         started = time.perf_counter()
-        if len(body) <= _LIGHT_BYTES:
-            prepared = pipeline.decode(body)
+        if pipeline.heavy(body, content_type):
+            prepared = await self._off_loop(lambda: pipeline.decode(body, content_type))
         else:
-            prepared = await self._off_loop(lambda: pipeline.decode(body))
+            prepared = pipeline.decode(body, content_type)
         preprocess = time.perf_counter() - started
-        result = await self._run(inference, prepared.parts, deadline, waiting)
+        results, timing = await self._run(inference, prepared.parts, deadline, waiting)
         started = time.perf_counter()
-        if _bytes(result.outputs) <= _LIGHT_BYTES:
-            content = pipeline.encode(prepared, result.outputs)
+        if sum([_bytes(outputs) for outputs in results]) <= _LIGHT_BYTES:
+            content = pipeline.encode(prepared, results)
         else:
-            content = await self._off_loop(lambda: pipeline.encode(prepared, result.outputs))
+            content = await self._off_loop(lambda: pipeline.encode(prepared, results))
         postprocess = time.perf_counter() - started
-        _observe(result.timing, preprocess, postprocess)
-        return Answer(content, result.timing, preprocess, postprocess)
+        _observe(timing, preprocess, postprocess)
+        return Answer(content, timing, preprocess, postprocess)
 
     async def infer(self, arrays: Mapping[str, np.ndarray]) -> dict[str, Any]:
         """Runs the graph on arrays that have all their axes, for the protocols that send tensors.
@@ -133,9 +135,9 @@ class ModelService:
         metrics.REQUESTS["sync"] += 1
         deadline = self._deadline(inference)
         decode.check_complete(loaded.signature, arrays)
-        result = await self._run(inference, [dict(arrays)], deadline)
-        _observe(result.timing, 0.0, 0.0)
-        return result.outputs
+        [outputs], timing = await self._run(inference, [dict(arrays)], deadline)
+        _observe(timing, 0.0, 0.0)
+        return outputs
 
     def ready_model(self) -> LoadedModel:
         """The model if it serves.
@@ -163,7 +165,7 @@ class ModelService:
         delay = runtime.batching.max_delay_milliseconds / 1000 if runtime.batching else 0.0
         inference = Inference(loaded, most_waiting, delay)
         metrics.watch(lambda: inference.batcher.depth, inference.efficiency)
-        self._pipeline, self._inference = Pipeline(loaded), inference
+        self._pipeline, self._inference = loaded.pipeline, inference
         self.loaded = loaded
         self._tell(health.ready())
 
@@ -181,9 +183,9 @@ class ModelService:
         parts: list[dict[str, np.ndarray]],
         deadline: float,
         waiting: Waiting = nullcontext,
-    ) -> Result:
+    ) -> tuple[list[dict[str, Any]], Timing]:
         if len(parts) == 1 and (result := inference.at_once(parts[0])) is not None:
-            return result
+            return [result.outputs], result.timing
         try:
             with waiting():
                 return await inference.queued(parts, deadline)

@@ -7,8 +7,9 @@ dimension varies under the same name as an input's, or without a name of its own
 """
 
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from typing import TypeGuard
 
 import numpy as np
 
@@ -84,9 +85,13 @@ def expand(
 
 def squeeze(axis: BatchAxis, outputs: Mapping[str, object]) -> dict[str, object]:
     """The outputs of one sample without their batch axes."""
-    return {
-        name: value[0]
-        if name in axis.outputs and isinstance(value, np.ndarray) and value.ndim > 0 and value.shape[0] == 1
-        else value
-        for name, value in outputs.items()
-    }
+    return {name: value[0] if name in axis.outputs and _is_one(value) else value for name, value in outputs.items()}
+
+
+def with_outputs(axis: BatchAxis, outputs: Iterable[str]) -> BatchAxis:
+    """The same axes, with other outputs (or keys of the answer) that have a row for each sample."""
+    return replace(axis, outputs=frozenset(outputs))
+
+
+def _is_one(value: object) -> TypeGuard[np.ndarray | list[object]]:
+    return (isinstance(value, list) or (isinstance(value, np.ndarray) and value.ndim > 0)) and len(value) == 1

@@ -1,6 +1,7 @@
 """From a request to the arrays that a graph takes: all of its inputs together."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -12,11 +13,19 @@ from gpux_predictor.tensors.signature import Signature
 from gpux_predictor.tensors.values import convert, element_of, fit, from_json, json_type
 
 
-def request_arrays(signature: Signature, axis: batch_axis.BatchAxis, body: Any) -> tuple[dict[str, np.ndarray], bool]:  # noqa: ANN401
+def request_arrays(
+    signature: Signature,
+    axis: batch_axis.BatchAxis,
+    body: Any,  # noqa: ANN401
+    keys: Sequence[str] = (),
+    filled: Mapping[str, np.ndarray] = MappingProxyType({}),
+) -> tuple[dict[str, np.ndarray], bool]:
     """The arrays of a `/predict` body, and whether the answer goes without its batch axis.
 
     Args:
         body: parsed JSON; an object of input names to nested arrays, strings, numbers or booleans.
+        keys: what a request may hold instead of inputs (`text`), for the words of errors.
+        filled: inputs that were made of such keys, with a row for each sample.
 
     Raises:
         BadRequest: naming the first input in the graph's order that is missing or wrong, then names that are unknown.
@@ -27,11 +36,14 @@ def request_arrays(signature: Signature, axis: batch_axis.BatchAxis, body: Any) 
         )
     arrays = {}
     for tensor in signature.inputs:
-        if tensor.name in body:
+        if tensor.name in filled:
+            arrays[tensor.name] = filled[tensor.name]
+        elif tensor.name in body:
             arrays[tensor.name] = from_json(tensor, body[tensor.name])
         elif tensor.required:
-            raise BadRequest(f"Missing required input: '{tensor.name}'")
-    _refuse_unknown(signature, body)
+            missing = tensor.name if filled or not keys or any(t.name in body for t in signature.inputs) else keys[0]
+            raise BadRequest(f"Missing required input: '{missing}'")
+    _refuse_unknown(signature, body, filled, keys)
     return complete(signature, axis, arrays)
 
 
@@ -81,7 +93,9 @@ def check_complete(signature: Signature, arrays: Mapping[str, np.ndarray]) -> No
     check_shapes(signature, arrays)
 
 
-def _refuse_unknown(signature: Signature, names: Iterable[str]) -> None:
-    known = [tensor.name for tensor in signature.inputs]
+def _refuse_unknown(
+    signature: Signature, names: Iterable[str], filled: Collection[str] = (), keys: Sequence[str] = ()
+) -> None:
+    known = [*keys, *(t.name for t in signature.inputs if t.name not in filled and t.name not in keys)]
     if unknown := [name for name in names if name not in known]:
         raise BadRequest(f"Unknown input: '{unknown[0]}'; this model takes {', '.join(repr(name) for name in known)}")

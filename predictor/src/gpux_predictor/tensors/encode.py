@@ -12,6 +12,11 @@ def to_json(outputs: Mapping[str, object]) -> bytes:
     return orjson.dumps({name: jsonable(value) for name, value in outputs.items()}, option=orjson.OPT_SERIALIZE_NUMPY)
 
 
+def value_to_json(value: object) -> bytes:
+    """Any value with arrays and numpy's numbers in it as JSON."""
+    return orjson.dumps(jsonable(value), option=orjson.OPT_SERIALIZE_NUMPY)
+
+
 def jsonable(value: object) -> Any:  # noqa: ANN401  (any JSON value)
     """A value that orjson writes: arrays it knows stay arrays, the rest becomes lists, numbers and strings.
 

@@ -19,6 +19,7 @@ class Tensor:
         element: the element type; None for an output that is no dense tensor (a sequence or a map).
         shape: the dimensions; () is a scalar, or a graph that says nothing about it (ONNX Runtime reports both alike).
         required: False for an input with a default in the graph.
+        max_length: characters of the longest string taken; None for no limit.
     """
 
     name: str
@@ -26,6 +27,7 @@ class Tensor:
     shape: tuple[Dim, ...]
     required: bool = True
     description: str | None = None
+    max_length: int | None = None
 
     def describe(self) -> dict[str, object]:
         """The tensor as /info shows it, with -1 for a varying dimension."""
@@ -93,7 +95,11 @@ def _narrow(
             continue
         problems += [f"{what} '{spec.name}' {problem}" for problem in _disagreements(spec, tensor)]
         shape = tensor.shape if spec.shape is None else _merge(spec.shape, tensor.shape)
-        tensors.append(Tensor(tensor.name, tensor.element, shape, tensor.required, spec.description))
+        tensors.append(
+            Tensor(
+                tensor.name, tensor.element, shape, tensor.required, spec.description, getattr(spec, "max_length", None)
+            )
+        )
     return tuple(tensors), problems
 
 

@@ -130,6 +130,10 @@ def _wrong_elements(tensor: Tensor, element: ElementType, array: np.ndarray) -> 
 def _strings(tensor: Tensor, array: np.ndarray) -> np.ndarray:
     if not all(isinstance(item, str) for item in array.flat):
         raise BadRequest(f"Invalid input type for '{tensor.name}': expected elements of type string")
+    if tensor.max_length is not None and (longest := max(len(item) for item in array.flat)) > tensor.max_length:
+        raise BadRequest(
+            f"Invalid input value for '{tensor.name}': {longest} characters, at most {tensor.max_length} are taken (maxLength)"
+        )
     return array
 
 

@@ -36,6 +36,7 @@ class TextTransform:
         max_length: tokens kept of a text or pair, special tokens included: `maxLength`, else the file's truncation, else the
             graph's fixed length; None keeps all.
         fixed_length: the graph's fixed sequence length, to which every row is padded; None if it varies.
+        pad_left: padding goes before the tokens, as generators want it.
 
     Raises:
         LoadError: InvalidPreprocessing, if the file is no tokenizer or does not go with the graph.
@@ -50,12 +51,17 @@ class TextTransform:
         self.max_length = self._length(truncation)
         self.inputs = tuple(self._inputs.names.values())
         self.pad = tokenizer.pad_values(self._tokenizer, self._inputs.names)
-        self._pad_left = padding is not None and padding["direction"] == "left"
+        self.pad_left = padding is not None and padding["direction"] == "left"
         self._tokenizer.no_padding()
         self._tokenizer.no_truncation()
         if self.max_length is not None:
             direction = (truncation or {}).get("direction", "right")
             self._tokenizer.enable_truncation(self.max_length, strategy="longest_first", direction=direction)
+
+    @property
+    def takes_pairs(self) -> bool:
+        """Whether a request holds a second text for each."""
+        return self._spec.pair_with is not None
 
     def parse(self, value: Any, pair_value: Any = None) -> tuple[list[str], list[str] | None, bool]:  # noqa: ANN401
         """The texts of a request, their second texts, and whether it was one text that came without a list.
@@ -104,20 +110,23 @@ class TextTransform:
             return rows
         return [{name: array[0] for name, array in self.pad_rows([row]).items()} for row in rows]
 
-    def pad_rows(self, rows: Sequence[Row], length: int | None = None) -> dict[str, np.ndarray]:
+    def pad_rows(
+        self, rows: Sequence[Row], length: int | None = None, names: Sequence[str] | None = None
+    ) -> dict[str, np.ndarray]:
         """The rows as one batch of [n, length] arrays.
 
         Args:
             rows: at least one, from `encode`.
             length: at least that of the longest row, which is the default.
+            names: the inputs wanted; all by default.
         """
         width = length or self.fixed_length or max(row[self.inputs[0]].size for row in rows)
         batch = {}
-        for name in self.inputs:
+        for name in names or self.inputs:
             array = np.full((len(rows), width), self.pad[name], self._inputs.dtypes[name])
             for slot, row in zip(array, rows, strict=True):
                 tokens = row[name]
-                slot[width - tokens.size if self._pad_left else 0 :][: tokens.size] = tokens
+                slot[width - tokens.size if self.pad_left else 0 :][: tokens.size] = tokens
             batch[name] = array
         return batch
 

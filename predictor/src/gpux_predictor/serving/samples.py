@@ -1,0 +1,70 @@
+"""The manifest's samples: requests whose answers are known, run before the model takes traffic."""
+
+import math
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import orjson
+
+from gpux_api.v1alpha1.processing import SampleSpec
+from gpux_predictor.errors import LoadError, LoadReason, PredictorError, RequestError
+
+
+def check(samples: Sequence[SampleSpec], predict: Callable[[bytes], bytes], tell: Callable[[int, int], None]) -> None:
+    """Runs each sample and compares its answer.
+
+    Args:
+        samples: of the manifest.
+        predict: a body of /predict to its answer.
+        tell: hears which sample of how many is run.
+
+    Raises:
+        LoadError: SampleFailed, with what was expected and what was found.
+    """
+    for number, sample in enumerate(samples, 1):
+        tell(number, len(samples))
+        try:
+            found = orjson.loads(predict(orjson.dumps(sample.request)))
+        except PredictorError as error:
+            detail = error.detail if isinstance(error, RequestError) else error
+            raise LoadError(LoadReason.SAMPLE_FAILED, f"spec.samples[{number - 1}]: {detail}") from None
+        if problem := difference(sample.response, found, sample.tolerance, "response"):
+            raise LoadError(LoadReason.SAMPLE_FAILED, f"spec.samples[{number - 1}]: {problem}")
+
+
+def difference(expected: Any, found: Any, tolerance: float, where: str) -> str | None:  # noqa: ANN401
+    """The first place at which two JSON values differ; None if they agree.
+
+    Args:
+        expected: keys that it does not have are not compared.
+        found: the answer.
+        tolerance: the absolute difference allowed in a number.
+        where: the place, for the message.
+    """
+    if isinstance(expected, dict) and isinstance(found, dict):
+        for key, value in expected.items():
+            if key not in found:
+                return f"{where}.{key} is missing: the answer has {', '.join(found)}"
+            if problem := difference(value, found[key], tolerance, f"{where}.{key}"):
+                return problem
+        return None
+    if isinstance(expected, list) and isinstance(found, list):
+        if len(expected) != len(found):
+            return f"{where}: expected {len(expected)} items, got {len(found)}"
+        for index, (one, other) in enumerate(zip(expected, found, strict=True)):
+            if problem := difference(one, other, tolerance, f"{where}[{index}]"):
+                return problem
+        return None
+    if _is_number(expected) and _is_number(found):
+        near = math.isclose(expected, found, rel_tol=0, abs_tol=tolerance)
+        return None if near else f"{where}: expected {expected} ± {tolerance}, got {found}"
+    return None if expected == found else f"{where}: expected {_short(expected)}, got {_short(found)}"
+
+
+def _is_number(value: Any) -> bool:  # noqa: ANN401
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
+
+
+def _short(value: Any) -> str:  # noqa: ANN401
+    text = orjson.dumps(value).decode()
+    return text if len(text) <= 80 else text[:77] + "..."
