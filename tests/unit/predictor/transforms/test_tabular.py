@@ -92,7 +92,7 @@ def test_wrong_bodies(make: Any, value: Any, detail: str) -> None:
         ("float64", FULL | {"sex": 10**400}, "Invalid feature value for 'sex': the number is out of range for float64"),
         ("float64", FULL | {"sex": -(10**5000)}, "Invalid feature value for 'sex': the number is out of range for float64"),
         ("int64", FULL, "Invalid feature type for 'diff_win_5_mean': expected integer"),
-        ("int64", dict.fromkeys(FEATURES, 2 ** 63), "Invalid feature value for 'diff_win_5_mean': 2147483648 is out of range for int32"),
+        ("int32", dict.fromkeys(FEATURES, 2**31), "Invalid feature value for 'diff_win_5_mean': 2147483648 is out of range for int32"),
         ("uint8", dict.fromkeys(FEATURES, -1), "Invalid feature value for 'diff_win_5_mean': -1 is out of range for uint8"),
         ("int64", {name: float("inf") for name in FEATURES}, "Invalid feature type for 'diff_win_5_mean': expected integer"),
     ],
