@@ -1,4 +1,7 @@
-"""The formulas of post-processing, over arrays whose first axis is the samples; no overflow, no warnings."""
+"""The formulas of post-processing, over arrays whose first axis is the samples; stable, and without warnings.
+
+Infinities and NaN of a graph become what IEEE 754 makes of them.
+"""
 
 import numpy as np
 
@@ -6,22 +9,23 @@ _POOLING_EPSILON = 1e-9
 _NORM_EPSILON = 1e-12
 
 
+@np.errstate(all="ignore")
 def softmax(x: np.ndarray) -> np.ndarray:
     """exp(x) / sum(exp(x)) over the last axis, in the float dtype of x, float32 at least."""
     x = _floating(x)
-    with np.errstate(invalid="ignore", under="ignore"):  # a row of infinities is NaN
-        exponents = np.exp(x - x.max(axis=-1, keepdims=True))
-        return np.asarray(exponents / exponents.sum(axis=-1, keepdims=True))
+    exponents = np.exp(x - x.max(axis=-1, keepdims=True))
+    return np.asarray(exponents / exponents.sum(axis=-1, keepdims=True))
 
 
+@np.errstate(all="ignore")
 def sigmoid(x: np.ndarray) -> np.ndarray:
     """1 / (1 + exp(-x)), in the float dtype of x, float32 at least."""
     x = _floating(x)
-    with np.errstate(invalid="ignore", under="ignore"):
-        exponents = np.exp(-np.abs(x))
-        return np.asarray(np.where(x >= 0, 1, exponents) / (1 + exponents))
+    exponents = np.exp(-np.abs(x))
+    return np.asarray(np.where(x >= 0, 1, exponents) / (1 + exponents))
 
 
+@np.errstate(all="ignore")
 def mean_pool(x: np.ndarray, mask: np.ndarray | None) -> np.ndarray:
     """The mean of the token vectors that the mask keeps.
 
@@ -40,6 +44,7 @@ def mean_pool(x: np.ndarray, mask: np.ndarray | None) -> np.ndarray:
     return np.asarray(sums / np.maximum(weights.sum(axis=1, keepdims=True), _POOLING_EPSILON))
 
 
+@np.errstate(all="ignore")
 def normalize(x: np.ndarray) -> np.ndarray:
     """x / max(|x|, 1e-12) over the last axis, as torch.nn.functional.normalize."""
     x = _floating(x)

@@ -15,8 +15,10 @@ from PIL.WebPImagePlugin import WebPImageFile
 
 from gpux_predictor.errors import BadRequest
 
-MAX_PIXELS = 2**26
-"""Pixels of the largest image that is decoded or made by a resize: 67 million, 200 MB as RGB; the largest phone cameras have 64."""
+MAX_PIXELS = 50_000_000
+"""Pixels of the largest image that is decoded or made by a resize: those of large phone cameras, 200 MB in Pillow."""
+MAX_SIDE = 65_535
+"""Pixels of the longest side, which is JPEG's limit. A WebP can claim millions, and Pillow reads such lines in quadratic time."""
 
 _TURNS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -41,7 +43,7 @@ def decode(name: str, data: bytes, mode: str) -> Image.Image:
         mode: Pillow's `RGB` or `L`. Transparency is dropped, 16 bits keep their upper 8, as Pillow reads 16-bit colour.
 
     Raises:
-        BadRequest: another format, more than `MAX_PIXELS`, or a file that is damaged or incomplete.
+        BadRequest: another format, more than `MAX_PIXELS` or `MAX_SIDE`, or a file that is damaged or incomplete.
     """
     plugin = _plugin(data)
     if plugin is None:
@@ -49,7 +51,7 @@ def decode(name: str, data: bytes, mode: str) -> Image.Image:
     try:
         image = plugin(BytesIO(data))
         size = image.size
-        if size[0] * size[1] <= MAX_PIXELS:
+        if size[0] * size[1] <= MAX_PIXELS and max(size) <= MAX_SIDE:
             image.load()
             return as_mode(_upright(image), mode)
     except Exception:  # a broken file can raise nearly anything in Pillow's decoders
@@ -57,7 +59,8 @@ def decode(name: str, data: bytes, mode: str) -> Image.Image:
             f"Invalid input value for '{name}': the {plugin.format} file is damaged or incomplete"
         ) from None
     raise BadRequest(
-        f"Invalid input value for '{name}': an image of {size[0]} x {size[1]} pixels is too large, the limit is {MAX_PIXELS} pixels"
+        f"Invalid input value for '{name}': an image of {size[0]} x {size[1]} pixels is too large, the limit is {MAX_PIXELS} pixels "
+        f"and {MAX_SIDE} a side"
     )
 
 

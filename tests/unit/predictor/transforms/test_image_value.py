@@ -23,6 +23,11 @@ PNG = encoded(picture(13, 7))
 PIXELS = np.array(picture(13, 7))
 ENCODED = base64.b64encode(PNG).decode()
 FILES = [encoded(picture(29, 17), name) for name in ("JPEG", "PNG", "WEBP")]
+ANIMATED = encoded(
+    Image.new("RGB", (8, 8), "red"), "WEBP", save_all=True, append_images=[Image.new("RGB", (8, 8), "blue")]
+)
+WIDE = ANIMATED[:24] + (8323080 - 1).to_bytes(3, "little") + ANIMATED[27:]
+"""A WebP of 200 bytes that Pillow needs 20 seconds to read."""
 ANY = settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
@@ -110,8 +115,13 @@ def test_grey_pixels(transform: ImageTransform) -> None:
             "Invalid input type for 'image': expected elements of type uint8, found numbers with a fraction",
         ),
         (np.array([["a"]]), "Invalid input type for 'image': expected elements of type uint8"),
-        (np.broadcast_to(np.uint8(0), (2**14, 2**13, 3)), "Invalid input shape for 'image': more than 67108864 pixels"),
-        (png(8193, 8192), "Invalid input value for 'image': an image of 8193 x 8192 pixels is too large, the limit is"),
+        (np.broadcast_to(np.uint8(0), (2**14, 2**13, 3)), "Invalid input shape for 'image': more than 50000000 pixels"),
+        (
+            png(10001, 5000),
+            "Invalid input value for 'image': an image of 10001 x 5000 pixels is too large, the limit is 50000000 pixels",
+        ),
+        (png(65536, 1), "an image of 65536 x 1 pixels is too large, the limit is 50000000 pixels and 65535 a side"),
+        (WIDE, "an image of 8323080 x 8 pixels is too large"),
         (png(2**31 - 1, 2**31 - 1), "pixels is too large, the limit is"),
         (
             b"RIFF\x00\x00\x00\x00WEBPVP8X\x0a\x00\x00\x00\x00\x00\x00\x00\xff\xff\xff\xff\xff\xff",
