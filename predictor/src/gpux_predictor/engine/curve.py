@@ -93,7 +93,7 @@ def measure(
 def _fastest(run: Callable[[], object], deadline: float, clock: Callable[[], float]) -> float:
     run()
     fastest, runs, spent = float("inf"), 0, 0.0
-    while runs < 3 or (spent < 0.003 and runs < 30):
+    while runs < 3 or (spent < 0.006 and runs < 30):
         started = clock()
         run()
         took = clock() - started

@@ -24,6 +24,7 @@ AT_ONCE_SECONDS = 1e-4
 """A run of up to this long is done on the event loop: a hop to a thread and back costs half of it, and nobody waits for a probe."""
 _TOO_LONG = 20 * AT_ONCE_SECONDS
 _STRIKES = 3
+"""Runs in a row that take far longer than measured; one alone may have been preempted."""
 
 
 class Inference:
@@ -67,6 +68,8 @@ class Inference:
         metrics.BATCH_ROWS.observe(rows)
         if seconds > _TOO_LONG:
             self._strike()
+        elif self._strikes:
+            self._strikes = 0
         return Result(outputs, Timing(0.0, seconds, rows))
 
     async def queued(self, parts: Sequence[Arrays], deadline: float) -> tuple[list[dict[str, Any]], Timing]:
