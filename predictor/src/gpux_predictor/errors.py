@@ -22,6 +22,7 @@ class LoadReason(StrEnum):
 
     MODEL_FILE_NOT_FOUND = "ModelFileNotFound"
     SOURCE_UNSUPPORTED = "SourceUnsupported"
+    DOWNLOAD_FAILED = "DownloadFailed"
     CHECKSUM_MISMATCH = "ChecksumMismatch"
     INVALID_MODEL = "InvalidModel"
     UNSUPPORTED_TENSOR_TYPE = "UnsupportedTensorType"

@@ -5,24 +5,64 @@ from pathlib import Path
 from urllib.parse import unquote
 
 from gpux_api.v1alpha1 import ModelSourceSpec
+from gpux_predictor.engine import storage
+from gpux_predictor.engine.download import Progress
+from gpux_predictor.engine.uris import shown
 from gpux_predictor.errors import LoadError, LoadReason
 
 
-def locate(source: ModelSourceSpec, manifest_dir: Path, model_dir: Path | None) -> Path:
-    """The ONNX file of a source.
+def resolve(source: ModelSourceSpec, manifest_dir: Path, model_dir: Path | None, progress: Progress) -> Path:
+    """The ONNX file of a source, fetched first if it is not on this machine.
 
     Args:
         source: where the manifest says the files are.
         manifest_dir: what a relative file:// location is relative to.
         model_dir: where the source's files already are on this machine (`/mnt/models` in a pod); a folder, or the file itself.
+        progress: told the bytes of a download so far and in all; what it raises ends the download.
+
+    Raises:
+        LoadError: ModelFileNotFound, SourceUnsupported, DownloadFailed, or ChecksumMismatch of a download.
+    """
+    return find(root(source, manifest_dir, model_dir, progress), source)
+
+
+def locate(source: ModelSourceSpec, manifest_dir: Path, model_dir: Path | None) -> Path:
+    """The ONNX file of a source whose files are on this machine.
 
     Raises:
         LoadError: ModelFileNotFound or SourceUnsupported.
     """
-    root = _root(source, manifest_dir) if model_dir is None else model_dir
+    return find(_local(source, manifest_dir) if model_dir is None else model_dir, source)
+
+
+def root(source: ModelSourceSpec, manifest_dir: Path, model_dir: Path | None, progress: Progress) -> Path:
+    """What `spec.model.source.uri` means on this machine: a folder, or the file itself. As `resolve`.
+
+    Raises:
+        LoadError: SourceUnsupported, DownloadFailed, or of a download also what `find` and `verify` raise.
+    """
+    if model_dir is not None:
+        return model_dir
+    if source.uri.partition("://")[0] not in storage.SCHEMES:
+        return _local(source, manifest_dir)
+
+    def check(folder: Path) -> None:
+        file = find(folder, source)
+        if source.sha256 is not None:
+            verify(digest(file), source.sha256, file)
+
+    return storage.fetch(source, storage.cache_folder(), progress, check)
+
+
+def find(root: Path, source: ModelSourceSpec) -> Path:
+    """The ONNX file in a root.
+
+    Raises:
+        LoadError: ModelFileNotFound.
+    """
     if not root.exists():
         raise LoadError(
-            LoadReason.MODEL_FILE_NOT_FOUND, f"{root} does not exist: check spec.model.source.uri ({source.uri})"
+            LoadReason.MODEL_FILE_NOT_FOUND, f"{root} does not exist: check spec.model.source.uri ({shown(source.uri)})"
         )
     if root.is_dir():
         return _inside(root, source)
@@ -34,12 +74,25 @@ def locate(source: ModelSourceSpec, manifest_dir: Path, model_dir: Path | None) 
     return root
 
 
-def _root(source: ModelSourceSpec, manifest_dir: Path) -> Path:
+def companion(root: Path, path: str) -> Path:
+    """Another file of the source, such as its tokenizer: relative to the root, or beside the file that is the root.
+
+    Raises:
+        LoadError: ModelFileNotFound.
+    """
+    folder = root if root.is_dir() else root.parent
+    file = folder / path
+    if not file.is_file():
+        raise LoadError(LoadReason.MODEL_FILE_NOT_FOUND, f"{path} is not in the source, which has {_listing(folder)}")
+    return file
+
+
+def _local(source: ModelSourceSpec, manifest_dir: Path) -> Path:
     scheme, _, location = source.uri.partition("://")
     if scheme != "file":
         raise LoadError(
             LoadReason.SOURCE_UNSUPPORTED,
-            f"{scheme}:// is fetched by KServe in a cluster; on this machine pass --model-dir with the folder that holds the files",
+            f"{scheme}:// is not read from here; on this machine pass --model-dir with the folder that holds the files",
         )
     return manifest_dir / unquote(location)
 
@@ -49,14 +102,15 @@ def _inside(folder: Path, source: ModelSourceSpec) -> Path:
         file = folder / source.path
         if not file.is_file():
             raise LoadError(
-                LoadReason.MODEL_FILE_NOT_FOUND, f"{source.path} is not in {source.uri}, which has {_listing(folder)}"
+                LoadReason.MODEL_FILE_NOT_FOUND,
+                f"{source.path} is not in {shown(source.uri)}, which has {_listing(folder)}",
             )
         return file
     found = [path for path in _files(folder) if path.suffix == ".onnx"]
     if len(found) != 1:
         what = "no *.onnx file" if not found else f"{len(found)} *.onnx files ({_names(found, folder)})"
         hint = f"it has {_listing(folder)}" if not found else "name one in spec.model.source.path"
-        raise LoadError(LoadReason.MODEL_FILE_NOT_FOUND, f"{source.uri} holds {what}: {hint}")
+        raise LoadError(LoadReason.MODEL_FILE_NOT_FOUND, f"{shown(source.uri)} holds {what}: {hint}")
     return found[0]
 
 
