@@ -7,8 +7,8 @@ from pathlib import Path
 import click
 
 from gpux_api.manifests import ManifestError, load
+from gpux_api.v1alpha1 import GRPC_PORT
 
-_GRPC_PORT = 8081
 """KServe's gRPC port, where the manifest asks for gRPC and nothing says another one."""
 
 
@@ -50,7 +50,7 @@ def serve(  # noqa: PLR0913, PLR0917  (an argument an option)
         click.echo(f"gpux-predictor: {error}", err=True)
         sys.exit(1)
     serving = model.spec.serving
-    ports = port or serving.port, grpc_port or (_GRPC_PORT if "grpc" in (serving.protocols or ()) else None)
+    ports = port or serving.port, grpc_port or (GRPC_PORT if "grpc" in (serving.protocols or ()) else None)
     if ports[0] == ports[1]:
         raise click.UsageError(f"port {ports[0]} cannot be the HTTP and the gRPC port: choose --port or --grpc-port")
     from gpux_predictor.run import run  # noqa: PLC0415  (kserve takes a second to import; a wrong manifest should not)

@@ -2,6 +2,7 @@
 
 PredictorError
 ├── LoadError            the model cannot be served: the reason keeps /health at 503
+├── Stopped              the server was told to stop
 ├── ClientGone           the caller closed the connection
 └── RequestError         one request cannot be answered: an HTTP status and a detail
     ├── BadRequest       400  the request is wrong: says which input and what was expected
@@ -108,6 +109,10 @@ class DeadlineExceeded(RequestError):
     """The answer was not there in time; the run was told to stop."""
 
     status = HTTPStatus.GATEWAY_TIMEOUT
+
+
+class Stopped(PredictorError):
+    """The server was told to stop while the model was loading."""
 
 
 class ClientGone(PredictorError):

@@ -11,6 +11,7 @@ from pathlib import Path
 import click
 
 from gpux_api.v1alpha1 import GpuxModel
+from gpux_predictor.engine import cpus
 from gpux_predictor.kserving.server import Server
 from gpux_predictor.serving.loading import Origin
 from gpux_predictor.serving.service import ModelService
@@ -27,6 +28,7 @@ def run(  # noqa: PLR0913, PLR0917  (an argument an option of the command line)
         logging.getLogger(name).setLevel(logging.CRITICAL if name.startswith("kserve") else logging.WARNING)
         logging.getLogger(name).addHandler(logging.NullHandler())  # or KServe installs its own configuration
     warnings.filterwarnings("ignore", message="ORJSONResponse is deprecated")  # KServe's V1 answers through it
+    os.environ.setdefault("RAYON_NUM_THREADS", str(cpus.available()))  # tokenizers count the machine's cores
     service = ModelService(model, Origin(manifest.resolve().parent, model_dir))
     shown = f"[{host}]" if ":" in host else host
     grpc = "" if grpc_port is None else f" and grpc://{shown}:{grpc_port}"

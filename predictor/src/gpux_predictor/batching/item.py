@@ -14,7 +14,7 @@ class RunOptions(Protocol):
     terminate: bool
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Timing:
     """Seconds that a request waited and ran, and how many rows ran with it, its own included."""
 
@@ -23,7 +23,7 @@ class Timing:
     rows: int
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Result:
     """The outputs of a request, with a row for each of its samples."""
 

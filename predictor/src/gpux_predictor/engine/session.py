@@ -3,7 +3,7 @@
 import ctypes
 import os
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -75,6 +75,11 @@ class Session:
         )
         on_device = None if strings else _DEVICES.get(self.providers[0])
         self._binding = Binding(self._session, on_device) if on_device else None
+
+    @property
+    def raw_run(self) -> Callable[[list[str], dict[str, np.ndarray]], list[Any]] | None:
+        """`InferenceSession.run`, for who takes its errors as they are; None where a run needs more than that."""
+        return None if self._bfloat16 or self._binding else self._session.run
 
     def metadata(self) -> dict[str, Any]:
         """What the file says about itself."""

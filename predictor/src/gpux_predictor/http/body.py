@@ -64,13 +64,15 @@ async def read(receive: Receive, headers: Iterable[tuple[bytes, bytes]]) -> byte
         PayloadTooLarge: announced or sent.
         ClientGone: the client closed the connection in the middle of it.
     """
+    message = await receive()
+    if message["type"] == "http.request" and not message.get("more_body", False):
+        return _within(message["body"])
     for name, value in headers:
         if name == b"content-length" and value.isdigit() and int(value) > MAX_BODY_BYTES:
             raise PayloadTooLarge(_too_large(MAX_BODY_BYTES))
     parts: list[bytes] = []
     size = 0
     while True:
-        message = await receive()
         if message["type"] == "http.disconnect":
             raise ClientGone
         part: bytes = message.get("body", b"")
@@ -78,5 +80,12 @@ async def read(receive: Receive, headers: Iterable[tuple[bytes, bytes]]) -> byte
         if size > MAX_BODY_BYTES:
             raise PayloadTooLarge(_too_large(MAX_BODY_BYTES))
         if not message.get("more_body", False):
-            return part if not parts else b"".join((*parts, part))
+            return b"".join((*parts, part))
         parts.append(part)
+        message = await receive()
+
+
+def _within(body: bytes) -> bytes:
+    if len(body) > MAX_BODY_BYTES:
+        raise PayloadTooLarge(_too_large(MAX_BODY_BYTES))
+    return body

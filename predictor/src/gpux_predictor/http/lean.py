@@ -15,9 +15,12 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from gpux_predictor import metrics
 from gpux_predictor.errors import ClientGone, RequestError, TooManyRequests
 from gpux_predictor.http.body import content_type, read
-from gpux_predictor.serving.service import Answer, ModelService
+from gpux_predictor.serving.at_once import server_timing
+from gpux_predictor.serving.requests import JSON
+from gpux_predictor.serving.service import ModelService
 
 PATHS = ("/predict", "/predict/")
+_JSON = (b"content-type", b"application/json")
 
 
 class Lean:
@@ -38,11 +41,10 @@ class Lean:
             await self._app(scope, receive, send)
             return
         started = time.perf_counter()
-        status, headers = 200, [(b"content-type", b"application/json")]
+        status, headers = 200, [_JSON]
         try:
-            answer = await self._predict(scope, receive)
-            content = answer.content
-            headers.append((b"server-timing", server_timing(answer)))
+            content, timing = await self._answer(scope, receive)
+            headers.append((b"server-timing", timing))
         except ClientGone:
             metrics.DISCONNECTS.inc()
             return
@@ -54,25 +56,17 @@ class Lean:
         headers.append((b"content-length", b"%d" % len(content)))
         await send({"type": "http.response.start", "status": status, "headers": headers})
         await send({"type": "http.response.body", "body": content})
-        metrics.answered(status)
-        metrics.SECONDS.observe(time.perf_counter() - started)
+        metrics.answered(status, time.perf_counter() - started)
 
-    async def _predict(self, scope: Scope, receive: Receive) -> Answer:
+    async def _answer(self, scope: Scope, receive: Receive) -> tuple[bytes, bytes]:
+        """The answer's content and its Server-Timing."""
         body = await read(receive, scope["headers"])
-        return await self._service.predict(
-            body, content_type(scope["headers"]), lambda: cancelled_on_disconnect(receive)
-        )
-
-
-def server_timing(answer: Answer) -> bytes:
-    """The stages of a request in milliseconds (W3C Server Timing)."""
-    timing = answer.timing
-    return b"queue;dur=%.3f, preprocess;dur=%.3f, run;dur=%.3f, postprocess;dur=%.3f" % (
-        timing.queue * 1e3,
-        answer.preprocess * 1e3,
-        timing.run * 1e3,
-        answer.postprocess * 1e3,
-    )
+        kind = content_type(scope["headers"])
+        if kind == JSON and (found := self._service.at_once(body)) is not None:
+            return found
+        answer = await self._service.predict(body, kind, lambda: cancelled_on_disconnect(receive))
+        timing = answer.timing
+        return answer.content, server_timing(timing.queue, answer.preprocess, timing.run, answer.postprocess)
 
 
 @contextmanager

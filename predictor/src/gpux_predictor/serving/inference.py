@@ -50,26 +50,33 @@ class Inference:
         self._rows = 0
         self._seconds = 0.0
 
+    def takes(self, elements: int) -> bool:
+        """Whether a run of so many input elements takes microseconds, and nobody waits."""
+        return elements <= self._at_once and self.batcher.idle
+
+    def ran(self, rows: int, seconds: float) -> None:
+        """Takes a run on the event loop in."""
+        self._rows += rows
+        self._seconds += seconds
+        if seconds > _TOO_LONG:
+            self._strike()
+        elif self._strikes:
+            self._strikes = 0
+
     def at_once(self, arrays: Arrays) -> Result | None:
         """Runs on the calling thread if that takes microseconds and nobody waits; None if it has to queue.
 
         Raises:
             RequestError: the run refused the values or broke.
         """
-        if not self._at_once or not self.batcher.idle:
-            return None
-        if sum([array.size for array in arrays.values()]) > self._at_once:
+        if not self._at_once or not self.takes(sum([array.size for array in arrays.values()])):
             return None
         started = time.perf_counter()
         outputs = self._session.run(self._outputs, arrays)
         seconds = time.perf_counter() - started
         rows = self._plan.rows(arrays)
-        self._count(rows, seconds)
+        self.ran(rows, seconds)
         metrics.BATCH_ROWS.observe(rows)
-        if seconds > _TOO_LONG:
-            self._strike()
-        elif self._strikes:
-            self._strikes = 0
         return Result(outputs, Timing(0.0, seconds, rows))
 
     async def queued(self, parts: Sequence[Arrays], deadline: float) -> tuple[list[dict[str, Any]], Timing]:
@@ -106,12 +113,9 @@ class Inference:
     def _run(self, feeds: Arrays, options: Any) -> dict[str, Any]:  # noqa: ANN401
         started = time.perf_counter()
         found = self._session.run(self._outputs, feeds, options)
-        self._count(self._plan.rows(feeds), time.perf_counter() - started)
+        self._rows += self._plan.rows(feeds)
+        self._seconds += time.perf_counter() - started
         return found
-
-    def _count(self, rows: int, seconds: float) -> None:
-        self._rows += rows
-        self._seconds += seconds
 
     def _strike(self) -> None:
         self._strikes += 1

@@ -11,7 +11,7 @@ from gpux_api.quantity import value_of
 from gpux_api.v1alpha1 import GpuxModel
 from gpux_api.v1alpha1.resource import GpuxModelSpec
 from gpux_predictor.batching.plan import Plan
-from gpux_predictor.engine import cpus, source
+from gpux_predictor.engine import cpus, source, uris
 from gpux_predictor.engine.options import Device, engine_cache
 from gpux_predictor.engine.providers import CPU
 from gpux_predictor.engine.session import Session, versions
@@ -80,8 +80,15 @@ def load(model: GpuxModel, origin: Origin, tell: Callable[[Health], None] = lamb
         LoadError: with the reason why it cannot be served.
     """
     spec = model.spec
-    tell(health.loading(f"loading {spec.model.source.uri}"))
-    file = source.locate(spec.model.source, origin.manifest_dir, origin.model_dir)
+    uri = uris.shown(spec.model.source.uri)
+
+    def progress(done: int, total: int | None) -> None:
+        tell(health.downloading(uri, done, total))
+
+    tell(health.loading(f"loading {uri}"))
+    root = source.root(spec.model.source, origin.manifest_dir, origin.model_dir, progress)
+    tell(health.loading(f"loading {uri}"))
+    file = source.find(root, spec.model.source)
     sha256 = source.digest(file)
     source.verify(sha256, spec.model.source.sha256, file)
     gpu = spec.runtime.gpu
@@ -92,16 +99,18 @@ def load(model: GpuxModel, origin: Origin, tell: Callable[[Health], None] = lamb
     session = Session(file, gpu.backend if gpu else "cpu", device)
     signature = declared(session.signature, spec.inputs, spec.outputs)
     tell(health.warming_up(f"trying {file.name} on {session.providers[0]}"))
-    loaded = _warmed(spec, file, sha256, session, signature)
+    made = steps.build(spec, root, signature)
+    loaded = _warmed(spec, file, sha256, session, signature, made)
     if spec.samples:
         samples.check(spec.samples, loaded.predict, lambda number, count: tell(health.checking(number, count)))
     return loaded
 
 
-def _warmed(spec: GpuxModelSpec, file: Path, sha256: str, session: Session, signature: Signature) -> LoadedModel:
+def _warmed(  # noqa: PLR0913, PLR0917
+    spec: GpuxModelSpec, file: Path, sha256: str, session: Session, signature: Signature, made: steps.Steps
+) -> LoadedModel:
     axis = batch_axis.find(signature)
     names = [tensor.name for tensor in signature.outputs]
-    made = steps.build(spec, file, signature)
     most_seconds = spec.runtime.timeout_seconds if session.providers[0] == CPU else None
     wish = Wish() if (b := spec.runtime.batching) is None else Wish(b.batch_axis, b.max_size)
     with TrialRun(session, names, most_seconds, WARM_UP_SECONDS) as run:

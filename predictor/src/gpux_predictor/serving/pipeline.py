@@ -11,6 +11,7 @@ from gpux_predictor.serving.prepare import Prepared, prepare
 from gpux_predictor.serving.steps import Steps
 from gpux_predictor.tensors import batch_axis, decode, encode, fast_json
 from gpux_predictor.tensors.batch_axis import BatchAxis
+from gpux_predictor.tensors.quick import Quick
 from gpux_predictor.tensors.signature import Signature
 
 _MASK = "attention_mask"
@@ -36,14 +37,20 @@ class Pipeline:
         identity: tuple[str | None, str | None] = (None, None),
     ) -> None:
         self._signature = signature
-        self._axis = axis
+        self.axis = axis
         self._steps = steps
         self._plan = plan
         self._identity = identity
         self._keys = steps.keys()
+        self._quick = Quick(signature, axis)
         self._plain = not self._keys and steps.tabular is None
         renamed = {name: step.key for name, step in steps.post.steps.items()}
         self._rows = batch_axis.with_outputs(axis, {renamed.get(name, name) for name in axis.outputs})
+
+    @property
+    def plain(self) -> bool:
+        """Whether nothing stands between JSON and the graph's tensors."""
+        return self._plain and not self._steps.post.steps
 
     @property
     def image_key(self) -> str | None:
@@ -68,7 +75,7 @@ class Pipeline:
         if len(body) > fast_json.WORTHWHILE_BYTES and self._steps.tabular is None:
             sent = fast_json.numbers(self._signature, body)
             if sent is not None and self._are_tensors(sent):
-                arrays, single = decode.request_numbers(self._signature, self._axis, sent)
+                arrays, single = decode.request_numbers(self._signature, self.axis, sent)
                 return Prepared([arrays], single)
         return self._prepare(requests.parse_json(body))
 
@@ -89,9 +96,11 @@ class Pipeline:
 
     def _prepare(self, request: Any) -> Prepared:  # noqa: ANN401
         if self._plain:
-            arrays, single = decode.request_arrays(self._signature, self._axis, request)
+            if (found := self._quick.decode(request)) is not None:
+                return Prepared([found.arrays], found.single)
+            arrays, single = decode.request_arrays(self._signature, self.axis, request)
             return Prepared([arrays], single)
-        return prepare(self._signature, self._axis, self._steps, self._plan, request)
+        return prepare(self._signature, self.axis, self._steps, self._plan, request)
 
     def _are_tensors(self, sent: Mapping[str, np.ndarray]) -> bool:
         image = self._steps.image

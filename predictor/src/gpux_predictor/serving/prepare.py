@@ -18,7 +18,7 @@ from gpux_predictor.transforms.text import Row, TextTransform
 Feeds = dict[str, np.ndarray]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Prepared:
     """A request that can run.
 

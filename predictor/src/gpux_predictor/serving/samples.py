@@ -42,23 +42,23 @@ def difference(expected: Any, found: Any, tolerance: float, where: str) -> str |
         where: the place, for the message.
     """
     if isinstance(expected, dict) and isinstance(found, dict):
-        for key, value in expected.items():
-            if key not in found:
-                return f"{where}.{key} is missing: the answer has {', '.join(found)}"
-            if problem := difference(value, found[key], tolerance, f"{where}.{key}"):
-                return problem
-        return None
+        if missing := [key for key in expected if key not in found]:
+            return f"{where}.{missing[0]} is missing: the answer has {', '.join(found)}"
+        parts = [(value, found[key], f"{where}.{key}") for key, value in expected.items()]
+        return _first(parts, tolerance)
     if isinstance(expected, list) and isinstance(found, list):
         if len(expected) != len(found):
             return f"{where}: expected {len(expected)} items, got {len(found)}"
-        for index, (one, other) in enumerate(zip(expected, found, strict=True)):
-            if problem := difference(one, other, tolerance, f"{where}[{index}]"):
-                return problem
-        return None
+        return _first([(value, found[i], f"{where}[{i}]") for i, value in enumerate(expected)], tolerance)
     if _is_number(expected) and _is_number(found):
         near = math.isclose(expected, found, rel_tol=0, abs_tol=tolerance)
         return None if near else f"{where}: expected {expected} ± {tolerance}, got {found}"
     return None if expected == found else f"{where}: expected {_short(expected)}, got {_short(found)}"
+
+
+def _first(parts: Sequence[tuple[Any, Any, str]], tolerance: float) -> str | None:
+    problems = (difference(expected, found, tolerance, where) for expected, found, where in parts)
+    return next((problem for problem in problems if problem), None)
 
 
 def _is_number(value: Any) -> bool:  # noqa: ANN401

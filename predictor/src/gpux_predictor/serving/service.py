@@ -15,8 +15,9 @@ from gpux_api.v1alpha1 import GpuxModel
 from gpux_predictor import metrics
 from gpux_predictor.batching.item import Timing
 from gpux_predictor.engine import cpus
-from gpux_predictor.errors import DeadlineExceeded, LoadError, NotReady
+from gpux_predictor.errors import DeadlineExceeded, LoadError, NotReady, Stopped
 from gpux_predictor.serving import health, loading
+from gpux_predictor.serving.at_once import AtOnce, nothing
 from gpux_predictor.serving.inference import Inference
 from gpux_predictor.serving.loading import LoadedModel, Origin
 from gpux_predictor.serving.pipeline import Pipeline
@@ -30,7 +31,7 @@ _LIGHT_BYTES = 64 * 1024
 """Results of up to this size are written on the event loop: a thread would cost more."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Answer:
     """The answer to a prediction.
 
@@ -60,6 +61,8 @@ class ModelService:
         self.origin = origin
         self.health = health.starting()
         self.loaded: LoadedModel | None = None
+        self.at_once: Callable[[bytes], tuple[bytes, bytes] | None] = nothing
+        """Answers a small JSON body of a quick model, or leaves it to `predict`."""
         self._draining = False
         self._inference: Inference | None = None
         self._pipeline: Pipeline | None = None
@@ -77,11 +80,13 @@ class ModelService:
             loaded = loading.load(self.model, self.origin, self._tell)
             self._serve(loaded)
             logger.info("model %s is ready on %s", self.name, loaded.session.providers[0])
+        except Stopped:
+            logger.info("model %s: stopped while it was loading", self.name)
         except LoadError as error:
-            self._tell(health.failed(error))
+            self.health = health.failed(error)
             logger.error("model %s cannot be served: %s: %s", self.name, error.reason, error.message)
         except Exception as error:
-            self._tell(health.crashed(error))
+            self.health = health.crashed(error)
             logger.exception("model %s cannot be served", self.name)
 
     def drain(self) -> None:
@@ -92,6 +97,7 @@ class ModelService:
     def stop(self) -> None:
         """Takes no new requests from now on; those accepted are answered."""
         self._draining = False
+        self.at_once = nothing
         self.health = health.stopping()
 
     async def predict(self, body: bytes, content_type: str = JSON, waiting: Waiting = nullcontext) -> Answer:
@@ -155,9 +161,14 @@ class ModelService:
         return self._pipeline, self._inference
 
     def _tell(self, state: health.Health) -> None:
-        """Takes a phase of loading in; a server that was told to stop stays stopping."""
-        if self.health.phase is not health.Phase.STOPPING:
-            self.health = state
+        """Takes a phase of loading in.
+
+        Raises:
+            Stopped: the server was told to stop, which ends a download, too.
+        """
+        if self.health.phase is health.Phase.STOPPING:
+            raise Stopped
+        self.health = state
 
     def _serve(self, loaded: LoadedModel) -> None:
         runtime = self.model.spec.runtime
@@ -166,7 +177,10 @@ class ModelService:
         inference = Inference(loaded, most_waiting, delay)
         metrics.watch(lambda: inference.batcher.depth, inference.efficiency)
         self._pipeline, self._inference = loaded.pipeline, inference
+        metrics.MODEL.labels(self.name, self.model.spec.model.version or "", loaded.session.providers[0]).set(1)
         self.loaded = loaded
+        at_once = AtOnce(loaded, inference)
+        self.at_once = at_once if at_once.usable else nothing
         self._tell(health.ready())
 
     def _deadline(self, inference: Inference) -> float:

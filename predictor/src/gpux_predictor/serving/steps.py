@@ -5,8 +5,8 @@ from pathlib import Path
 
 import numpy as np
 
-from gpux_api.v1alpha1 import ModelSourceSpec
 from gpux_api.v1alpha1.resource import GpuxModelSpec
+from gpux_predictor.engine.source import companion
 from gpux_predictor.tensors.signature import Signature
 from gpux_predictor.transforms.image import ImageTransform
 from gpux_predictor.transforms.image_checks import find_tensor
@@ -52,8 +52,11 @@ class Steps:
         return frozenset(filled | ({self.image.tensor} if self.image else set()))
 
 
-def build(spec: GpuxModelSpec, file: Path, signature: Signature) -> Steps:
+def build(spec: GpuxModelSpec, root: Path, signature: Signature) -> Steps:
     """The steps of a manifest.
+
+    Args:
+        root: the model's source on this machine, where the tokenizer is.
 
     Raises:
         LoadError: InvalidPreprocessing or SchemaMismatch, where they do not go with the graph.
@@ -69,19 +72,12 @@ def build(spec: GpuxModelSpec, file: Path, signature: Signature) -> Steps:
     return Steps(
         post=Postprocessor(spec.postprocessing, spec.outputs, signature),
         predictions=Predictions(signature, spec.outputs),
-        text=TextTransform(text, _beside(file, spec.model.source, text.tokenizer), signature) if text else None,
+        text=TextTransform(text, companion(root, text.tokenizer), signature) if text else None,
         text_key=text.input if text else "",
         pair_key=text.pair_with if text else None,
         image=step,
         tabular=TabularTransform(tabular, signature) if tabular else None,
     )
-
-
-def _beside(file: Path, source: ModelSourceSpec, name: str) -> Path:
-    """A file of the model's source; also found beside the ONNX file, where exporters put both into one folder."""
-    depth = len(Path(source.path).parts) if source.path else 1
-    root = file.parents[depth - 1]
-    return root / name if (root / name).exists() else file.parent / name
 
 
 def trial_rows(text: TextTransform, count: int) -> list[dict[str, np.ndarray]]:

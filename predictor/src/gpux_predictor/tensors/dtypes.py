@@ -5,6 +5,7 @@ Sources: onnx.proto `TensorProto.DataType`; ONNX Runtime's type strings (`tensor
 """
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import DTypeLike
@@ -27,7 +28,7 @@ class ElementType:
     oip: str
     dtype: np.dtype
 
-    @property
+    @cached_property
     def kind(self) -> str:
         """`f`loat, `i`nteger, `b`oolean or `s`tring."""
         return {"u": "i", "O": "s"}.get(self.dtype.kind, self.dtype.kind)
