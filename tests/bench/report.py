@@ -15,8 +15,9 @@ against onnxruntime's (1e-4), and it is warmed up. Each figure is the median of 
 differences under 10 % are noise, and `spread` says how far the rounds were apart.
 
 Peers are as their documentation writes them (`tests/bench/peers`), pinned, each in its own virtual environment, one process.
-Where they batch: at most 32 requests, within 5 ms. `gpux serve` gets one thread, for which it has no setting, and a graph that takes doubles without
-a declared shape, without which it answers 400. BentoML's batchable endpoint, and LitServe's batching, pad samples of many lengths.
+Where they batch: at most 32 requests, within 5 ms. `gpux serve` gets one thread, for which it has no setting, and a graph that
+takes doubles without a declared shape, without which it answers 400. BentoML's batchable endpoint and LitServe's
+batching pad samples of many lengths.
 
 - **requests/s**: answers with a status below 400. **of bare**, **of raw**: the same, by the bare server's, and by raw onnxruntime's
   at its best batch size (for JPEG: after Pillow's decoding and resizing on the same core).
@@ -62,7 +63,7 @@ def render(record: Record) -> str:
 def merge(generated: str, existing: str) -> str:
     """The page with what people wrote below the marker of the existing one."""
     _, _, kept = existing.partition(MARKER)
-    return f"{generated}\n{MARKER}\n{kept or chr(10)}".rstrip() + "\n"
+    return f"{generated}\n{MARKER}\n\n{kept.strip()}".rstrip() + "\n"
 
 
 def _warnings(record: Record) -> list[str]:
