@@ -18,10 +18,9 @@ class Server:
     """Answers any POST: JSON as {input: array}, other bytes as the elements of the only input."""
 
     def __init__(self, file: str) -> None:
-        self._session = common.session(file)
-        self._shape = [size if isinstance(size, int) else 1 for size in self._session.get_inputs()[0].shape]
-        self._name = self._session.get_inputs()[0].name
-        self._output = self._session.get_outputs()[0].name
+        self._graph = common.Graph(file)
+        self._name, shape = next(iter(self._graph.shapes.items()))
+        self._shape = [size if isinstance(size, int) else 1 for size in shape]
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
         message = await receive()
@@ -35,8 +34,8 @@ class Server:
         if (b"content-type", b"application/octet-stream") in scope["headers"]:
             feeds = {self._name: np.frombuffer(body, np.float32).reshape(self._shape)}
         else:
-            feeds = common.feeds(self._session, orjson.loads(body))
-        answer = orjson.dumps({self._output: self._session.run(None, feeds)[0]}, option=orjson.OPT_SERIALIZE_NUMPY)
+            feeds = self._graph.feeds(orjson.loads(body))
+        answer = orjson.dumps({self._graph.output: self._graph.run(feeds)}, option=orjson.OPT_SERIALIZE_NUMPY)
         await send(
             {
                 "type": "http.response.start",

@@ -18,19 +18,18 @@ Integers = Annotated[np.ndarray, DType("int64")]
 @bentoml.service(workers=1)
 class Plain:
     def __init__(self) -> None:
-        self.session = common.session(os.environ[FILE])
+        self.graph = common.Graph(os.environ[FILE])
 
     @bentoml.api(route="/predict")  # type: ignore[untyped-decorator]
     def predict(self, x: Floats) -> np.ndarray:
-        answer: np.ndarray = self.session.run(None, {self.session.get_inputs()[0].name: x})[0]
-        return answer
+        return self.graph.run({"x": x})
 
 
 @bentoml.service(workers=1)
 class Image(Plain.inner):  # type: ignore[misc,name-defined]
     @bentoml.api(route="/predict")  # type: ignore[untyped-decorator]
     def predict(self, image: Floats) -> np.ndarray:
-        answer: np.ndarray = self.session.run(None, {"image": image})[0]
+        answer: np.ndarray = self.graph.run({"image": image})
         return answer
 
 
@@ -39,18 +38,18 @@ class Encoder(Plain.inner):  # type: ignore[misc,name-defined]
     @bentoml.api(route="/predict")  # type: ignore[untyped-decorator]
     def predict(self, input_ids: Integers, attention_mask: Integers, token_type_ids: Integers) -> np.ndarray:
         feeds = {"input_ids": input_ids, "attention_mask": attention_mask, "token_type_ids": token_type_ids}
-        answer: np.ndarray = self.session.run(None, feeds)[0]
+        answer: np.ndarray = self.graph.run(feeds)
         return answer
 
 
 @bentoml.service(workers=1)
 class Batching:
     def __init__(self) -> None:
-        self.session = common.session(os.environ[FILE])
+        self.graph = common.Graph(os.environ[FILE])
 
     @bentoml.api(route="/predict", batchable=True, max_batch_size=common.BATCH_SIZE, max_latency_ms=60_000)  # type: ignore[untyped-decorator]
     def predict(self, inputs: list[dict[str, Any]]) -> list[Any]:
-        return [row.tolist() for row in common.run_padded(self.session, inputs)]
+        return [row.tolist() for row in self.graph.run_padded(inputs)]
 
 
 if __name__ == "__main__":
@@ -58,7 +57,7 @@ if __name__ == "__main__":
     os.environ[FILE] = model
     os.environ["BENTOML_DO_NOT_TRACK"] = "True"
     os.environ["BENTOML_HOME"] = str(Path.cwd())
-    first = common.session(model).get_inputs()[0].name
+    first = next(iter(common.Graph(model).shapes))
     service = "Batching" if batching else {"x": "Plain", "image": "Image", "input_ids": "Encoder"}[first]
     command = [
         "-m",

@@ -26,19 +26,32 @@ def session(file: str) -> onnxruntime.InferenceSession:
     return onnxruntime.InferenceSession(file, options, providers=["CPUExecutionProvider"])
 
 
-def feeds(running: onnxruntime.InferenceSession, values: Mapping[str, Any]) -> dict[str, np.ndarray]:
-    """An array for each input of the graph."""
-    return {item.name: np.asarray(values[item.name], DTYPES[item.type]) for item in running.get_inputs()}
+class Graph:
+    """A loaded model with one output. What it says of itself is asked once: onnxruntime takes longer for that than for a tiny run."""
 
+    def __init__(self, file: str) -> None:
+        self._session = session(file)
+        self.shapes = {item.name: item.shape for item in self._session.get_inputs()}
+        self._dtypes = {item.name: DTYPES[item.type] for item in self._session.get_inputs()}
+        self.output: str = self._session.get_outputs()[0].name
 
-def run_padded(running: onnxruntime.InferenceSession, rows: Sequence[Mapping[str, Any]]) -> list[np.ndarray]:
-    """One run of samples without a batch axis, as users of a batching server write it; each answer is cut to its sample's length."""
-    arrays = [feeds(running, row) for row in rows]
-    lengths = [next(iter(array.values())).shape[0] for array in arrays]
-    answers = running.run(None, padded(arrays))[0]
-    if min(lengths) == max(lengths):
-        return list(answers)
-    return [row[:length] for row, length in zip(answers, lengths, strict=True)]
+    def feeds(self, values: Mapping[str, Any]) -> dict[str, np.ndarray]:
+        """An array for each input of the graph, of its dtype."""
+        return {name: np.asarray(values[name], dtype) for name, dtype in self._dtypes.items()}
+
+    def run(self, feeds: Mapping[str, np.ndarray]) -> np.ndarray:
+        """The output."""
+        answer: np.ndarray = self._session.run(None, feeds)[0]
+        return answer
+
+    def run_padded(self, rows: Sequence[Mapping[str, Any]]) -> list[np.ndarray]:
+        """One run of samples without a batch axis, as users of a batching server write it; each answer is cut to its sample's length."""
+        arrays = [self.feeds(row) for row in rows]
+        lengths = [next(iter(array.values())).shape[0] for array in arrays]
+        answers = self.run(padded(arrays))
+        if min(lengths) == max(lengths):
+            return list(answers)
+        return [row[:length] for row, length in zip(answers, lengths, strict=True)]
 
 
 def padded(rows: Sequence[Mapping[str, np.ndarray]]) -> dict[str, np.ndarray]:

@@ -2,7 +2,6 @@
 
 from typing import Any
 
-import numpy as np
 from tests.bench.peers import common
 
 FILE, PORT, _ = common.arguments()
@@ -16,7 +15,7 @@ class OnnxModel(Model):  # type: ignore[misc]
         self.load()
 
     def load(self) -> None:
-        self.session = common.session(FILE)
+        self.graph = common.Graph(FILE)
         self.ready = True
 
     def predict(self, payload: Any, headers: dict[str, str] | None = None, response_headers: Any = None) -> Any:
@@ -26,14 +25,13 @@ class OnnxModel(Model):  # type: ignore[misc]
         if isinstance(rows[0], dict):
             columns = {name: [row[name] for row in rows] for name in rows[0]}
         else:
-            columns = {self.session.get_inputs()[0].name: rows}
-        return {"predictions": self.session.run(None, common.feeds(self.session, columns))[0].tolist()}
+            columns = {next(iter(self.graph.shapes)): rows}
+        return {"predictions": self.graph.run(self.graph.feeds(columns)).tolist()}
 
     def _predict_v2(self, request: InferRequest) -> InferResponse:
         feeds = {item.name: item.as_numpy() for item in request.inputs}
-        name = self.session.get_outputs()[0].name
-        values: np.ndarray = self.session.run(None, feeds)[0]
-        output = InferOutput(name, list(values.shape), "FP32")
+        values = self.graph.run(feeds)
+        output = InferOutput(self.graph.output, list(values.shape), "FP32")
         output.set_data_from_numpy(values, binary_data=bool(request.use_binary_outputs))
         return InferResponse(request.id or "1", self.name, [output], use_binary_outputs=request.use_binary_outputs)
 

@@ -13,14 +13,13 @@ class OnnxAPI(litserve.LitAPI):  # type: ignore[misc]
         self.file = file
 
     def setup(self, device: str) -> None:
-        self.session = common.session(self.file)
+        self.graph = common.Graph(self.file)
 
     def decode_request(self, request: dict[str, Any]) -> dict[str, Any]:
         return request
 
     def predict(self, values: dict[str, Any]) -> np.ndarray:
-        answer: np.ndarray = self.session.run(None, common.feeds(self.session, values))[0]
-        return answer
+        return self.graph.run(self.graph.feeds(values))
 
     def encode_response(self, output: np.ndarray) -> dict[str, Any]:
         return {"output": output.tolist()}
@@ -31,7 +30,7 @@ class BatchingAPI(OnnxAPI):
         return [{name: values[0] for name, values in row.items()} for row in inputs]
 
     def predict(self, values: Any) -> Any:
-        return common.run_padded(self.session, values)
+        return self.graph.run_padded(values)
 
     def unbatch(self, output: list[np.ndarray]) -> list[np.ndarray]:
         return [row[np.newaxis] for row in output]

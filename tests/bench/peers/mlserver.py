@@ -12,15 +12,14 @@ from tests.bench.peers import common
 
 class OnnxRuntime(MLModel):  # type: ignore[misc]
     async def load(self) -> bool:
-        self.session = common.session(self.settings.parameters.uri)
+        self.graph = common.Graph(self.settings.parameters.uri)
         return True
 
     async def predict(self, payload: InferenceRequest) -> InferenceResponse:
         values = {item.name: NumpyCodec.decode_input(item) for item in payload.inputs}
-        outputs = self.session.run(None, common.feeds(self.session, values))
-        name = self.session.get_outputs()[0].name
+        answer = self.graph.run(self.graph.feeds(values))
         return InferenceResponse(
-            id=payload.id, model_name=self.name, outputs=[NumpyCodec.encode_output(name, outputs[0])]
+            id=payload.id, model_name=self.name, outputs=[NumpyCodec.encode_output(self.graph.output, answer)]
         )
 
 

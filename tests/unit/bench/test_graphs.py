@@ -8,7 +8,7 @@ import pytest
 from tests.bench import environments, models, raw, soak_inputs
 from tests.bench.contestants import CONTESTANTS
 from tests.bench.graphs import bert, bert_numpy, gpux, mlp, mobilenet, weights
-from tests.bench.peers.common import run_padded, session
+from tests.bench.peers.common import Graph, session
 
 SMALL = bert.Shape(layers=2, heads=2, hidden=8, intermediate=16, vocabulary=50, positions=20)
 
@@ -27,11 +27,11 @@ def test_the_encoder_is_its_numpy_reference_with_padding_too(tmp_path: Path) -> 
 
 
 def test_padding_a_batch_changes_no_answer(tmp_path: Path) -> None:
-    running = session(str(bert.build(tmp_path / "small.onnx", weights.random(SMALL), SMALL)))
+    graph = Graph(str(bert.build(tmp_path / "small.onnx", weights.random(SMALL), SMALL)))
     samples = [models.tokens(np.random.default_rng(length), length, SMALL.vocabulary) for length in (3, 9, 5)]
-    together = run_padded(running, [{name: array[0] for name, array in feeds.items()} for feeds in samples])
+    together = graph.run_padded([{name: array[0] for name, array in feeds.items()} for feeds in samples])
     for feeds, answer in zip(samples, together, strict=True):
-        assert np.allclose(answer, running.run(None, feeds)[0][0], atol=1e-5)
+        assert np.allclose(answer, graph.run(feeds)[0], atol=1e-5)
 
 
 def test_the_image_net_has_mobilenets_size_and_takes_batches(tmp_path: Path) -> None:
