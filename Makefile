@@ -59,8 +59,8 @@ format: venv  ## rewrite the sources in the house format
 e2e: venv  ## the whole thing on a real node (kind, or a native one as root on Linux)
 	$(BIN)/pytest tests/e2e -s --timeout 1500
 
-bench: venv  ## side-by-side timings (tests/bench)
-	PYTHONPATH=tests/lib $(BIN)/python tests/bench/predict.py
+bench: venv  ## servers compared, raw onnxruntime to peers; writes docs/benchmarks.md (BENCH="--help")
+	PYTHONPATH=$(if $(PYTHONPATH),$(PYTHONPATH):)tests/lib $(BIN)/python -m tests.bench $(BENCH)
 
 crds: venv  ## generate the CRD from gpux_api
 	$(BIN)/gpux-crd crds/gpuxmodels.gpux.io.yaml charts/gpux/templates/crd-gpuxmodels.yaml
