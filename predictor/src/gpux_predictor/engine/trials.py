@@ -11,7 +11,7 @@ import numpy as np
 
 from gpux_predictor.tensors.signature import Dim, Signature, Tensor
 
-_LENGTHS = (8, 64, 224, 1)
+_LENGTHS = (32, 64, 224, 8, 1)
 """Sizes for varying dimensions beyond the first: token sequences first, then images."""
 _HIGHEST = (1000, 100, 10, 1)
 """Largest integers to try: token ids and table indices."""
@@ -29,19 +29,21 @@ class Attempt:
     Attributes:
         length: the size of each varying dimension beyond the first.
         highest: the largest integer.
+        constant: inputs that are this number everywhere.
     """
 
     length: int
     highest: int
+    constant: Mapping[str, int]
 
 
-def attempts(signature: Signature) -> Iterator[Attempt]:
+def attempts(signature: Signature, constant: Mapping[str, int]) -> Iterator[Attempt]:
     """Ways to make samples up, likely ones first."""
     varying = any(not isinstance(dim, int) for tensor in signature.inputs for dim in tensor.shape[1:])
     integers = any(t.element and t.element.kind == "i" for t in signature.inputs)
     for length in _LENGTHS if varying else _LENGTHS[:1]:
         for highest in _HIGHEST if integers else _HIGHEST[:1]:
-            yield Attempt(length, highest)
+            yield Attempt(length, highest, constant)
 
 
 def scales(signature: Signature) -> tuple[float, ...]:
@@ -113,6 +115,8 @@ def _array(
 ) -> np.ndarray:
     assert tensor.element is not None  # noqa: S101  (the loader refuses such inputs)
     kind, dtype = tensor.element.kind, tensor.element.dtype
+    if tensor.name in attempt.constant:
+        return np.full(shape, attempt.constant[tensor.name], dtype)
     if kind == "f":
         limit = float(np.finfo(dtype).max) / 8
         return np.asarray(np.clip(random.standard_normal(shape) * scale, -limit, limit)).astype(dtype)

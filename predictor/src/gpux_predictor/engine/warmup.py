@@ -34,8 +34,10 @@ class Hints:
     Attributes:
         samples: samples that are known to be right, first axis 1; made up where empty.
         pad: for inputs of tokens the value of padding.
+        constant: inputs that are this number everywhere where samples are made up: an attention mask.
     """
 
+    constant: Mapping[str, int] = field(default_factory=dict)
     samples: Sequence[Mapping[str, np.ndarray]] = ()
     pad: Mapping[str, int] = field(default_factory=dict)
 
@@ -88,7 +90,7 @@ def _maker(
 ) -> Callable[[int, float], Samples] | None:
     if hints.samples:
         return lambda count, scale: trials.variations(hints.samples, batched, count, scale)
-    for attempt in trials.attempts(signature):
+    for attempt in trials.attempts(signature, hints.constant):
         try:
             run(trials.samples(signature, batched, attempt, 1, 1.0)[0])
         except TookTooLong:

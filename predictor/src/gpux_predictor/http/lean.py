@@ -4,10 +4,7 @@ FastAPI's and Starlette's routing, middleware and request objects cost 130 µs a
 rest of a request to a tiny model does (docs/benchmarks.md).
 """
 
-import asyncio
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 
 import orjson
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -15,6 +12,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from gpux_predictor import metrics
 from gpux_predictor.errors import ClientGone, RequestError, TooManyRequests
 from gpux_predictor.http.body import content_type, read
+from gpux_predictor.protocols.disconnect import cancelled_on_disconnect
 from gpux_predictor.serving.at_once import server_timing
 from gpux_predictor.serving.requests import JSON
 from gpux_predictor.serving.service import ModelService
@@ -67,34 +65,3 @@ class Lean:
         answer = await self._service.predict(body, kind, lambda: cancelled_on_disconnect(receive))
         timing = answer.timing
         return answer.content, server_timing(timing.queue, answer.preprocess, timing.run, answer.postprocess)
-
-
-@contextmanager
-def cancelled_on_disconnect(receive: Receive) -> Iterator[None]:
-    """Cancels what the current task awaits in the block when the client closes the connection.
-
-    Raises:
-        ClientGone: it did.
-    """
-    task = asyncio.current_task()
-    gone = False
-
-    async def watch() -> None:
-        nonlocal gone
-        while (await receive())["type"] != "http.disconnect":
-            pass
-        gone = True
-        if task is not None:
-            task.cancel()
-
-    watcher = asyncio.get_running_loop().create_task(watch())
-    try:
-        yield
-    except asyncio.CancelledError:
-        if not gone:
-            raise
-        if task is not None:
-            task.uncancel()
-        raise ClientGone from None
-    finally:
-        watcher.cancel()

@@ -1,6 +1,7 @@
 """KServe's ModelServer with our routes in front: the ports open at once, the model loads behind them."""
 
 import asyncio
+import logging
 import sys
 from collections.abc import Awaitable
 from types import FrameType
@@ -10,6 +11,7 @@ import uvloop
 from gpux_predictor.http.body import BodyLimit
 from gpux_predictor.http.lean import Lean
 from gpux_predictor.http.routes import routes
+from gpux_predictor.http.shortcut import shortcut
 from gpux_predictor.protocols import rest
 from gpux_predictor.serving.service import ModelService
 
@@ -61,7 +63,11 @@ class Server(ModelServer):  # type: ignore[misc]  # kserve has no types
         config = self._rest_server.config
         config.host = self._host  # KServe listens on all addresses and has no setting for it
         config.app = Lean(app, self._service)
-        config.access_log = config.proxy_headers = config.server_header = False
+        config.http = shortcut(self._service)
+        config.proxy_headers = config.server_header = False
+        access = logging.getLogger("uvicorn.access")
+        access.handlers.clear()  # uvicorn words a line for each request if there is one, whatever the level
+        access.propagate = False
         loading = asyncio.get_running_loop().run_in_executor(None, self._service.load)
         told_to_stop = self._told_to_stop()
         grpc = await self._start_grpc(told_to_stop)

@@ -2,13 +2,14 @@
 
 import asyncio
 from collections.abc import Callable, Iterable
+from contextlib import nullcontext
 from typing import Any, ParamSpec, TypeVar
 
 import numpy as np
 
 from gpux_predictor.protocols import oip_request, oip_response, v1
 from gpux_predictor.protocols.oip_request import HEADER_LENGTH
-from gpux_predictor.serving.service import ModelService
+from gpux_predictor.serving.service import ModelService, Waiting
 from gpux_predictor.tensors.signature import Signature
 
 P = ParamSpec("P")
@@ -19,13 +20,16 @@ _BINARY_BYTES = 2**20
 """Less than a millisecond of bytes, which are only looked at, or copied once."""
 
 
-async def infer_v2(service: ModelService, body: bytes, header_length: str | None) -> tuple[bytes, dict[str, str]]:
+async def infer_v2(
+    service: ModelService, body: bytes, header_length: str | None, waiting: Waiting = nullcontext
+) -> tuple[bytes, dict[str, str]]:
     """Answers an inference request of the Open Inference Protocol.
 
     Args:
         service: the model.
         body: the HTTP body.
         header_length: the header `Inference-Header-Content-Length`, if there is one.
+        waiting: entered while the request waits for its run.
 
     Returns:
         The body of the answer and its headers.
@@ -37,7 +41,7 @@ async def infer_v2(service: ModelService, body: bytes, header_length: str | None
     text = oip_request.json_length(body, header_length)
     slow = slow_input(signature, text, len(body) - text)
     request = await in_thread_if(slow, oip_request.parse, body, header_length, signature)
-    outputs = await service.infer(request.arrays)
+    outputs = await service.infer(request.arrays, waiting)
     answer, length = await in_thread_if(
         slow_output(outputs.values(), binary=request.all_binary),
         oip_response.render,
@@ -52,7 +56,7 @@ async def infer_v2(service: ModelService, body: bytes, header_length: str | None
     return answer, {"Content-Type": "application/octet-stream", HEADER_LENGTH: str(length)}
 
 
-async def predict_v1(service: ModelService, body: bytes) -> bytes:
+async def predict_v1(service: ModelService, body: bytes, waiting: Waiting = nullcontext) -> bytes:
     """Answers a V1 request, JSON to JSON.
 
     Raises:
@@ -60,7 +64,7 @@ async def predict_v1(service: ModelService, body: bytes) -> bytes:
     """
     signature = service.ready_model().signature
     arrays, samples = await in_thread_if(slow_input(signature, len(body), 0), v1.parse, body, signature)
-    outputs = await service.infer(arrays)
+    outputs = await service.infer(arrays, waiting)
     return await in_thread_if(slow_output(outputs.values(), binary=False), v1.render, outputs, samples)
 
 

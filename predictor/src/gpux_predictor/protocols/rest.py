@@ -10,11 +10,12 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from gpux_predictor.errors import RequestError, UnsupportedMedia
+from gpux_predictor.errors import ClientGone, RequestError, UnsupportedMedia
 from gpux_predictor.protocols import calls, oip_metadata
+from gpux_predictor.protocols.disconnect import cancelled_on_disconnect
 from gpux_predictor.protocols.oip_checks import check_model
 from gpux_predictor.protocols.oip_request import HEADER_LENGTH
-from gpux_predictor.serving.service import ModelService
+from gpux_predictor.serving.service import ModelService, Waiting
 
 logger = logging.getLogger(__name__)
 Handler = Callable[[Request], Awaitable[Response]]
@@ -29,7 +30,9 @@ def routes(service: ModelService) -> list[Route]:
 
     async def predict(request: Request) -> Response:
         check(request)
-        return Response(await calls.predict_v1(service, await _body(request)), media_type="application/json")
+        return Response(
+            await calls.predict_v1(service, await _body(request), _waiting(request)), media_type="application/json"
+        )
 
     async def explain(request: Request) -> Response:
         check(request)
@@ -37,7 +40,9 @@ def routes(service: ModelService) -> list[Route]:
 
     async def infer(request: Request) -> Response:
         check(request)
-        body, headers = await calls.infer_v2(service, await _body(request), request.headers.get(HEADER_LENGTH))
+        body, headers = await calls.infer_v2(
+            service, await _body(request), request.headers.get(HEADER_LENGTH), _waiting(request)
+        )
         return Response(body, headers=headers)
 
     async def server_ready(_: Request) -> Response:
@@ -97,6 +102,10 @@ async def _body(request: Request) -> bytes:
     return await request.body()
 
 
+def _waiting(request: Request) -> Waiting:
+    return lambda: cancelled_on_disconnect(request.receive)
+
+
 def _route(path: str, handler: Handler, method: str) -> Route:
     return Route(path, _answering_errors(handler), methods=[method])
 
@@ -109,7 +118,7 @@ def _answering_errors(handler: Handler) -> Handler:
             return await handler(request)
         except RequestError as error:
             return _error(error.status, error.detail, getattr(error, "retry_after_seconds", None))
-        except ClientDisconnect:
+        except (ClientDisconnect, ClientGone):
             return _error(HTTPStatus.BAD_REQUEST, "the client went away")  # nobody reads it
         except HTTPException:
             raise  # BodyLimit's 413

@@ -130,8 +130,12 @@ class ModelService:
         _observe(timing, preprocess, postprocess)
         return Answer(content, timing, preprocess, postprocess)
 
-    async def infer(self, arrays: Mapping[str, np.ndarray]) -> dict[str, Any]:
+    async def infer(self, arrays: Mapping[str, np.ndarray], waiting: Waiting = nullcontext) -> dict[str, Any]:
         """Runs the graph on arrays that have all their axes, for the protocols that send tensors.
+
+        Args:
+            arrays: by input name, in the graph's dtypes and ranks.
+            waiting: entered while the request waits for its run.
 
         Raises:
             RequestError: with the status and the detail to answer.
@@ -141,7 +145,7 @@ class ModelService:
         metrics.REQUESTS["sync"] += 1
         deadline = self._deadline(inference)
         decode.check_complete(loaded.signature, arrays)
-        [outputs], timing = await self._run(inference, [dict(arrays)], deadline)
+        [outputs], timing = await self._run(inference, [dict(arrays)], deadline, waiting)
         _observe(timing, 0.0, 0.0)
         return outputs
 
@@ -196,7 +200,7 @@ class ModelService:
         inference: Inference,
         parts: list[dict[str, np.ndarray]],
         deadline: float,
-        waiting: Waiting = nullcontext,
+        waiting: Waiting,
     ) -> tuple[list[dict[str, Any]], Timing]:
         if len(parts) == 1 and (result := inference.at_once(parts[0])) is not None:
             return [result.outputs], result.timing

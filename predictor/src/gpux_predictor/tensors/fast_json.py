@@ -5,6 +5,7 @@ arrays as one buffer. What this way cannot say for sure (strings, booleans, ragg
 which also words the errors.
 """
 
+import threading
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,8 @@ from gpux_predictor.tensors.signature import Signature, Tensor
 WORTHWHILE_BYTES = 16 * 1024
 """Below this the ordinary way is as fast."""
 _MAX_RANK = 16
+_LOCAL = threading.local()
+"""A parser for each thread, whose memory is used again and again."""
 
 
 class _Ordinary(Exception):
@@ -29,9 +32,11 @@ def numbers(signature: Signature, body: bytes) -> dict[str, np.ndarray] | None:
     """
     import simdjson  # noqa: PLC0415  (only servers that get large bodies pay for it)
 
+    if not hasattr(_LOCAL, "parser"):
+        _LOCAL.parser = simdjson.Parser()
     known = {tensor.name: tensor for tensor in signature.inputs}
     try:
-        document = simdjson.Parser().parse(body)
+        document = _LOCAL.parser.parse(body)
         if not isinstance(document, simdjson.Object) or any(name not in known for name in document.keys()):  # noqa: SIM118
             return None
         found, brackets = {}, 0

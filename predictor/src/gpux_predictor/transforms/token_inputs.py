@@ -8,7 +8,8 @@ from gpux_predictor.errors import LoadError, LoadReason
 from gpux_predictor.tensors.shapes import shape_text
 from gpux_predictor.tensors.signature import Signature, Tensor
 
-ROLES = ("input_ids", "attention_mask", "token_type_ids")
+IDS = "input_ids"
+ROLES = (IDS, "attention_mask", "token_type_ids")
 """The names that transformers and optimum give to the token inputs of every exported model."""
 
 
@@ -48,6 +49,18 @@ def find(signature: Signature) -> TokenInputs:
         {tensor.name: _dtype(tensor) for tensor in tensors.values()},
         lengths.pop() if lengths else None,
     )
+
+
+def masks(signature: Signature) -> dict[str, int]:
+    """What goes beside made-up token ids: a mask of ones, type ids of zeros.
+
+    Empty if the graph takes anything but tokens of varying length, or has no mask to tell padding by.
+    """
+    shapes = {tensor.name: tensor.shape for tensor in signature.inputs}
+    varying = all(len(shape) == 2 and not isinstance(shape[1], int) for shape in shapes.values())
+    if not varying or not {IDS, "attention_mask"} <= shapes.keys() <= set(ROLES):
+        return {}
+    return {role: int(role == "attention_mask") for role in shapes if role != IDS}
 
 
 def refuse(problem: str) -> LoadError:
