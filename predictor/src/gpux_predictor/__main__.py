@@ -1,5 +1,6 @@
 """`gpux-predictor`: serve a GpuxModel on this machine."""
 
+import gc
 import logging
 import sys
 from pathlib import Path
@@ -53,6 +54,7 @@ def serve(  # noqa: PLR0913, PLR0917  (an argument an option)
     ports = port or serving.port, grpc_port or (GRPC_PORT if "grpc" in (serving.protocols or ()) else None)
     if ports[0] == ports[1]:
         raise click.UsageError(f"port {ports[0]} cannot be the HTTP and the gRPC port: choose --port or --grpc-port")
+    gc.disable()  # nothing that an import makes is garbage; `run` turns it on again
     from gpux_predictor.run import run  # noqa: PLC0415  (kserve takes a second to import; a wrong manifest should not)
 
     run(model, manifest, model_dir, host, *ports)
