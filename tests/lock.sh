@@ -7,10 +7,10 @@ compile() {
   uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --no-emit-index-url \
     --no-emit-package gpux-api "$@"
 }
-compile --extra cpu --extra storage crds/pyproject.toml operator/pyproject.toml predictor/pyproject.toml tests/requirements.in -o tests/constraints.txt
+compile --extra cpu --extra storage --extra telemetry crds/pyproject.toml operator/pyproject.toml predictor/pyproject.toml tests/requirements.in -o tests/constraints.txt
 compile -c tests/constraints.txt crds/pyproject.toml operator/pyproject.toml -o operator/constraints.txt
-compile -c tests/constraints.txt --extra cpu crds/pyproject.toml predictor/pyproject.toml -o predictor/constraints.txt
-compile -c tests/constraints.txt --extra gpu crds/pyproject.toml predictor/pyproject.toml -o predictor/constraints-gpu.txt
+compile -c tests/constraints.txt --extra cpu --extra telemetry crds/pyproject.toml predictor/pyproject.toml -o predictor/constraints.txt
+compile -c tests/constraints.txt --extra gpu --extra telemetry crds/pyproject.toml predictor/pyproject.toml -o predictor/constraints-gpu.txt
 
 {
   echo "# What the packages' wheels are built with in the images; runs nowhere. Pinned by tests/lock.sh."

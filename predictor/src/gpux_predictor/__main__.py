@@ -36,8 +36,20 @@ def main() -> None:
 @click.option(
     "--log-level", type=click.Choice(["debug", "info", "warning", "error"]), default="info", show_default=True
 )
+@click.option(
+    "--log-requests",
+    is_flag=True,
+    envvar="GPUX_LOG_REQUESTS",
+    help="Write a JSON line for each request to stderr.  [env: GPUX_LOG_REQUESTS]",
+)
 def serve(  # noqa: PLR0913, PLR0917  (an argument an option)
-    manifest: Path, host: str, port: int | None, grpc_port: int | None, model_dir: Path | None, log_level: str
+    manifest: Path,
+    host: str,
+    port: int | None,
+    grpc_port: int | None,
+    model_dir: Path | None,
+    log_level: str,
+    log_requests: bool,
 ) -> None:
     """Serve the model of the GpuxModel manifest FILE.
 
@@ -55,9 +67,9 @@ def serve(  # noqa: PLR0913, PLR0917  (an argument an option)
     if ports[0] == ports[1]:
         raise click.UsageError(f"port {ports[0]} cannot be the HTTP and the gRPC port: choose --port or --grpc-port")
     gc.disable()  # nothing that an import makes is garbage; `run` turns it on again
-    from gpux_predictor.run import run  # noqa: PLC0415  (kserve takes a second to import; a wrong manifest should not)
+    from gpux_predictor.run import Listen, Origin, run  # noqa: PLC0415  (kserve takes a second to import; a wrong manifest should not)
 
-    run(model, manifest, model_dir, host, *ports)
+    run(model, Origin(manifest.resolve().parent, model_dir), Listen(host, *ports), log_requests=log_requests)
 
 
 if __name__ == "__main__":

@@ -6,21 +6,23 @@ import os
 import socket
 import sys
 import warnings
-from pathlib import Path
 
 import click
 
 from gpux_api.v1alpha1 import GpuxModel
 from gpux_predictor.engine import cpus
-from gpux_predictor.kserving.server import Server
+from gpux_predictor.errors import LoadError
+from gpux_predictor.http.observers import Observer, observers
+from gpux_predictor.kserving.server import Listen, Server
 from gpux_predictor.serving.loading import Origin
 from gpux_predictor.serving.service import ModelService
 
+__all__ = ["Listen", "Origin", "run"]
 
-def run(  # noqa: PLR0913, PLR0917  (an argument an option of the command line)
-    model: GpuxModel, manifest: Path, model_dir: Path | None, host: str, port: int, grpc_port: int | None
-) -> None:
+
+def run(model: GpuxModel, origin: Origin, listen: Listen, *, log_requests: bool = False) -> None:
     """Serves a model until the process is told to stop; exits with 1 if an address cannot be listened on."""
+    host, port, grpc_port = listen.host, listen.port, listen.grpc_port
     _check_address(host, port, "--port")
     if grpc_port is not None:
         _check_address(host, grpc_port, "--grpc-port")
@@ -29,16 +31,24 @@ def run(  # noqa: PLR0913, PLR0917  (an argument an option of the command line)
         logging.getLogger(name).addHandler(logging.NullHandler())  # or KServe installs its own configuration
     warnings.filterwarnings("ignore", message="ORJSONResponse is deprecated")  # KServe's V1 answers through it
     os.environ.setdefault("RAYON_NUM_THREADS", str(cpus.available()))  # tokenizers count the machine's cores
-    service = ModelService(model, Origin(manifest.resolve().parent, model_dir))
+    service = ModelService(model, origin)
     shown = f"[{host}]" if ":" in host else host
     grpc = "" if grpc_port is None else f" and grpc://{shown}:{grpc_port}"
     click.echo(
         f"gpux-predictor: serving {service.name} on http://{shown}:{port} (POST /predict, GET /health /info /metrics){grpc}",
         err=True,
     )
-    server = Server(service, host, port, grpc_port)
+    server = Server(service, listen, _observers(log_requests=log_requests))
     _calm_the_collector()
     server.serve()
+
+
+def _observers(*, log_requests: bool) -> list[Observer]:
+    try:
+        return observers(log_requests=log_requests)
+    except LoadError as error:
+        click.echo(f"gpux-predictor: {error.message}", err=True)
+        sys.exit(1)
 
 
 def _check_address(host: str, port: int, option: str) -> None:

@@ -3,13 +3,15 @@
 import asyncio
 import logging
 import sys
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Sequence
+from dataclasses import dataclass
 from types import FrameType
 
 import uvloop
 
 from gpux_predictor.http.body import BodyLimit
 from gpux_predictor.http.lean import Lean
+from gpux_predictor.http.observers import Observer
 from gpux_predictor.http.routes import routes
 from gpux_predictor.http.shortcut import shortcut
 from gpux_predictor.protocols import rest
@@ -27,28 +29,37 @@ _DRAIN_MARGIN_SECONDS = 5
 """On top of a request's deadline: what was accepted before SIGTERM is answered."""
 
 
+@dataclass(frozen=True)
+class Listen:
+    """Where a server listens; `grpc_port` None for no gRPC."""
+
+    host: str
+    port: int
+    grpc_port: int | None = None
+
+
 class Server(ModelServer):  # type: ignore[misc]  # kserve has no types
     """A ModelServer for one model.
 
     Args:
         service: the model.
-        host: the address to listen on.
-        port: the HTTP port.
-        grpc_port: the gRPC port, None for no gRPC. The server is ours: KServe's has no health service, no codes and no limits.
+        listen: where it listens. The gRPC server is ours: KServe's has no health service, no codes and no limits.
+        observers: hear of each request over HTTP.
     """
 
-    def __init__(self, service: ModelService, host: str, port: int, grpc_port: int | None = None) -> None:
+    def __init__(self, service: ModelService, listen: Listen, observers: Sequence[Observer] = ()) -> None:
         self._drain_seconds = service.model.spec.runtime.timeout_seconds + _DRAIN_MARGIN_SECONDS
         super().__init__(
-            http_port=port,
+            http_port=listen.port,
             enable_grpc=False,
             workers=1,
             enable_latency_logging=False,
             grace_period=self._drain_seconds,
         )
         self._service = service
-        self._host = host
-        self._own_grpc_port = grpc_port
+        self._host = listen.host
+        self._own_grpc_port = listen.grpc_port
+        self._observers = observers
         app.add_middleware(BodyLimit)
         app.router.routes[:0] = [*routes(service), *rest.routes(service)]
         self.register_model(OnnxModel(service))
@@ -62,8 +73,8 @@ class Server(ModelServer):  # type: ignore[misc]  # kserve has no types
     async def _serve(self) -> None:
         config = self._rest_server.config
         config.host = self._host  # KServe listens on all addresses and has no setting for it
-        config.app = Lean(app, self._service)
-        config.http = shortcut(self._service)
+        config.app = Lean(app, self._service, self._observers)
+        config.http = "httptools" if self._observers else shortcut(self._service)
         config.proxy_headers = config.server_header = False
         access = logging.getLogger("uvicorn.access")
         access.handlers.clear()  # uvicorn words a line for each request if there is one, whatever the level

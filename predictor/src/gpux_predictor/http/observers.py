@@ -1,0 +1,71 @@
+"""Who hears of each request after it: the request log and traces. Off by default; with one of them on, no request goes the short way."""
+
+import logging
+import os
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+import orjson
+
+logger = logging.getLogger("gpux_predictor.requests")
+_STAGES = ("queue", "preprocess", "run", "postprocess")
+
+
+@dataclass(slots=True)
+class Seen:
+    """A request that was answered.
+
+    Attributes:
+        began: nanoseconds since the epoch.
+        seconds: until the answer was handed to the server.
+        timing: the `Server-Timing` header, empty where there is none.
+    """
+
+    method: str
+    path: str
+    status: int
+    began: int
+    seconds: float
+    headers: Iterable[tuple[bytes, bytes]]
+    timing: bytes
+
+    def stages(self) -> dict[str, float]:
+        """Milliseconds by stage."""
+        parts = (part.split(";dur=") for part in self.timing.decode("ascii").split(", ") if ";dur=" in part)
+        return {name: float(value) for name, value in parts if name in _STAGES}
+
+
+Observer = Callable[[Seen], None]
+
+
+def log_request(seen: Seen) -> None:
+    """One JSON line."""
+    line = {
+        "time": time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(seen.began / 1e9))
+        + f".{seen.began // 1_000_000 % 1000:03}Z",
+        "method": seen.method,
+        "path": seen.path,
+        "status": seen.status,
+        "milliseconds": round(seen.seconds * 1e3, 3),
+        **seen.stages(),
+    }
+    logger.info(orjson.dumps(line).decode())
+
+
+def observers(*, log_requests: bool) -> list[Observer]:
+    """Those that are asked for: the log by `--log-requests`, traces by OpenTelemetry's own environment variables."""
+    found: list[Observer] = []
+    if log_requests:
+        handler = logging.StreamHandler()
+        handler.setFormatter(logging.Formatter("%(message)s"))
+        logger.addHandler(handler)
+        logger.setLevel(logging.INFO)
+        logger.propagate = False
+        found.append(log_request)
+    endpoints = ("OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")
+    if any(os.environ.get(name) for name in endpoints) and os.environ.get("OTEL_SDK_DISABLED", "").lower() != "true":
+        from gpux_predictor.http.tracing import tracing  # noqa: PLC0415  (the SDK is imported by who configures it)
+
+        found.append(tracing())
+    return found
