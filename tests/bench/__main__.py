@@ -13,7 +13,7 @@ from . import cores, load, machine, models, report, rounds, stress, tables
 from .cases import MODELS, OVERLOAD
 from .contestants import CONTESTANTS, Contestant
 from .environments import folder
-from .rounds import say
+from .progress import say
 
 DOCS = machine.ROOT / "docs"
 
@@ -30,9 +30,11 @@ def arguments(argv: Sequence[str] | None = None) -> argparse.Namespace:
         "--seconds",
         type=float,
         default=2,
-        help="a window of the tiny model; slower ones get up to 2.5 times it (default 2)",
+        help="a window; twice as long where answers are slow (default 2)",
     )
-    parser.add_argument("--rounds", type=int, default=3, help="how often each server is measured (default 3)")
+    parser.add_argument(
+        "--rounds", type=int, default=3, help="how often each server is measured (default 3: 25 minutes in all)"
+    )
     parser.add_argument("--overload-seconds", type=float, default=60, help="how long the overload lasts (default 60)")
     parser.add_argument("--output", choices=["table", "json"], default="table", help="what is printed at the end")
     parser.add_argument(
@@ -111,4 +113,7 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    try:
+        sys.exit(main())
+    except KeyboardInterrupt:
+        sys.exit(130)

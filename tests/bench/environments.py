@@ -8,6 +8,8 @@ from pathlib import Path
 
 from testcluster.tools import cache_folder
 
+from .progress import say
+
 PEERS = Path(__file__).with_name("peers")
 _PIP = ("-m", "pip", "--disable-pip-version-check", "--quiet")
 
@@ -46,6 +48,7 @@ def python(peer: str) -> Path:
     home = folder() / "environments" / f"{peer}-{hashlib.sha256(content).hexdigest()[:12]}"
     interpreter = home / "bin" / "python"
     if not (home / ".complete").exists():
+        say(f"installing {peer} and what it needs, once, in {home}")
         shutil.rmtree(home, ignore_errors=True)
         _run([sys.executable, "-m", "venv", str(home)])
         install = ["install", "--no-deps", "--require-hashes", "-r", str(requirements(peer))]
@@ -63,6 +66,7 @@ def data(name: str) -> Path:
     target = folder() / "data" / f"{name}-{hashlib.sha256(requirements(name).read_bytes()).hexdigest()[:12]}"
     if not target.exists():
         partial = target.with_suffix(".partial")
+        say(f"fetching what {name}.txt pins, once, to {target}")
         shutil.rmtree(partial, ignore_errors=True)
         install = ["install", "--no-deps", "--require-hashes", "--target", str(partial), "-r", str(requirements(name))]
         _run([sys.executable, *_PIP, *install])

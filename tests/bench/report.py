@@ -34,8 +34,8 @@ def render(record: Record) -> str:
     machine, plan = record["machine"], record["plan"]
     parts = [
         "# Benchmarks",
-        f"Written by `make bench` on {machine['date']} at commit {machine['commit']}: {plan['rounds']} rounds, windows of "
-        f"{plan['seconds']:g} s for the tiny model and up to {2.5 * plan['seconds']:g} s for the others.",
+        f"Written by `make bench` on {machine['date']} at commit {machine['commit']}: rounds: {plan['rounds']}, windows of "
+        f"{plan['seconds']:g} s, twice as long where answers are slow.",
         f"Machine: {machine['cpu']}, {machine['cpus']} CPUs, {machine['memory_gb']} GB, {machine['system']}, "
         f"Python {machine['python']}. Server on CPU {machine['server_core']}, load on CPU {machine['load_core']}.",
         *_warnings(record),

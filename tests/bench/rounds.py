@@ -1,8 +1,6 @@
 """The rounds: every server for a moment, then every server again, so that a slow minute of the machine meets all of them."""
 
-import sys
 import tempfile
-import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -15,6 +13,7 @@ from .cores import Cores
 from .dialects import DIALECTS
 from .environments import InstallError
 from .models import Model
+from .progress import say
 from .servers import Running, StartError, serve
 
 WARM_UP_SECONDS = 1.0
@@ -49,11 +48,6 @@ class Plan:
     cores: Cores
     rounds: int
     seconds: float
-
-
-def say(text: str) -> None:
-    """A line of progress."""
-    print(f"{time.strftime('%H:%M:%S')} {text}", file=sys.stderr, flush=True)
 
 
 def run(plan: Plan) -> Results:
