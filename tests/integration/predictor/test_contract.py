@@ -49,8 +49,10 @@ def test_image_classification(digits: Server) -> None:
         ({"input_ids": "not an array"}, "Invalid input type for 'input_ids': expected array"),
     ],
 )
-def test_errors(sentiment: Server, body: object, detail: str) -> None:
-    answer = sentiment.http.post("/predict", json=body)
+@pytest.mark.parametrize("model", ["sentiment", "review"])
+def test_errors(request: pytest.FixtureRequest, model: str, body: object, detail: str) -> None:
+    server: Server = request.getfixturevalue(model)
+    answer = server.http.post("/predict", json=body)
     assert (answer.status_code, answer.json()) == (400, {"detail": detail})
 
 

@@ -1,50 +1,96 @@
 """The committed example models are what their scripts build, from data that packages carry."""
 
 import os
+import re
 import runpy
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
 import onnxruntime
 import pytest
+from PIL import Image
 from sklearn.datasets import load_digits
 
 from gpux_api.manifests import load
+from pictures import encoded
+from predictorserver import Server
 
-EXAMPLES = Path(__file__).parents[3] / "examples"
+ROOT = Path(__file__).parents[3]
+EXAMPLES = ROOT / "examples"
+DIGITS = [EXAMPLES / name / "model.onnx" for name in ("digits", "digits-image")]
 
 
 @pytest.mark.parametrize(
     "folder", sorted(path.parent for path in EXAMPLES.glob("*/gpuxmodel.yaml")), ids=lambda path: path.name
 )
 def test_manifest_and_model(folder: Path) -> None:
-    assert load(folder / "gpuxmodel.yaml").metadata.name == folder.name
+    assert load(folder / "gpuxmodel.yaml").spec.model.source.uri == f"pvc://models/{folder.name}"
     assert (folder / "model.onnx").stat().st_size < 1_000_000
     onnx.checker.check_model(onnx.load(folder / "model.onnx"), full_check=True)
 
 
-def test_the_sentiment_model_is_what_its_script_builds(tmp_path: Path) -> None:
-    install = ["-m", "pip", "install", "--quiet", "--no-deps", "--require-hashes", "--target", str(tmp_path)]
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """Runs a function of a builder beside the packages that carry its data, and returns the bytes that it returns."""
+    packages = tmp_path_factory.mktemp("packages")
+    install = ["-m", "pip", "install", "--quiet", "--no-deps", "--require-hashes", "--target", str(packages)]
     subprocess.run([sys.executable, *install, "-r", str(EXAMPLES / "requirements.txt")], check=True)
-    path = str(EXAMPLES / "sentiment" / "build.py")
-    script = f"import runpy; print(runpy.run_path({path!r})['build']().SerializeToString().hex())"
-    environment = {**os.environ, "PYTHONPATH": str(tmp_path)}
-    found = subprocess.run([sys.executable, "-c", script], env=environment, capture_output=True, text=True, check=True)
-    built = onnx.load_from_string(bytes.fromhex(found.stdout))
-    assert built.graph == onnx.load(EXAMPLES / "sentiment" / "model.onnx").graph
+    environment = {**os.environ, "PYTHONPATH": f"{packages}{os.pathsep}{os.environ.get('PYTHONPATH', '')}"}
+
+    def run(builder: str, expression: str) -> bytes:
+        script = f"from examples.builders import {builder}; print({builder}.{expression}.hex())"
+        command = [sys.executable, "-c", script]
+        found = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=True)
+        return bytes.fromhex(found.stdout)
+
+    return run
 
 
-def test_the_digits_model_knows_its_digits() -> None:
+@pytest.mark.parametrize("builder", ["sentiment", "review", "match_outcome"])
+def test_the_model_is_what_its_builder_builds(built: Any, builder: str) -> None:
+    model = onnx.load_from_string(built(builder, "build().SerializeToString()"))
+    assert model.graph == onnx.load(EXAMPLES / builder.replace("_", "-") / "model.onnx").graph
+
+
+def test_the_tokenizer_is_the_packages(built: Any) -> None:
+    file = EXAMPLES / "review" / "tokenizer.json"
+    assert built("review", "tokenizer()") == file.read_bytes()
+    assert file.stat().st_size < 1_000_000
+
+
+def test_the_digits_models_know_their_digits() -> None:
     """Training differs in the last digits from machine to machine: what the model can do is what counts."""
-    build = runpy.run_path(str(EXAMPLES / "digits" / "build.py"))
-    network, accuracy = build["train"]()
+    builder = runpy.run_path(str(EXAMPLES / "builders" / "digits.py"))
+    network, accuracy = builder["train"]()
     assert accuracy > 0.95
     images, labels = load_digits(return_X_y=True)
-    for model in (build["build"](network).SerializeToString(), EXAMPLES / "digits" / "model.onnx"):
+    pictures = (images / 16).astype(np.float32).reshape(-1, 1, 1, 8, 8)
+    models = [builder["build"](network), builder["graph"](network, "batch", "logits")]
+    for model in (*(model.SerializeToString() for model in models), *DIGITS):
         session = onnxruntime.InferenceSession(model, providers=["CPUExecutionProvider"])
-        pictures = (images / 16).astype(np.float32).reshape(-1, 1, 1, 8, 8)
         guesses = [int(np.argmax(session.run(None, {"image": picture})[0])) for picture in pictures]
         assert np.mean(np.array(guesses) == labels) > 0.97
+
+
+def test_the_commands_of_the_readme(
+    review: Server, digits_image: Server, match_outcome: Server, tmp_path: Path
+) -> None:
+    blocks = re.findall(r"^```(sh|json)\n(.*?)^```$", (EXAMPLES / "README.md").read_text(), re.MULTILINE | re.DOTALL)
+    commands = [text for language, text in blocks if language == "sh" and text.startswith("curl")]
+    answers = [text.strip() for language, text in blocks if language == "json"]
+    (tmp_path / "digit.png").write_bytes(encoded(Image.fromarray((load_digits().images[3] * 15).astype(np.uint8))))
+
+    def printed(server: Server, command: str) -> str:
+        command = command.replace("http://localhost:8080", str(server.http.base_url).rstrip("/"))
+        found = subprocess.run(["bash", "-c", command], cwd=tmp_path, capture_output=True, text=True, check=True)
+        return found.stdout
+
+    texts, pictures, features = commands
+    assert [printed(review, texts), printed(match_outcome, features)] == answers
+    first, second = pictures.strip().splitlines()
+    assert printed(digits_image, first) == printed(digits_image, second)
+    assert printed(digits_image, first).startswith('{"digit":[{"label":"3","score":0.9')

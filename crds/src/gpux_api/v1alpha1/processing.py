@@ -1,4 +1,8 @@
-"""What happens to a request before the graph, and to its result after it."""
+"""What happens to a request before the graph, and to its result after it.
+
+What is wrong in a manifest by itself is refused here, by `processing_rules`. What needs the graph (an input's name, a shape, a
+number of labels) is checked when the predictor loads it: InvalidPreprocessing or SchemaMismatch.
+"""
 
 from typing import Annotated, Literal
 

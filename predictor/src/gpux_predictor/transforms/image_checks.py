@@ -1,9 +1,5 @@
 """An image preprocessing against the graph, before the first request."""
 
-import math
-
-import numpy as np
-
 from gpux_api.v1alpha1.processing import ImageSpec
 from gpux_predictor.errors import LoadError, LoadReason
 from gpux_predictor.tensors.shapes import shape_text
@@ -37,10 +33,9 @@ def sample_shape(spec: ImageSpec, tensor: Tensor) -> tuple[int | None, int | Non
     """[C,H,W] or [H,W,C] of one image as the spec and the graph fix it, None where it varies.
 
     Raises:
-        LoadError: InvalidPreprocessing, where the two disagree or the spec contradicts itself.
+        LoadError: InvalidPreprocessing, where the two disagree or a size is beyond `MAX_PIXELS`.
     """
     channels = 1 if spec.color == "L" else 3
-    _check_numbers(spec, channels)
     _check_sizes(spec)
     element = tensor.element.name if tensor.element else "object"
     if element not in _DTYPES:
@@ -62,21 +57,7 @@ def refuse(problem: str) -> LoadError:
     return LoadError(LoadReason.INVALID_PREPROCESSING, f"preprocessing.image: {problem}")
 
 
-def _check_numbers(spec: ImageSpec, channels: int) -> None:
-    for field, values in (("mean", spec.mean), ("std", spec.std)):
-        if values is not None and len(values) not in (1, channels):
-            raise refuse(
-                f"{field} has {len(values)} values, color {spec.color} has {channels} channels: write 1 or {channels}"
-            )
-        if values is not None and not all(map(math.isfinite, values)):
-            raise refuse(f"{field} must be finite numbers, found {values}")
-    if spec.std is not None and not np.all(np.array(spec.std) > 0):
-        raise refuse(f"std must be positive, found {spec.std}")
-
-
 def _check_sizes(spec: ImageSpec) -> None:
-    if spec.resize is not None and spec.shortest_edge is not None:
-        raise refuse("resize and shortestEdge are two ways to resize: remove one")
     for field, size in (("resize", spec.resize), ("crop", spec.crop)):
         if size is not None and size[0] * size[1] > MAX_PIXELS:
             raise refuse(f"{field} {size} has more than {MAX_PIXELS} pixels: write a smaller size")

@@ -64,8 +64,6 @@ def _check(tensor: Tensor, steps: Steps) -> None:
         return
     if tensor.element is None or tensor.element.kind not in "fi":
         raise refuse(f"{what} is {tensor.element.name if tensor.element else 'object'}: steps and labels need numbers")
-    if spec.top_k and spec.argmax:
-        raise refuse(f"{what}: topK and argmax are two forms of the answer, remove one")
     rank = len(tensor.shape)
     if spec.pooling and rank not in (0, 3):
         raise refuse(

@@ -41,13 +41,8 @@ def fallback(spec: TabularSpec, kind: str) -> dict[str, float]:
         kind: of the input's element type.
 
     Raises:
-        LoadError: InvalidPreprocessing, where the spec contradicts itself or the graph.
+        LoadError: InvalidPreprocessing, where the graph cannot hold NaN.
     """
-    if unknown := set(spec.defaults or ()) - set(spec.features):
-        raise refuse(f"defaults name {some(sorted(unknown))}, which are no features: remove them")
-    if len(set(spec.features)) < len(spec.features):
-        twice = next(name for name in spec.features if spec.features.count(name) > 1)
-        raise refuse(f"feature '{twice}' is there twice: remove one")
     if spec.missing == "nan" and kind == "i":
         raise refuse("the graph's input is of integers, which have no NaN: write missing: error")
     absent = dict.fromkeys(spec.features, np.nan) if spec.missing == "nan" else {}

@@ -9,6 +9,7 @@ import pytest
 from onnx import TensorProto, helper
 
 from gpux_api.v1alpha1.model import OutputSpec
+from gpux_predictor.engine.options import Device
 from gpux_predictor.engine.session import Session, run_options
 from gpux_predictor.tensors.encode import to_json
 from gpux_predictor.transforms.predictions import Predictions
@@ -54,7 +55,7 @@ def save(path: Path, nodes: list[Any], outputs: list[Any]) -> Path:
 
 
 def answers(file: Path, outputs: list[OutputSpec] | None = None, x: np.ndarray = X) -> list[dict[str, Any]]:
-    session = Session(file, "cpu", 1)
+    session = Session(file, "cpu", Device())
     found = session.run([tensor.name for tensor in session.signature.outputs], {"X": x}, run_options())
     return Predictions(session.signature, outputs).answers(found, "Production", "3f7a1c9d2e4b")
 
@@ -84,7 +85,7 @@ def test_string_classes(tmp_path: Path) -> None:
 
 
 def test_declared_labels(tmp_path: Path) -> None:
-    labels = OutputSpec.model_construct(name="probabilities", labels=["home", "draw", "away"])
+    labels = OutputSpec(name="probabilities", labels=["home", "draw", "away"])
     [home, away] = answers(classifier(tmp_path / "m.onnx", [0, 1, 2], zipmap=False), [labels])
     assert (home["predicted_class"], away["predicted_class"]) == ("home", "away")
     assert list(home["probabilities"]) == ["home", "draw", "away"]

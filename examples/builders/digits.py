@@ -12,7 +12,7 @@ from sklearn.datasets import load_digits
 from sklearn.model_selection import train_test_split
 from sklearn.neural_network import MLPClassifier
 
-HERE = Path(__file__).parent
+FILE = Path(__file__).parents[1] / "digits" / "model.onnx"
 
 
 def train() -> tuple[MLPClassifier, float]:
@@ -23,8 +23,14 @@ def train() -> tuple[MLPClassifier, float]:
     return network, float(network.score(unseen, unseen_labels))
 
 
-def build(network: MLPClassifier) -> onnx.ModelProto:
-    """The graph of the network: Flatten, Gemm, Relu, Gemm, Softmax."""
+def graph(network: MLPClassifier, batch: int | str, output: str) -> onnx.ModelProto:
+    """The graph of the network up to `output`: Flatten, Gemm, Relu, Gemm, Softmax.
+
+    Args:
+        network: from `train`.
+        batch: the first dimension of image float32 [batch, 1, 8, 8].
+        output: "probabilities" or, without the Softmax, "logits"; float32 [batch, 10].
+    """
     weights = dict(zip(("w1", "w2"), network.coefs_, strict=True)) | dict(
         zip(("b1", "b2"), network.intercepts_, strict=True)
     )
@@ -35,21 +41,28 @@ def build(network: MLPClassifier) -> onnx.ModelProto:
         helper.make_node("Gemm", ["active", "w2", "b2"], ["logits"]),
         helper.make_node("Softmax", ["logits"], ["probabilities"], axis=1),
     ]
-    graph = helper.make_graph(
-        nodes,
-        "digits",
-        [helper.make_tensor_value_info("image", TensorProto.FLOAT, [1, 1, 8, 8])],
-        [helper.make_tensor_value_info("probabilities", TensorProto.FLOAT, [1, 10])],
-        [numpy_helper.from_array(value.astype(np.float32), name) for name, value in weights.items()],
-    )
     model = helper.make_model(
-        graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8, producer_name="gpux-examples"
+        helper.make_graph(
+            nodes if output == "probabilities" else nodes[:-1],
+            "digits",
+            [helper.make_tensor_value_info("image", TensorProto.FLOAT, [batch, 1, 8, 8])],
+            [helper.make_tensor_value_info(output, TensorProto.FLOAT, [batch, 10])],
+            [numpy_helper.from_array(value.astype(np.float32), name) for name, value in weights.items()],
+        ),
+        opset_imports=[helper.make_opsetid("", 17)],
+        ir_version=8,
+        producer_name="gpux-examples",
     )
     onnx.checker.check_model(model, full_check=True)
     return model
 
 
+def build(network: MLPClassifier) -> onnx.ModelProto:
+    """The graph: image float32 [1, 1, 8, 8] -> probabilities float32 [1, 10]."""
+    return graph(network, 1, "probabilities")
+
+
 if __name__ == "__main__":
     trained, accuracy = train()
-    onnx.save(build(trained), HERE / "model.onnx")
-    print(f"wrote {HERE / 'model.onnx'}; accuracy on unseen images {accuracy:.3f}")
+    onnx.save(build(trained), FILE)
+    print(f"wrote {FILE}; accuracy on unseen images {accuracy:.3f}")

@@ -1,0 +1,117 @@
+"""The text request of the `/predict` document, and its client programs as they stand there, against examples/review."""
+
+import shutil
+import subprocess
+import sys
+
+import pytest
+
+from predictorserver import Server
+
+CURL = r"""
+curl -X POST http://localhost:8080/predict \
+  -H "Content-Type: application/json" \
+  -d '{"text": "I love this product!"}'
+"""
+PYTHON = """
+import requests
+import numpy as np
+
+# Text input
+response = requests.post(
+    "http://localhost:8080/predict",
+    json={"text": "I love GPUX!"}
+)
+result = response.json()
+print(f"Sentiment: {result['sentiment']}")
+
+# Tensor input
+response = requests.post(
+    "http://localhost:8080/predict",
+    json={
+        "input_ids": [101, 2054, 2003, 102],
+        "attention_mask": [1, 1, 1, 1]
+    }
+)
+print(response.json())
+"""
+POOLED = """
+import requests
+from requests.adapters import HTTPAdapter
+
+session = requests.Session()
+session.mount('http://', HTTPAdapter(pool_connections=10, pool_maxsize=10))
+
+response = session.post("http://localhost:8080/predict", json={"text": ["item1", "item2", "item3"]})
+print(response.json())
+"""
+HANDLED = """
+import requests
+
+url, data = "http://localhost:8080/predict", {"text": 5}
+try:
+    response = requests.post(url, json=data, timeout=10)
+    response.raise_for_status()
+    result = response.json()
+except requests.exceptions.Timeout:
+    print("Request timed out")
+except requests.exceptions.HTTPError as e:
+    print(f"HTTP error: {e.response.json()['detail']}")
+"""
+FETCH = """
+// Fetch API
+const response = await fetch('http://localhost:8080/predict', {
+  method: 'POST',
+  headers: { 'Content-Type': 'application/json' },
+  body: JSON.stringify({
+    text: 'I love GPUX!'
+  })
+});
+const result = await response.json();
+console.log(result.sentiment);
+"""
+
+
+def output_of(server: Server, program: str, *command: str) -> str:
+    """What the command prints with the program, its server being ours, as its last argument."""
+    found = program.replace("http://localhost:8080", str(server.http.base_url).rstrip("/"))
+    return subprocess.run([*command, found], capture_output=True, text=True, check=True, timeout=60).stdout
+
+
+def needs(program: str) -> None:
+    if shutil.which(program) is None:
+        pytest.skip(f"{program} is not on this machine: the document's program for it was not run")
+
+
+def test_curl(review: Server) -> None:
+    needs("curl")
+    assert output_of(review, CURL, "bash", "-c") == '{"sentiment":[0.05,0.95]}'
+
+
+@pytest.mark.parametrize(
+    ("program", "printed"),
+    [
+        (PYTHON, "Sentiment: [0.05, 0.95]\n{'sentiment': [0.5, 0.5]}\n"),
+        (POOLED, "{'sentiment': [[0.5, 0.5], [0.5, 0.5], [0.5, 0.5]]}\n"),
+        (HANDLED, "HTTP error: Invalid input type for 'text': expected string or array of strings\n"),
+    ],
+    ids=["text and tensors", "pooled", "errors"],
+)
+def test_python(review: Server, program: str, printed: str) -> None:
+    assert output_of(review, program, sys.executable, "-c") == printed
+
+
+def test_javascript(review: Server) -> None:
+    needs("node")
+    assert output_of(review, FETCH, "node", "--input-type=module", "-e") == "[ 0.05, 0.95 ]\n"
+
+
+@pytest.mark.parametrize("path", ["/predict", "/predict/"])
+def test_a_text_and_a_batch_of_texts(review: Server, path: str) -> None:
+    love, waste, book = "I love this product!", "What a terrible waste of money", "It is a book " * 60
+    alone = review.http.post(path, json={"text": love})
+    assert (alone.headers["content-type"], alone.content) == ("application/json", b'{"sentiment":[0.05,0.95]}')
+    batch = review.http.post(path, json={"text": [waste, love, book]}).json()["sentiment"]
+    assert batch[1:] == [[0.05, 0.95], [0.5, 0.5]]
+    score = (-1.8 - 2.1) / ((-1.8 - 2.1) ** 2 + 3.2**2 * (1 / 0.81 - 1)) ** 0.5  # waste and terrible in VADER's lexicon
+    assert batch[0] == pytest.approx([(1 - score) / 2, (1 + score) / 2], abs=1e-6)
