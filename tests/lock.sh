@@ -16,3 +16,5 @@ compile -c tests/constraints.txt --extra gpu --extra telemetry crds/pyproject.to
   echo "# What the packages' wheels are built with in the images; runs nowhere. Pinned by tests/lock.sh."
   echo setuptools | compile -c tests/constraints.txt -
 } >crds/build-constraints.txt
+
+tests/bench/peers/lock.sh

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Iterator, Mapping
-from http import HTTPStatus
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -17,11 +17,11 @@ from starlette.applications import Starlette
 
 import onnxmodels
 from gpux_api.manifests import parse
-from gpux_predictor.errors import DeadlineExceeded, InferenceFailed, RequestError
+from gpux_predictor.errors import DeadlineExceeded, InferenceFailed, TooManyRequests
 from gpux_predictor.kserving.grpc_server import GrpcServer
 from gpux_predictor.protocols import rest
 from gpux_predictor.serving.loading import Origin
-from gpux_predictor.serving.service import ModelService
+from gpux_predictor.serving.service import ModelService, Waiting
 from predictorserver import Server, serve
 from testcluster.ports import free_ports
 
@@ -34,19 +34,12 @@ MANIFEST = {
 V2 = {"inputs": [{"name": "x", "datatype": "FP32", "shape": [1, 2], "data": [1, 2]}]}
 
 
-class Busy(RequestError):
-    """A queue that is full."""
-
-    status = HTTPStatus.TOO_MANY_REQUESTS
-    retry_after_seconds = 3
-
-
 class Failing(ModelService):
     """A loaded model whose runs end in an error."""
 
-    error: Exception = Busy("the queue is full")
+    error: Exception = TooManyRequests("the queue is full", 3)
 
-    async def infer(self, arrays: Mapping[str, np.ndarray]) -> dict[str, Any]:
+    async def infer(self, arrays: Mapping[str, np.ndarray], waiting: Waiting = nullcontext) -> dict[str, Any]:
         raise self.error
 
 
@@ -59,7 +52,7 @@ def service(tmp_path: Path) -> Failing:
 
 
 ERRORS = [
-    (Busy("the queue is full"), 429, "RESOURCE_EXHAUSTED", "the queue is full"),
+    (TooManyRequests("the queue is full", 3), 429, "RESOURCE_EXHAUSTED", "the queue is full"),
     (DeadlineExceeded("too slow"), 504, "DEADLINE_EXCEEDED", "too slow"),
     (InferenceFailed("Inference failed: out of memory"), 500, "INTERNAL", "Inference failed: out of memory"),
     (ZeroDivisionError("a secret"), 500, "INTERNAL", "Inference failed: ZeroDivisionError"),

@@ -6,6 +6,7 @@ import pytest
 
 import onnxmodels
 from gpux_predictor.engine import cpus, providers
+from gpux_predictor.engine.options import Device
 from gpux_predictor.engine.session import Session
 from gpux_predictor.errors import LoadError, LoadReason
 
@@ -38,7 +39,7 @@ def test_a_build_without_the_provider(backend: str, tmp_path: Path) -> None:
     assert caught.value.reason is LoadReason.PROVIDER_UNAVAILABLE
     file = onnxmodels.identity(tmp_path / "model.onnx")
     with pytest.raises(LoadError, match=f"backend {backend} needs"):
-        Session(file, backend, 1)
+        Session(file, backend, Device())
 
 
 def test_a_provider_that_did_not_start() -> None:

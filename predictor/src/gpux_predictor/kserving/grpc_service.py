@@ -13,7 +13,7 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from kserve.protocol.grpc import grpc_predict_v2_pb2 as pb
 from kserve.protocol.grpc.grpc_predict_v2_pb2_grpc import GRPCInferenceServiceServicer
 
-from gpux_predictor.errors import RequestError
+from gpux_predictor.errors import RequestError, TooManyRequests
 from gpux_predictor.kserving import grpc_codec
 from gpux_predictor.protocols import oip_metadata
 from gpux_predictor.protocols.calls import in_thread_if, slow_input, slow_output
@@ -41,7 +41,7 @@ def _answering_errors(method: Method) -> Method:
         try:
             return await method(self, request, context)
         except RequestError as error:
-            seconds = getattr(error, "retry_after_seconds", None)
+            seconds = error.retry_after_seconds if isinstance(error, TooManyRequests) else None
             pushback = () if seconds is None else (("grpc-retry-pushback-ms", str(seconds * 1000)),)
             await context.abort(_CODES.get(error.status, grpc.StatusCode.INTERNAL), error.detail, pushback)
         except grpc.aio.AbortError:

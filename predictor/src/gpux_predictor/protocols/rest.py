@@ -10,7 +10,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from gpux_predictor.errors import ClientGone, RequestError, UnsupportedMedia
+from gpux_predictor.errors import ClientGone, RequestError, TooManyRequests, UnsupportedMedia
 from gpux_predictor.protocols import calls, oip_metadata
 from gpux_predictor.protocols.disconnect import cancelled_on_disconnect
 from gpux_predictor.protocols.oip_checks import check_model
@@ -117,7 +117,8 @@ def _answering_errors(handler: Handler) -> Handler:
         try:
             return await handler(request)
         except RequestError as error:
-            return _error(error.status, error.detail, getattr(error, "retry_after_seconds", None))
+            later = error.retry_after_seconds if isinstance(error, TooManyRequests) else None
+            return _error(error.status, error.detail, later)
         except (ClientDisconnect, ClientGone):
             return _error(HTTPStatus.BAD_REQUEST, "the client went away")  # nobody reads it
         except HTTPException:

@@ -78,6 +78,6 @@ def _writer(image: str) -> Object:
 def _archive() -> str:
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w") as archive:
-        for file in EXAMPLES.glob("*/model.onnx"):
+        for file in (*EXAMPLES.glob("*/model.onnx"), *EXAMPLES.glob("*/tokenizer.json")):
             archive.add(file, f"{file.parent.name}/{file.name}")
     return base64.b64encode(buffer.getvalue()).decode()
