@@ -13,6 +13,8 @@ from gpux_predictor.engine.padding import pad
 from gpux_predictor.errors import InferenceFailed
 
 Arrays = Mapping[str, np.ndarray]
+MASK = "attention_mask"
+"""The input that says which tokens count, as transformers and optimum name it."""
 _EDGES = (8, 16, 24, 32, 48, 64, 96, 128, 192, 256, 384, 512, 768, 1024, 2048, 4096, 8192)
 """Token lengths that share a bucket: steps of at most a half, so that padding never costs more than that."""
 
@@ -51,8 +53,9 @@ class Plan:
         if self._ragged(arrays):
             return object()
         parts: list[Hashable] = []
+        pads = () if self._masked_out(arrays) else self.pads
         for name, array in arrays.items():
-            if name in self.pads:
+            if name in pads:
                 parts.append((name, _EDGES[bisect_left(_EDGES, min(array.shape[1], _EDGES[-1]))], array.shape[2:]))
             elif name in self.batched:
                 parts.append((name, array.shape[1:]))
@@ -110,7 +113,7 @@ class Plan:
         if len(parts) == 1:
             return [dict(results)]
         rows = sum(self.rows(part) for part in parts)
-        if wrong := [name for name, value in results.items() if len(value) != rows]:
+        if wrong := [name for name, value in results.items() if not _has_rows(value, rows)]:
             raise InferenceFailed(f"Inference failed: output '{wrong[0]}' has no row for each of {rows} samples")
         found, start = [], 0
         for part in parts:
@@ -122,6 +125,11 @@ class Plan:
     def _ragged(self, arrays: Arrays) -> bool:
         """Whether the inputs with rows have different numbers of them."""
         return len(self.batched) > 1 and len({len(array) for name, array in arrays.items() if name in self.batched}) > 1
+
+    def _masked_out(self, arrays: Arrays) -> bool:
+        """Whether a row has no token that its mask keeps: attention then spreads over all of them, padding included."""
+        masks = [array for name, array in arrays.items() if name in self.pads and name.removesuffix(":0") == MASK]
+        return any(not array.any(axis=1).all() for array in masks)
 
     def _per_row(self, arrays: Arrays) -> float:
         return _elements(arrays) / max(1, self.rows(arrays))
@@ -146,6 +154,10 @@ class Plan:
 
 def _elements(arrays: Arrays) -> int:
     return max(1, sum(array.size for array in arrays.values()))
+
+
+def _has_rows(value: Any, rows: int) -> bool:  # noqa: ANN401
+    return (isinstance(value, list) or value.ndim > 0) and len(value) == rows
 
 
 def join(results: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
