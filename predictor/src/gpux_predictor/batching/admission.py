@@ -4,7 +4,7 @@ import math
 
 from gpux_predictor.errors import TooManyRequests
 
-_SAFETY = 0.9
+SAFETY = 0.9
 """The share of a request's time that waiting and running may be expected to take: estimates err."""
 _LEARNING = 0.2
 """The weight of the newest measurement."""
@@ -15,14 +15,18 @@ class Pace:
 
     Attributes:
         factor: measured over expected; 1 until something was measured.
+        seconds: of a run of which nothing was expected; 0 until there was one.
     """
 
     def __init__(self) -> None:
         self.factor = 1.0
+        self.seconds = 0.0
 
     def learn(self, expected: float, took: float) -> None:
-        """Takes a finished run in, in seconds; runs of which nothing was expected teach nothing."""
-        if expected > 0:
+        """Takes a finished run in, in seconds; the first of which nothing was expected says what to expect."""
+        if expected <= 0:
+            self.seconds = took
+        else:
             ratio = min(max(took / expected, 0.05), 20.0)
             self.factor += _LEARNING * (ratio - self.factor)
 
@@ -45,7 +49,7 @@ def admit(wait: float, run: float, remaining: float, waiting: int, most_waiting:
         raise TooManyRequests(
             f"{waiting} requests wait already (runtime.queue.maxRequests): try again in {later} s", later
         )
-    allowed = _SAFETY * remaining
+    allowed = SAFETY * remaining
     if wait > 0 and wait + run > allowed:
         later = max(1, math.ceil(wait + run - allowed))
         raise TooManyRequests(

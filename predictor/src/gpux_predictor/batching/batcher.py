@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from gpux_predictor import metrics
-from gpux_predictor.batching.admission import Pace, admit
+from gpux_predictor.batching.admission import SAFETY, Pace, admit
 from gpux_predictor.batching.item import Batch, Item, Result, RunOptions, Timing
 from gpux_predictor.batching.plan import Plan
 from gpux_predictor.batching.queue import WaitingQueue
@@ -62,7 +62,6 @@ class Batcher:
         self._last_end = 0.0
         self._turns = 0
         self._delay: asyncio.TimerHandle | None = None
-        self._delay_over = False
         self._threads = ThreadPoolExecutor(limits.in_flight, thread_name_prefix="run")
 
     @property
@@ -103,10 +102,9 @@ class Batcher:
         loop = asyncio.get_running_loop()
         now = loop.time()
         plan = self.plan
-        self.admit(now, deadline, plan.seconds(arrays))
-        item = Item(
-            arrays, plan.rows(arrays), plan.key(arrays), plan.share(arrays), now, deadline, loop.create_future()
-        )
+        self.admit(now, deadline, plan.seconds(arrays) or self._pace.seconds)
+        share = plan.share(arrays) or self._pace.seconds
+        item = Item(arrays, plan.rows(arrays), plan.key(arrays), share, now, deadline, loop.create_future())
         self._queue.add(item)
         self._dispatch()
         timer = loop.call_at(deadline, self._expire, item)
@@ -139,25 +137,39 @@ class Batcher:
         while self._queue and len(self._running) < self._limits.in_flight and not self._turns:
             if self._wait_for_more():
                 return
-            items = self._queue.take(lambda item: self.plan.most_rows(item.arrays))
+            items = self._queue.take(self._most_rows)
             loop = asyncio.get_running_loop()
             batch = Batch(items, self._new_options(), loop.time())
             self._running.append(batch)
             self._threads.submit(self._work, batch, loop)
 
+    def _most_rows(self, oldest: Item) -> int:
+        """The batch limit, or less where a full batch would end after the deadline of its oldest request.
+
+        A request that misses its deadline even alone makes no smaller batches: that would cost those behind it, too.
+        """
+        most = self.plan.most_rows(oldest.arrays)
+        left = SAFETY * (oldest.deadline - asyncio.get_running_loop().time())
+        pace = self._pace.factor * (len(self._running) + 1)
+        if pace * self.plan.seconds(oldest.arrays) < left:
+            while most > 1 and pace * self.plan.batch_seconds(oldest.arrays, most) > left:
+                most //= 2
+        return most
+
     def _wait_for_more(self) -> bool:
-        """Whether the manifest wants an idle runtime to wait for more, and it has not yet."""
-        wait = self._limits.max_delay
-        if not wait or self._queue.rows >= self.plan.limit or self._delay_over:
+        """Whether the manifest wants an idle runtime to wait for more, and the oldest has not waited that long."""
+        delay = self._limits.max_delay
+        if not delay or self._queue.rows >= self.plan.limit:
             return False
-        if self._delay is None:
-            self._delay = asyncio.get_running_loop().call_later(wait, self._end_delay)
-        return True
+        loop = asyncio.get_running_loop()
+        left = self._queue.oldest + delay - loop.time()
+        if left > 0 and self._delay is None:
+            self._delay = loop.call_later(left, self._end_delay)
+        return left > 0
 
     def _end_delay(self) -> None:
-        self._delay, self._delay_over = None, True
+        self._delay = None
         self._dispatch()
-        self._delay_over = False
 
     def _work(self, batch: Batch, loop: asyncio.AbstractEventLoop) -> None:
         """In a thread: runs the batch and hands the outcomes to the loop."""

@@ -10,8 +10,11 @@ import numpy as np
 
 from gpux_predictor.engine.curve import Curve
 from gpux_predictor.engine.padding import pad
+from gpux_predictor.errors import InferenceFailed
 
 Arrays = Mapping[str, np.ndarray]
+MASK = "attention_mask"
+"""The input that says which tokens count, as transformers and optimum name it."""
 _EDGES = (8, 16, 24, 32, 48, 64, 96, 128, 192, 256, 384, 512, 768, 1024, 2048, 4096, 8192)
 """Token lengths that share a bucket: steps of at most a half, so that padding never costs more than that."""
 
@@ -41,12 +44,18 @@ class Plan:
         return next((len(array) for name, array in arrays.items() if name in self.batched), 1)
 
     def key(self, arrays: Arrays) -> Hashable:
-        """Requests of equal keys may share a run; None shares with nobody."""
+        """Requests of equal keys may share a run; None shares with nobody, nor does one whose inputs differ in their rows.
+
+        ONNX broadcasts an input of one row over the rows of another; beside other requests it would meet theirs.
+        """
         if not self.batched:
             return None
+        if self._ragged(arrays):
+            return object()
         parts: list[Hashable] = []
+        pads = () if self._masked_out(arrays) else self.pads
         for name, array in arrays.items():
-            if name in self.pads:
+            if name in pads:
                 parts.append((name, _EDGES[bisect_left(_EDGES, min(array.shape[1], _EDGES[-1]))], array.shape[2:]))
             elif name in self.batched:
                 parts.append((name, array.shape[1:]))
@@ -58,22 +67,26 @@ class Plan:
         """The batch limit for requests like this one: longer texts than those measured make smaller batches."""
         if self.cost is None or not self.pads:
             return self.limit
-        elements = sum(array.size for array in arrays.values()) / self.rows(arrays)
-        return max(1, min(self.limit, int(self.limit * self.cost.elements / max(elements, 1))))
+        return max(1, min(self.limit, int(self.limit * self.cost.elements / self._per_row(arrays))))
 
     def seconds(self, arrays: Arrays) -> float:
         """The time that a run of this request alone takes; 0 where nothing was measured."""
         if self.cost is None:
             return 0.0
-        elements = sum(array.size for array in arrays.values())
-        return self.cost.seconds(max(1, math.ceil(elements / self.cost.elements)))
+        return self.cost.seconds(math.ceil(_elements(arrays) / self.cost.elements))
+
+    def batch_seconds(self, arrays: Arrays, rows: int) -> float:
+        """The time that a run of so many rows like those of this request takes; 0 where nothing was measured."""
+        if self.cost is None:
+            return 0.0
+        return self.cost.seconds(math.ceil(self._per_row(arrays) * rows / self.cost.elements))
 
     def share(self, arrays: Arrays) -> float:
         """The time that this request adds to a full batch, in seconds."""
         if self.cost is None:
             return 0.0
         full = self.cost.seconds(self.limit) / self.limit
-        return full * sum(array.size for array in arrays.values()) / self.cost.elements
+        return full * _elements(arrays) / self.cost.elements
 
     def merge(self, parts: Sequence[Arrays]) -> dict[str, np.ndarray]:
         """One run's feeds for the requests of one key."""
@@ -92,15 +105,34 @@ class Plan:
         return merged
 
     def split(self, results: Mapping[str, Any], parts: Sequence[Arrays]) -> list[dict[str, Any]]:
-        """The results of each request, without what padding added."""
+        """The results of each request, without what padding added.
+
+        Raises:
+            InferenceFailed: an output without a row for each sample, which the trials did not show.
+        """
         if len(parts) == 1:
             return [dict(results)]
+        rows = sum(self.rows(part) for part in parts)
+        if wrong := [name for name, value in results.items() if not _has_rows(value, rows)]:
+            raise InferenceFailed(f"Inference failed: output '{wrong[0]}' has no row for each of {rows} samples")
         found, start = [], 0
         for part in parts:
             stop = start + self.rows(part)
             found.append({name: self._cut(name, value[start:stop], part) for name, value in results.items()})
             start = stop
         return found
+
+    def _ragged(self, arrays: Arrays) -> bool:
+        """Whether the inputs with rows have different numbers of them."""
+        return len(self.batched) > 1 and len({len(array) for name, array in arrays.items() if name in self.batched}) > 1
+
+    def _masked_out(self, arrays: Arrays) -> bool:
+        """Whether a row has no token that its mask keeps: attention then spreads over all of them, padding included."""
+        masks = [array for name, array in arrays.items() if name in self.pads and name.removesuffix(":0") == MASK]
+        return any(not array.any(axis=1).all() for array in masks)
+
+    def _per_row(self, arrays: Arrays) -> float:
+        return _elements(arrays) / max(1, self.rows(arrays))
 
     def _cut(self, name: str, value: Any, part: Arrays) -> Any:  # noqa: ANN401
         if name not in self.axes or not self.pads:
@@ -112,12 +144,20 @@ class Plan:
     def chunks(self, arrays: Arrays) -> list[dict[str, np.ndarray]]:
         """A request of more rows than a batch takes, in pieces that fit."""
         rows, most = self.rows(arrays), self.most_rows(arrays)
-        if rows <= most or not self.batched:
+        if rows <= most or not self.batched or self._ragged(arrays):
             return [dict(arrays)]
         return [
             {name: array[start : start + most] if name in self.batched else array for name, array in arrays.items()}
             for start in range(0, rows, most)
         ]
+
+
+def _elements(arrays: Arrays) -> int:
+    return max(1, sum(array.size for array in arrays.values()))
+
+
+def _has_rows(value: Any, rows: int) -> bool:  # noqa: ANN401
+    return (isinstance(value, list) or value.ndim > 0) and len(value) == rows
 
 
 def join(results: Sequence[Mapping[str, Any]]) -> dict[str, Any]:

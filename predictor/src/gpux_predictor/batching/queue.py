@@ -24,6 +24,11 @@ class WaitingQueue:
     def __bool__(self) -> bool:
         return self.items > 0
 
+    @property
+    def oldest(self) -> float:
+        """When the request that has waited longest came, on the loop's clock; there must be one."""
+        return min(bucket[0].queued for bucket in self._buckets.values())
+
     def add(self, item: Item) -> None:
         """Puts an item behind those of its bucket."""
         self._buckets.setdefault(item.key, deque()).append(item)

@@ -3,11 +3,16 @@
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 _ENOUGH = 0.98
 """A batch limit is the smallest that reaches this share of the best rate: beyond the knee only memory and latency grow."""
 _GAIN = 1.02
 """Measuring stops once two doublings in a row bring less than this."""
+
+
+class Stop(Exception):
+    """Larger batches do not run."""
 
 
 @dataclass(frozen=True)
@@ -28,7 +33,7 @@ class Curve:
     """The measured points, by rising rows; never empty.
 
     Attributes:
-        elements: elements of one sample of the measurement, over all inputs.
+        elements: elements of one sample of the measurement, over all inputs; at least 1.
     """
 
     points: tuple[Point, ...]
@@ -76,12 +81,18 @@ def measure(
         most: the largest batch, at least 1.
         budget_seconds: for all of it; one size is always measured.
         clock: seconds, rising.
+
+    Raises:
+        PredictorError: what `run` raises. `Stop` ends the curve before the rows that raised it, if they are not the first.
     """
     deadline = clock() + budget_seconds
     points: list[Point] = []
     stale, rows = 0, 1
     while rows <= most:
-        points.append(Point(rows, _fastest(lambda rows=rows: run(rows), deadline, clock)))  # type: ignore[misc]
+        try:
+            points.append(Point(rows, _fastest(partial(run, rows), deadline, clock)))
+        except Stop:
+            break
         best_before = max((point.rate for point in points[:-1]), default=0.0)
         stale = stale + 1 if points[-1].rate < _GAIN * best_before else 0
         if stale == 2 or clock() + 4 * points[-1].seconds > deadline:

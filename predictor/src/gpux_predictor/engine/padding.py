@@ -6,6 +6,7 @@ batches texts of one length only.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
@@ -40,35 +41,54 @@ def pad(array: np.ndarray, length: int, value: int) -> np.ndarray:
 
 
 def examine(signature: Signature, run: Run, samples: Samples, pads: Mapping[str, int]) -> Padding:
-    """Runs a sample short, and the same one padded beside a long one.
+    """Runs samples short, whole, and short but padded.
 
     Args:
-        samples: token rows of one length, at least 4.
+        samples: token rows of one length, at least 4; each is cut at another place.
         pads: the inputs of tokens with their padding values.
     """
-    sample = samples[0]
-    full = min(sample[name].shape[1] for name in pads)
+    full = min(samples[0][name].shape[1] for name in pads)
     if full < 4:
         return Padding(neutral=False, why="the samples are too short to tell")
-    half = full // 2
-    short = {name: array[:, :half] if name in pads else array for name, array in sample.items()}
-    padded = {name: pad(short[name], full, pads[name]) if name in pads else array for name, array in sample.items()}
-    try:
-        alone, whole, filled = run(short), run(sample), run(padded)
-    except TookTooLong:
-        raise
-    except PredictorError as error:
-        return Padding(neutral=False, why=f"other lengths do not run: {error}")
     axes: dict[str, int] = {}
-    for tensor in signature.outputs:
-        one, other, result = (np.asarray(found[tensor.name]) for found in (alone, whole, filled))
-        axis = _token_axis(one.shape, other.shape, half, full)
-        if axis is not None:
-            axes[tensor.name] = axis
-            result = result.take(range(half), axis)
-        if not same(one, result, tensor.element.name if tensor.element else "float32"):
-            return Padding(neutral=False, why=f"output '{tensor.name}' of a padded text differs", axes=axes)
+    for number, sample in enumerate(samples):
+        length = full // 2 if number == 0 else full * number // len(samples)
+        short = {name: array[:, :length] if name in pads else array for name, array in sample.items()}
+        padded = {name: pad(short[name], full, pads[name]) if name in pads else array for name, array in sample.items()}
+        try:
+            alone, filled = run(short), run(padded)
+            if number == 0:
+                axes = _token_axes(signature, alone, run(sample), length, full)
+        except TookTooLong:
+            raise
+        except PredictorError as error:
+            return Padding(neutral=False, why=f"other lengths do not run: {error}")
+        if problem := _difference(signature, alone, filled, axes, length):
+            return Padding(neutral=False, why=problem, axes=axes)
     return Padding(neutral=True, why="a padded text gave what it gives alone", axes=axes)
+
+
+def _difference(
+    signature: Signature, alone: Mapping[str, Any], filled: Mapping[str, Any], axes: Mapping[str, int], length: int
+) -> str | None:
+    for tensor in signature.outputs:
+        one, result = np.asarray(alone[tensor.name]), np.asarray(filled[tensor.name])
+        if tensor.name in axes:
+            result = result.take(range(length), axes[tensor.name])
+        if not same(one, result, tensor.element.name if tensor.element else "float32"):
+            return f"output '{tensor.name}' of a padded text differs"
+    return None
+
+
+def _token_axes(
+    signature: Signature, alone: Mapping[str, Any], whole: Mapping[str, Any], length: int, full: int
+) -> dict[str, int]:
+    found = {}
+    for tensor in signature.outputs:
+        axis = _token_axis(np.shape(alone[tensor.name]), np.shape(whole[tensor.name]), length, full)
+        if axis is not None:
+            found[tensor.name] = axis
+    return found
 
 
 def _token_axis(short: Sequence[int], full: Sequence[int], half: int, length: int) -> int | None:

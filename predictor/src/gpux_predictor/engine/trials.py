@@ -15,9 +15,9 @@ _LENGTHS = (32, 64, 224, 8, 1)
 """Sizes for varying dimensions beyond the first: token sequences first, then images."""
 _HIGHEST = (1000, 100, 10, 1)
 """Largest integers to try: token ids and table indices."""
-_SCALES = (1.0, 30.0, 1000.0)
-"""Magnitudes of floats: a sum over the batch that matters only beyond a threshold shows at the larger ones."""
-
+_SCALES = (1.0, 30.0, 1000.0, -1000.0)
+"""Magnitudes of floats, the larger ones around themselves instead of around 0: a sum over the batch that matters only beyond a
+threshold, of either sign, shows there."""
 _SEED = 0
 """A model learns the same at each start."""
 
@@ -79,7 +79,7 @@ def variations(
 ) -> list[dict[str, np.ndarray]]:
     """`count` samples: those given that have the first one's shapes, then ones like the first with other values.
 
-    Floats get noise of the magnitude `scale`; everything else is drawn from the values that the first sample has.
+    Floats get noise of the scale; everything else is drawn from the values that the first sample has.
     """
     random = np.random.default_rng(_SEED)
     first = given[0]
@@ -89,7 +89,7 @@ def variations(
         if name not in batched:
             return array
         if array.dtype.kind == "f":
-            return np.asarray(array + random.standard_normal(array.shape) * scale).astype(array.dtype)
+            return np.asarray(array + _floats(random, array.shape, scale)).astype(array.dtype)
         return random.choice(array.ravel(), array.shape)
 
     return alike + [{name: vary(name, array) for name, array in first.items()} for _ in range(count - len(alike))]
@@ -110,6 +110,11 @@ def _size(dim: Dim, position: int, length: int, ones: frozenset[Dim]) -> int:
     return 1 if position == 0 or (dim is not None and dim in ones) else length
 
 
+def _floats(random: np.random.Generator, shape: tuple[int, ...], scale: float) -> np.ndarray:
+    centre = scale if abs(scale) > 1 else 0.0
+    return np.asarray(random.standard_normal(shape) * scale + centre)
+
+
 def _array(
     tensor: Tensor, shape: tuple[int, ...], attempt: Attempt, random: np.random.Generator, scale: float
 ) -> np.ndarray:
@@ -119,7 +124,7 @@ def _array(
         return np.full(shape, attempt.constant[tensor.name], dtype)
     if kind == "f":
         limit = float(np.finfo(dtype).max) / 8
-        return np.asarray(np.clip(random.standard_normal(shape) * scale, -limit, limit)).astype(dtype)
+        return np.asarray(np.clip(_floats(random, shape, scale), -limit, limit)).astype(dtype)
     if kind == "b":
         return np.asarray(random.integers(0, 2, shape)).astype(np.bool_)
     if kind == "s":

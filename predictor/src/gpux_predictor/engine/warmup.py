@@ -1,19 +1,18 @@
 """What is learnt of a loaded graph before it takes requests: which samples run, whether they batch, what a batch costs."""
 
+import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
-from gpux_predictor.engine import curve, padding, trials
-from gpux_predictor.engine.proof import Proof, Run, Samples, prove, same
+from gpux_predictor.engine import curve, measuring, padding, trials
+from gpux_predictor.engine.proof import COUNT, Proof, Run, Samples, prove
 from gpux_predictor.engine.trial_run import TookTooLong
 from gpux_predictor.errors import PredictorError
 from gpux_predictor.tensors.signature import Signature
 
-BUDGET_SECONDS = 10.0
-"""For measuring the curve; a model of seconds a run is measured at one sample only."""
 MOST_ROWS = 256
 """The largest batch tried where the manifest names no limit."""
 _DECLARED = "declared by runtime.batching.batchAxis"
@@ -37,9 +36,9 @@ class Hints:
         constant: inputs that are this number everywhere where samples are made up: an attention mask.
     """
 
-    constant: Mapping[str, int] = field(default_factory=dict)
     samples: Sequence[Mapping[str, np.ndarray]] = ()
     pad: Mapping[str, int] = field(default_factory=dict)
+    constant: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -63,36 +62,68 @@ class Learnt:
 
 def warm_up(signature: Signature, batched: frozenset[str], run: Run, wish: Wish, hints: Hints) -> Learnt:
     """Runs trials; a graph for which nothing runs, or not in time, is served all the same, one request a run."""
+    fastest = _Fastest(run)
     try:
-        return _learn(signature, batched, run, wish, hints)
+        return _learn(signature, batched, fastest, wish, hints)
     except TookTooLong as error:
         declared = wish.batch_axis == "first"
         proof = Proof(declared, _DECLARED if declared else str(error), None, [])
-        return Learnt(proof, None, (wish.max_rows or MOST_ROWS) if declared else 1, padding.NONE, hints.pad)
+        return Learnt(proof, fastest.curve(), _given(wish) if declared else 1, padding.NONE, hints.pad)
+
+
+class _Fastest:
+    """Runs, and remembers the shortest: what a run costs at least, also of a graph too slow to be measured."""
+
+    def __init__(self, run: Run) -> None:
+        self._run = run
+        self._seconds = float("inf")
+        self._elements = 0
+
+    def __call__(self, feeds: Mapping[str, np.ndarray]) -> dict[str, Any]:
+        started = time.perf_counter()
+        found = self._run(feeds)
+        took = time.perf_counter() - started
+        if took < self._seconds:
+            self._seconds, self._elements = took, _elements(feeds)
+        return found
+
+    def curve(self) -> curve.Curve | None:
+        """The shortest run; None if none ended."""
+        return curve.Curve((curve.Point(1, self._seconds),), self._elements) if self._elements else None
+
+
+def _elements(feeds: Mapping[str, np.ndarray]) -> int:
+    return max(1, sum(array.size for array in feeds.values()))
+
+
+def _given(wish: Wish) -> int:
+    return wish.max_rows or MOST_ROWS
 
 
 def _learn(signature: Signature, batched: frozenset[str], run: Run, wish: Wish, hints: Hints) -> Learnt:
     make = _maker(signature, batched, run, hints)
     proof = _proof(signature, batched, run, wish, make)
     if not proof.samples:
-        return Learnt(proof, None, (wish.max_rows or MOST_ROWS) if proof.batchable else 1, padding.NONE, hints.pad)
-    most = (wish.max_rows or MOST_ROWS) if proof.batchable else 1
-    proof, points = _measure(signature, batched, run, proof, most)
-    elements = sum(array.size for array in proof.samples[0].values())
-    cost = curve.Curve(points, elements)
+        return Learnt(proof, None, _given(wish) if proof.batchable else 1, padding.NONE, hints.pad)
     pads = padding.examine(signature, run, proof.samples, hints.pad) if hints.pad else padding.NONE
-    limit = min(wish.max_rows or cost.limit, most) if proof.batchable else 1
-    return Learnt(proof, cost, limit, pads, hints.pad)
+    most = _given(wish) if proof.batchable else 1
+    measured = measuring.measure(signature, batched, run, proof, most, exact=wish.batch_axis == "auto")
+    cost = curve.Curve(measured.points, _elements(proof.samples[0]))
+    limit = min(wish.max_rows or cost.limit, measured.largest) if measured.proof.batchable else 1
+    return Learnt(measured.proof, cost, limit, pads, hints.pad)
 
 
 def _maker(
     signature: Signature, batched: frozenset[str], run: Run, hints: Hints
 ) -> Callable[[int, float], Samples] | None:
+    """How samples are made that run; whole numbers are tried as often as they will be needed, since each may be too high."""
     if hints.samples:
         return lambda count, scale: trials.variations(hints.samples, batched, count, scale)
+    count = COUNT if any(t.element and t.element.kind == "i" for t in signature.inputs) else 1
     for attempt in trials.attempts(signature, hints.constant):
         try:
-            run(trials.samples(signature, batched, attempt, 1, 1.0)[0])
+            for sample in trials.samples(signature, batched, attempt, count, 1.0):
+                run(sample)
         except TookTooLong:
             raise
         except PredictorError:
@@ -113,47 +144,3 @@ def _proof(
     if not batched:
         return Proof(False, "no input has a varying first dimension", None, make(1, 1.0))
     return prove(signature, batched, run, make)
-
-
-class _Different(PredictorError):
-    """A sample's result changed with the size of the batch."""
-
-
-def _measure(
-    signature: Signature, batched: frozenset[str], run: Run, proof: Proof, most: int
-) -> tuple[Proof, tuple[curve.Point, ...]]:
-    """The curve; a batch size at which the results change ends batching, one at which the graph breaks ends the curve."""
-    checked: set[int] = set()
-    batches: dict[int, dict[str, np.ndarray]] = {}
-    singles: list[dict[str, Any]] = []
-
-    def timed(rows: int) -> None:
-        count = len(proof.samples)
-        if rows not in batches:
-            batches.clear()
-            batches[rows] = trials.together([proof.samples[i % count] for i in range(rows)], batched)
-        found = run(batches[rows])
-        if rows > 1 and rows not in checked:
-            checked.add(rows)
-            singles.extend(run(sample) for sample in proof.samples[len(singles) :])
-            _compare(signature, singles, found, rows)
-
-    try:
-        return proof, curve.measure(timed, most, BUDGET_SECONDS)
-    except _Different as error:
-        return replace(proof, batchable=False, why=str(error)), curve.measure(timed, 1, BUDGET_SECONDS)
-    except TookTooLong:
-        raise
-    except PredictorError as error:
-        largest = max(checked, default=1)
-        if largest <= 1:
-            return replace(proof, batchable=False, why=str(error)), curve.measure(timed, 1, BUDGET_SECONDS)
-        return proof, curve.measure(timed, largest, BUDGET_SECONDS)
-
-
-def _compare(signature: Signature, singles: Sequence[Mapping[str, Any]], batch: Mapping[str, Any], rows: int) -> None:
-    for tensor in signature.outputs:
-        element = tensor.element.name if tensor.element else "float32"
-        for row in range(rows):
-            if not same(singles[row % len(singles)][tensor.name][0], batch[tensor.name][row], element):
-                raise _Different(f"output '{tensor.name}' of a sample changes in a batch of {rows}")

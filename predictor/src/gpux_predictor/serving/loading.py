@@ -127,12 +127,12 @@ def _hints(spec: GpuxModelSpec, signature: Signature, axis: batch_axis.BatchAxis
     """Samples that are known to be right: texts, or those of the manifest."""
     if made.text is not None and {t.name for t in signature.inputs} == set(made.text.inputs):
         pads = {} if made.text.pad_left or made.text.fixed_length else made.text.pad
-        return Hints({}, steps.trial_rows(made.text, TRIAL_SAMPLES), pads)
+        return Hints(steps.trial_rows(made.text, TRIAL_SAMPLES), pads)
     if not spec.samples and (constant := token_inputs.masks(signature)):
-        return Hints(constant, (), dict.fromkeys((*constant, token_inputs.IDS), 0))
+        return Hints((), dict.fromkeys((*constant, token_inputs.IDS), 0), constant)
     pipeline = Pipeline(signature, axis, made, Plan())
     parts = [pipeline.decode(orjson.dumps(sample.request)).parts for sample in spec.samples or ()]
-    return Hints({}, [part for group in parts for part in group if all(len(part[name]) == 1 for name in axis.inputs)])
+    return Hints([part for group in parts for part in group if all(len(part[name]) == 1 for name in axis.inputs)])
 
 
 def _plan(axis: batch_axis.BatchAxis, learnt: Learnt, outputs: list[str]) -> Plan:

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from gpux_predictor.batching.plan import Plan, join
+from gpux_predictor.batching.plan import MASK, Plan, join
 from gpux_predictor.serving import requests
 from gpux_predictor.serving.prepare import Prepared, prepare
 from gpux_predictor.serving.steps import Steps
@@ -13,8 +13,6 @@ from gpux_predictor.tensors import batch_axis, decode, encode, fast_json
 from gpux_predictor.tensors.batch_axis import BatchAxis
 from gpux_predictor.tensors.quick import Quick
 from gpux_predictor.tensors.signature import Signature
-
-_MASK = "attention_mask"
 
 
 class Pipeline:
@@ -42,6 +40,7 @@ class Pipeline:
         self._plan = plan
         self._identity = identity
         self._keys = steps.keys()
+        self._mask = next((t.name for t in signature.inputs if t.name.removesuffix(":0") == MASK), MASK)
         self._quick = Quick(signature, axis)
         self._plain = not self._keys and steps.tabular is None
         renamed = {name: step.key for name, step in steps.post.steps.items()}
@@ -87,8 +86,9 @@ class Pipeline:
         """
         if prepared.entities:
             return self._predictions(prepared, join(results))
-        if self._steps.post.steps or self._plan.axes:
-            results = [self._post(part, outputs) for part, outputs in zip(prepared.parts, results, strict=True)]
+        if self._steps.post.steps or prepared.lengths:
+            lengths = prepared.lengths or [()] * len(results)
+            results = [self._post(*part) for part in zip(prepared.parts, results, lengths, strict=True)]
         outputs = results[0] if len(results) == 1 else join(results)
         if prepared.order:
             outputs = {name: _reordered(value, prepared.order) for name, value in outputs.items()}
@@ -106,24 +106,41 @@ class Pipeline:
         image = self._steps.image
         return image is None or image.key not in sent or image.transform.is_tensor(sent[image.key].shape)
 
-    def _post(self, feeds: Mapping[str, np.ndarray], outputs: Mapping[str, Any]) -> dict[str, Any]:
-        mask = feeds.get(_MASK)
-        found = self._steps.post.apply(outputs, mask)
-        if mask is None or self._steps.text is None or mask.all():
-            return found
-        lengths = mask.sum(axis=1)
-        return {
-            name: [row[:length] for row, length in zip(value, lengths, strict=True)]
-            if self._plan.axes.get(name) == 1 and isinstance(value, np.ndarray) and value.shape[:2] == mask.shape
-            else value
-            for name, value in found.items()
-        }
+    def _post(
+        self, feeds: Mapping[str, np.ndarray], outputs: Mapping[str, Any], lengths: Sequence[int]
+    ) -> dict[str, Any]:
+        """The answer of a part; where texts were padded and an output has an entry for each token, of each text by itself.
+
+        A softmax or an argmax over the tokens must not see padding, which pooling leaves out by the mask.
+        """
+        mask, post = feeds.get(self._mask), self._steps.post
+        by_token = {name: axis for name, axis in self._plan.axes.items() if name in outputs and not self._pools(name)}
+        if not by_token or len(set(lengths)) < 2:
+            return post.apply(outputs, mask)
+        return join(
+            [
+                post.apply(
+                    {name: _cut(value[i : i + 1], by_token.get(name), length) for name, value in outputs.items()},
+                    None if mask is None else mask[i : i + 1],
+                )
+                for i, length in enumerate(lengths)
+            ]
+        )
+
+    def _pools(self, output: str) -> bool:
+        steps = self._steps.post.steps.get(output)
+        return steps is not None and steps.spec.pooling is not None
 
     def _predictions(self, prepared: Prepared, outputs: Mapping[str, Any]) -> bytes:
         rows = self._steps.predictions.answers(outputs, *self._identity)
         key = self._steps.tabular.entity_key if self._steps.tabular else ""
         answers = [{key: entity, "prediction": row} for entity, row in zip(prepared.entities, rows, strict=True)]
         return encode.value_to_json(answers[0] if prepared.single else answers)
+
+
+def _cut(row: Any, axis: int | None, length: int) -> Any:  # noqa: ANN401
+    """A row [1, …] without the entries of padding."""
+    return row if axis is None else row[(slice(None),) * axis + (slice(length),)]
 
 
 def _reordered(value: Any, order: Sequence[int]) -> Any:  # noqa: ANN401

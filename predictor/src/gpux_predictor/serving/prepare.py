@@ -1,7 +1,8 @@
 """From a request's object to complete feeds, by the manifest's steps. Pure."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from itertools import groupby
 from typing import Any
 
 import numpy as np
@@ -27,12 +28,14 @@ class Prepared:
         single: the answer goes without its batch axis.
         order: for each row of the parts, one after the other, its place in the request; empty where they are in order.
         entities: of requests with features, what each row is about.
+        lengths: of requests with several texts, the tokens of each row of each part: the rest is padding.
     """
 
     parts: list[Feeds]
     single: bool
     order: Sequence[int] = ()
-    entities: Sequence[Any] = field(default=())
+    entities: Sequence[Any] = ()
+    lengths: Sequence[Sequence[int]] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,13 +70,16 @@ def prepare(signature: Signature, axis: BatchAxis, steps: Steps, plan: Plan, req
         filled = {name: values[0][np.newaxis] for name, values in rows.arrays.items()}
         arrays, without = decode.request_arrays(signature, axis, rest, steps.keys(), filled)
         return Prepared([arrays], rows.single or without)
-    parts, order = [], []
+    parts, order, lengths = [], [], []
+    tokens = steps.text.inputs[0] if steps.text is not None else ""
     for group in _groups(rows, steps.text, plan):
         filled = {name: _stack([values[i] for i in group], name, steps.text) for name, values in rows.arrays.items()}
         arrays, _ = decode.request_arrays(signature, axis, _share(rest, group, rows.count), steps.keys(), filled)
         parts.append(arrays)
         order += group
-    return Prepared(parts, single=False, order=[] if order == sorted(order) else order)
+        if tokens in rows.arrays:
+            lengths.append([rows.arrays[tokens][i].size for i in group])
+    return Prepared(parts, single=False, order=[] if order == sorted(order) else order, lengths=lengths)
 
 
 def _apply(steps: Steps, request: Mapping[str, Any]) -> tuple[_Rows | None, dict[str, Any]]:
@@ -121,21 +127,25 @@ def _groups(rows: _Rows, text: TextTransform | None, plan: Plan) -> list[list[in
     """Which samples of a request go into one part: all that may share a run."""
     if not plan.batched:
         return [[i] for i in range(rows.count)]
-    if text is None or text.inputs[0] not in rows.arrays:
-        by_shape: dict[object, list[int]] = {}
-        for i in range(rows.count):
-            by_shape.setdefault(tuple(values[i].shape for values in rows.arrays.values()), []).append(i)
+    tokens = text.inputs if text is not None else ()
+    others = [values for name, values in rows.arrays.items() if name not in tokens]
+    by_shape: dict[object, list[int]] = {}
+    for i in range(rows.count):
+        by_shape.setdefault(tuple(values[i].shape for values in others), []).append(i)
+    if not tokens or tokens[0] not in rows.arrays:
         return list(by_shape.values())
-    lengths = [array.size for array in rows.arrays[text.inputs[0]]]
-    by_length = sorted(range(rows.count), key=lengths.__getitem__)
+    lengths = [array.size for array in rows.arrays[tokens[0]]]
+    return [part for group in by_shape.values() for part in _by_length(group, lengths, plan)]
+
+
+def _by_length(group: list[int], lengths: Sequence[int], plan: Plan) -> list[list[int]]:
+    """Texts that may share a run: those of one length, or where padding is neutral any, neighbours in length together."""
+    if plan.pads and len(group) <= plan.limit:
+        return [group]
+    ordered = sorted(group, key=lengths.__getitem__)
     if plan.pads:
-        if rows.count <= plan.limit:
-            return [list(range(rows.count))]
-        return [by_length[i : i + plan.limit] for i in range(0, rows.count, plan.limit)]
-    groups: dict[int, list[int]] = {}
-    for i in by_length:
-        groups.setdefault(lengths[i], []).append(i)
-    return list(groups.values())
+        return [ordered[i : i + plan.limit] for i in range(0, len(ordered), plan.limit)]
+    return [list(part) for _, part in groupby(ordered, key=lengths.__getitem__)]
 
 
 def _stack(arrays: list[np.ndarray], name: str, text: TextTransform | None) -> np.ndarray:
