@@ -63,8 +63,15 @@ def _tensors(
 
 
 def _one(axis: BatchAxis) -> Callable[[Tensor], Schema]:
+    """Inputs of one sample; beside another input that has none, a batch axis of one is taken, too."""
+    several = len(axis.inputs) > 1
+
     def of(tensor: Tensor) -> Schema:
-        return described(tensor, sample(tensor) if tensor.name in axis.inputs else _many(axis)(tensor))
+        if tensor.name not in axis.inputs:
+            return _many(axis)(tensor)
+        one = sample(tensor)
+        forms = {"anyOf": [one, nested(taken(tensor), (1, *tensor.shape[1:]))]}
+        return described(tensor, forms if several else one)
 
     return of
 

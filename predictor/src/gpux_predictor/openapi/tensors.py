@@ -5,7 +5,6 @@ from typing import Any
 
 import numpy as np
 
-from gpux_predictor.tensors import bfloat16
 from gpux_predictor.tensors.dtypes import ElementType
 from gpux_predictor.tensors.signature import Dim, Tensor
 from gpux_predictor.tensors.values import element_of, is_column
@@ -23,15 +22,19 @@ def taken(tensor: Tensor) -> Schema:
     if element.kind == "i":
         limits = np.iinfo(element.dtype)
         return {"type": "integer", "minimum": int(limits.min), "maximum": int(limits.max)}
-    most = largest(element)
-    return {"type": "number", "minimum": -most, "maximum": most}
+    if element.dtype.itemsize == np.dtype(np.float64).itemsize:
+        return {"type": "number"}
+    beyond = first_beyond(element.dtype)
+    return {"type": "number", "exclusiveMinimum": -beyond, "exclusiveMaximum": beyond}
 
 
-def largest(element: ElementType) -> float:
-    """The largest finite value of a float type."""
-    if element.name == "bfloat16":
-        return float(bfloat16.from_bits(np.array([0x7F7F], np.uint16))[0])
-    return float(np.finfo(element.dtype).max)
+def first_beyond(dtype: np.dtype) -> float:
+    """The smallest number that rounds to infinity in a float type: half a unit in the last place over its largest value.
+
+    IEEE 754-2019, 4.3.1, roundTiesToEven.
+    """
+    limits = np.finfo(dtype)
+    return float(limits.max) + 2.0 ** (int(limits.maxexp) - 1 - int(limits.nmant)) / 2
 
 
 def given(element: ElementType) -> Schema:
@@ -48,14 +51,15 @@ def nested(item: Schema, shape: Sequence[Dim], least: int = 1) -> Schema:
     return item
 
 
-def any_rank(item: Schema) -> Schema:
+def any_rank(item: Schema, least: int = 1) -> Schema:
     """A scalar, or nested arrays: ONNX Runtime reports a scalar and a graph that says nothing of the shape alike.
 
-    Seven levels are written out, the most that a model in the field has; JSON Schema has no other finite form without a name.
+    `least` is the fewest elements of an array. Seven levels are written out, the most that a model in the field has; JSON
+    Schema has no other finite form without a name.
     """
     levels = [item]
     for _ in range(7):
-        levels.append({"type": "array", "minItems": 1, "items": levels[-1]})
+        levels.append({"type": "array", "minItems": least, "items": levels[-1]})
     return {"anyOf": levels}
 
 

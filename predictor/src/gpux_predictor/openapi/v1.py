@@ -6,7 +6,7 @@ from gpux_predictor.openapi.answer import output
 from gpux_predictor.openapi.examples import tensors
 from gpux_predictor.openapi.graph import Graph
 from gpux_predictor.openapi.parts import CALL, JSON, answer, errors, operation, ref, takes
-from gpux_predictor.openapi.tensors import Schema, any_rank, exactly, sample, taken
+from gpux_predictor.openapi.tensors import Schema, any_rank, exactly, nested, sample, taken
 from gpux_predictor.tensors.signature import Tensor
 
 
@@ -36,7 +36,7 @@ def _body(graph: Graph | None) -> dict[str, Any]:
     rows = [_row(graph)] if len(inputs) > 1 else [_instance(inputs[0]), _row(graph)]
     schema = {
         "type": "object",
-        "properties": {"instances": {"anyOf": [{"type": "array", "items": row, "minItems": 1} for row in rows]}},
+        "properties": {"instances": {"anyOf": [nested(row, [_rows(graph)]) for row in rows]}},
         "required": ["instances"],
     }
     values = tensors(inputs, graph.axis, batched=False)
@@ -44,6 +44,11 @@ def _body(graph: Graph | None) -> dict[str, Any]:
         return {"schema": schema}
     row = {name: value[0] if name in graph.axis.single else value for name, value in values.items()}
     return {"schema": schema, "example": {"instances": [row if len(inputs) > 1 else row[inputs[0].name]]}}
+
+
+def _rows(graph: Graph) -> int | None:
+    """How many rows a request must have: as many as an input whose first dimension is fixed; None for any."""
+    return next((t.shape[0] for t in graph.signature.inputs if t.shape and isinstance(t.shape[0], int)), None)
 
 
 def _row(graph: Graph) -> Schema:

@@ -1,11 +1,12 @@
 """The operations of the Open Inference Protocol (V2)."""
 
+import math
 from typing import Any
 
 from gpux_predictor.openapi.examples import flat, tensors
 from gpux_predictor.openapi.graph import Graph
 from gpux_predictor.openapi.parts import CALL, JSON, answer, errors, operation, takes
-from gpux_predictor.openapi.tensors import Schema, any_rank, exactly, given, taken
+from gpux_predictor.openapi.tensors import Schema, any_rank, exactly, given, nested, taken
 from gpux_predictor.protocols import oip_metadata
 from gpux_predictor.tensors.signature import Tensor
 from gpux_predictor.tensors.values import element_of
@@ -103,7 +104,8 @@ def _body(graph: Graph | None) -> dict[str, Any]:
 
 def _input(tensor: Tensor) -> Schema:
     """One input; its data flat in row-major order, or nested."""
-    rank = {"minItems": len(tensor.shape), "maxItems": len(tensor.shape)} if tensor.shape else {}
+    dims = [{"const": dim} if isinstance(dim, int) else {"type": "integer", "minimum": 0} for dim in tensor.shape]
+    shape = {"prefixItems": dims, "minItems": len(dims), "maxItems": len(dims)} if dims else {}
     datatype = element_of(tensor).oip
     return {
         "title": tensor.name,
@@ -111,12 +113,21 @@ def _input(tensor: Tensor) -> Schema:
         "properties": {
             "name": {"const": tensor.name},
             "datatype": {"enum": [datatype, datatype.lower()]},
-            "shape": _SHAPE | rank,
+            "shape": _SHAPE | shape,
             "parameters": _PARAMETERS,
-            "data": any_rank(taken(tensor)),
+            "data": _data(tensor),
         },
         "required": ["name", "datatype", "shape", "data"],
     }
+
+
+def _data(tensor: Tensor) -> Schema:
+    """The elements: as many as a fixed shape has, else any, and then in any nesting."""
+    item, sizes = taken(tensor), [dim for dim in tensor.shape if isinstance(dim, int)]
+    if len(sizes) < max(1, len(tensor.shape)):
+        return any_rank(item, least=0)
+    forms = [nested(item, [math.prod(sizes)]), nested(item, sizes)]
+    return forms[0] if len(sizes) == 1 else {"anyOf": forms}
 
 
 def _answers(name: str, version: str | None, graph: Graph | None) -> dict[str, Any]:
