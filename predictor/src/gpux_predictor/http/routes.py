@@ -8,6 +8,8 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from gpux_predictor.http.lean import PATHS
+from gpux_predictor.openapi.document import document
+from gpux_predictor.openapi.graph import Graph
 from gpux_predictor.serving import loading
 from gpux_predictor.serving.service import ModelService
 
@@ -15,10 +17,8 @@ from gpux_predictor.serving.service import ModelService
 def routes(service: ModelService) -> list[Route]:
     """All routes of ours; on the same path they come before KServe's."""
 
-    async def wrong_method(_: Request) -> Response:
-        response = as_json({"detail": "Method Not Allowed"}, HTTPStatus.METHOD_NOT_ALLOWED)
-        response.headers["allow"] = "POST"
-        return response
+    wrong_method = as_json({"detail": "Method Not Allowed"}, HTTPStatus.METHOD_NOT_ALLOWED)
+    wrong_method.headers["allow"] = "POST"
 
     async def health(_: Request) -> Response:
         status = HTTPStatus.OK if service.health.ready else HTTPStatus.SERVICE_UNAVAILABLE
@@ -30,18 +30,23 @@ def routes(service: ModelService) -> list[Route]:
     async def model_info(_: Request) -> Response:
         return as_json(loading.short_info(service.model, service.loaded))
 
+    async def openapi(_: Request) -> Response:
+        loaded = service.loaded
+        graph = None if loaded is None else Graph(loaded.signature, loaded.pipeline.axis)
+        return as_json(document(service.model, graph))
+
     async def closed(request: Request) -> Response:
         return as_json(
             {"detail": f"{request.url.path} is closed: which model is served is the manifest's business"},
             HTTPStatus.NOT_FOUND,
         )
 
-    others = ["GET", "HEAD", "PUT", "PATCH", "DELETE", "OPTIONS"]
     return [
-        *(Route(path, wrong_method, methods=others) for path in PATHS),
+        *(Route(path, wrong_method) for path in PATHS),  # a response is an ASGI app, which a route gives every method
         Route("/health", health, methods=["GET"]),
         Route("/info", info, methods=["GET"]),
         Route("/model/info", model_info, methods=["GET"]),
+        Route("/openapi.json", openapi, methods=["GET"]),
         Route("/v2/repository/{rest:path}", closed, methods=["GET", "POST"]),
     ]
 

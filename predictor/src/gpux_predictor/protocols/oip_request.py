@@ -17,6 +17,7 @@ from gpux_predictor.protocols.oip_checks import (
     shown,
 )
 from gpux_predictor.protocols.oip_fields import flag, objects, parameters_of
+from gpux_predictor.tensors import booleans
 from gpux_predictor.tensors.signature import Signature, Tensor
 
 HEADER_LENGTH = "Inference-Header-Content-Length"
@@ -71,12 +72,14 @@ def parse(body: bytes, header_length: str | None, signature: Signature) -> Reque
         BadRequest: malformed JSON or header, a field of another kind, or a tensor that is not what its input takes.
     """
     document, binary = _split(body, header_length)
+    inputs = objects(document, "inputs")
+    booleans.check(signature, body, {item["name"]: item.get("data") for item in inputs})
     identifier = document.get("id")
     if identifier is not None and not isinstance(identifier, str):
         raise BadRequest("Invalid request body: id: expected a string")
     return Request(
         identifier,
-        _arrays(objects(document, "inputs"), binary, signature),
+        _arrays(inputs, binary, signature),
         _outputs(objects(document, "outputs"), signature) if document.get("outputs") is not None else (),
         flag(document, "request", "binary_data_output") or False,
     )

@@ -7,7 +7,7 @@ import numpy as np
 import orjson
 
 from gpux_predictor.errors import BadRequest
-from gpux_predictor.tensors import encode
+from gpux_predictor.tensors import booleans, encode
 from gpux_predictor.tensors.signature import Signature, Tensor
 from gpux_predictor.tensors.values import elements, from_json, is_column
 
@@ -32,7 +32,9 @@ def parse(body: bytes, signature: Signature) -> tuple[dict[str, np.ndarray], int
     known = {tensor.name: tensor for tensor in signature.inputs}
     shared = _scalars(signature)
     arrays = {}
-    for name, values in columns(signature, instances).items():
+    rows = columns(signature, instances)
+    booleans.check(signature, body, rows)
+    for name, values in rows.items():
         if name not in known:
             arrays[name] = np.empty(0)  # goes on to be refused by its name
         elif name in shared and not any(isinstance(value, list) for value in values):
@@ -98,4 +100,4 @@ def _rows(values: dict[str, Any], samples: int) -> Any:  # noqa: ANN401
         return values
     if len(values) == 1:
         return next(iter(values.values()))
-    return [{name: value[row] for name, value in values.items()} for row in range(samples)]
+    return [{name: encode.jsonable(value[row]) for name, value in values.items()} for row in range(samples)]

@@ -9,7 +9,7 @@ from gpux_predictor.batching.plan import MASK, Plan, join
 from gpux_predictor.serving import requests
 from gpux_predictor.serving.prepare import Prepared, prepare
 from gpux_predictor.serving.steps import Steps
-from gpux_predictor.tensors import batch_axis, decode, encode, fast_json
+from gpux_predictor.tensors import batch_axis, booleans, decode, encode, fast_json
 from gpux_predictor.tensors.batch_axis import BatchAxis
 from gpux_predictor.tensors.quick import Quick
 from gpux_predictor.tensors.signature import Signature
@@ -76,7 +76,10 @@ class Pipeline:
             if sent is not None and self._are_tensors(sent):
                 arrays, single = decode.request_numbers(self._signature, self.axis, sent)
                 return Prepared([arrays], single)
-        return self._prepare(requests.parse_json(body))
+        request = requests.parse_json(body)
+        if isinstance(request, dict):
+            booleans.check(self._signature, body, request)
+        return self._prepare(request)
 
     def encode(self, prepared: Prepared, results: Sequence[dict[str, Any]]) -> bytes:
         """The answer to a request, as JSON.

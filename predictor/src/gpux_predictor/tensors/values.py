@@ -1,5 +1,6 @@
 """From one JSON value to one array, without silent loss; every error names the input."""
 
+import math
 from typing import Any
 
 import numpy as np
@@ -8,6 +9,8 @@ from gpux_predictor.errors import BadRequest
 from gpux_predictor.tensors.dtypes import ElementType
 from gpux_predictor.tensors.shapes import shape_text
 from gpux_predictor.tensors.signature import Tensor
+
+_LEAST_INT64 = -(2.0**63)
 
 
 def from_json(tensor: Tensor, value: Any) -> np.ndarray:  # noqa: ANN401
@@ -92,8 +95,13 @@ def _why_not_array(error: ValueError) -> str:
 def _exact(value: Any) -> np.ndarray:  # noqa: ANN401
     """Whole numbers of which numpy would make floats, and lose digits: uint64 beside int64, or 3.0."""
     array = np.asarray(value, dtype=object)
-    whole = [int(item) if isinstance(item, float) and item.is_integer() else item for item in array.flat]
+    whole = [_whole(item) if isinstance(item, float) and item.is_integer() else item for item in array.flat]
     return np.array(whole, dtype=object).reshape(array.shape)
+
+
+def _whole(number: float) -> int:
+    """JSON's integers beyond 64 bits come as floats; the one that looks like the least int64 was a lower one."""
+    return int(math.nextafter(number, -math.inf) if number == _LEAST_INT64 else number)
 
 
 def convert(tensor: Tensor, array: np.ndarray) -> np.ndarray:

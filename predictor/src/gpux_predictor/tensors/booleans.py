@@ -1,0 +1,33 @@
+"""true and false among numbers, of which numpy makes 1 and 0 without a word: `[true, 2.5]` is `[1.0, 2.5]` to it.
+
+To look at each element would cost as much as to make an array of them; the text tells at once whether there can be any.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from gpux_predictor.errors import BadRequest
+from gpux_predictor.tensors.signature import Signature
+
+
+def check(signature: Signature, body: bytes, values: Mapping[str, Any]) -> None:
+    """Holds the values of inputs that take numbers against `body`, the JSON in which they came.
+
+    Raises:
+        BadRequest: a boolean in a nested array of an input of numbers.
+    """
+    if b"true" not in body and b"false" not in body:
+        return
+    for tensor in signature.inputs:
+        element = tensor.element
+        if element is not None and element.kind in "if" and _has_boolean(values.get(tensor.name)):
+            raise BadRequest(
+                f"Invalid input type for '{tensor.name}': expected elements of type {element.name}, found booleans"
+            )
+
+
+def _has_boolean(value: Any) -> bool:  # noqa: ANN401
+    """Whether a nested array has one; a bare value is no matter of arrays, and refused elsewhere."""
+    if not isinstance(value, list):
+        return False
+    return bool in set(map(type, value)) or any(map(_has_boolean, value))
