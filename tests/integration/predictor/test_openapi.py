@@ -115,6 +115,12 @@ def test_booleans_among_numbers(mixed: Server) -> None:
     assert (answer.status_code, answer.json()) == (400, {"error": detail})
 
 
+def test_booleans_among_pixels(picture: Server) -> None:
+    answer = picture.http.post("/predict", json={"image": [[[False, 0, 0]]]})
+    detail = "Invalid input type for 'image': expected elements of type uint8, found booleans"
+    assert (answer.status_code, answer.json()) == (400, {"detail": detail})
+
+
 def test_the_word_true_in_a_text_is_no_boolean(mixed: Server) -> None:
     row = {"a": [0, 1.5, 2], "b": [1, 2, 3], "words": "true"}
     assert mixed.http.post("/predict", json=row).json()["said"] == "true"

@@ -7,7 +7,7 @@ import orjson
 from hypothesis import strategies as st
 
 from gpux_predictor.errors import BadRequest
-from gpux_predictor.tensors import batch_axis, booleans, decode
+from gpux_predictor.tensors import batch_axis, decode
 from gpux_predictor.tensors.dtypes import ELEMENT_TYPES
 from gpux_predictor.tensors.signature import Dim, Signature, Tensor
 
@@ -95,10 +95,7 @@ def bodies(draw: st.DrawFn, signature: Signature) -> bytes:
 def careful(signature: Signature, body: bytes) -> Decoded:
     """The careful decoder's arrays and whether they are one sample, or the words with which it refuses."""
     try:
-        request = orjson.loads(body)
-        if isinstance(request, dict):
-            booleans.check(signature, body, request)
-        return decode.request_arrays(signature, batch_axis.find(signature), request)
+        return decode.request_arrays(signature, batch_axis.find(signature), orjson.loads(body))
     except (BadRequest, orjson.JSONDecodeError) as error:
         return str(error)
 

@@ -1,5 +1,6 @@
 """The operations of KServe's V1 protocol."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from gpux_predictor.openapi.answer import output
@@ -33,7 +34,7 @@ def _body(graph: Graph | None) -> dict[str, Any]:
     if graph is None:
         return {"schema": {"type": "object"}}
     inputs = graph.signature.inputs
-    rows = [_row(graph)] if len(inputs) > 1 else [_instance(inputs[0]), _row(graph)]
+    rows = [_row(inputs)] if len(inputs) > 1 else _rows_of_one(inputs[0])
     schema = {
         "type": "object",
         "properties": {"instances": {"anyOf": [nested(row, [_rows(graph)]) for row in rows]}},
@@ -51,9 +52,15 @@ def _rows(graph: Graph) -> int | None:
     return next((t.shape[0] for t in graph.signature.inputs if t.shape and isinstance(t.shape[0], int)), None)
 
 
-def _row(graph: Graph) -> Schema:
-    inputs = graph.signature.inputs
+def _row(inputs: Sequence[Tensor]) -> Schema:
     return exactly({t.name: _instance(t) for t in inputs}, [t.name for t in inputs if t.required])
+
+
+def _rows_of_one(tensor: Tensor) -> list[Schema]:
+    """The forms of a row of a model's only input; all rows of a request have the same."""
+    instance = _instance(tensor)
+    forms = instance.get("anyOf", [instance])
+    return [*forms, *(exactly({tensor.name: form}) for form in forms)]
 
 
 def _instance(tensor: Tensor) -> Schema:

@@ -78,7 +78,7 @@ class Pipeline:
                 return Prepared([arrays], single)
         request = requests.parse_json(body)
         if isinstance(request, dict):
-            booleans.check(self._signature, body, request)
+            booleans.check(self._signature, body, request, self.image_key)
         return self._prepare(request)
 
     def encode(self, prepared: Prepared, results: Sequence[dict[str, Any]]) -> bytes:

@@ -10,20 +10,26 @@ from gpux_predictor.errors import BadRequest
 from gpux_predictor.tensors.signature import Signature
 
 
-def check(signature: Signature, body: bytes, values: Mapping[str, Any]) -> None:
+def check(signature: Signature, body: bytes, values: Mapping[str, Any], image_key: str | None = None) -> None:
     """Holds the values of inputs that take numbers against `body`, the JSON in which they came.
+
+    Args:
+        signature: what is served.
+        body: the JSON.
+        values: by the names of inputs.
+        image_key: the key of an image, which may be pixels.
 
     Raises:
         BadRequest: a boolean in a nested array of an input of numbers.
     """
     if b"true" not in body and b"false" not in body:
         return
-    for tensor in signature.inputs:
-        element = tensor.element
-        if element is not None and element.kind in "if" and _has_boolean(values.get(tensor.name)):
-            raise BadRequest(
-                f"Invalid input type for '{tensor.name}': expected elements of type {element.name}, found booleans"
-            )
+    numbers = {t.name: t.element.name for t in signature.inputs if t.element is not None and t.element.kind in "if"}
+    if image_key is not None:
+        numbers.setdefault(image_key, "uint8")
+    for name, element in numbers.items():
+        if _has_boolean(values.get(name)):
+            raise BadRequest(f"Invalid input type for '{name}': expected elements of type {element}, found booleans")
 
 
 def _has_boolean(value: Any) -> bool:  # noqa: ANN401
