@@ -23,7 +23,7 @@ def check(name: str, signature: Signature, body: bytes) -> None:
         request = orjson.loads(body)
     except orjson.JSONDecodeError:
         return
-    found = DECODERS[name].decode(request)
+    found = DECODERS[name].decode(request, body)
     if found is None:
         return
     expected = careful(signature, body)

@@ -49,7 +49,7 @@ class AtOnce:
         inference = self._inference
         started = perf_counter()
         try:
-            found = self._quick.decode(body)
+            found = self._quick.decode(orjson.loads(body), body)
             if found is None or not inference.takes(found.elements):
                 return None
             decoded = perf_counter()

@@ -70,7 +70,7 @@ class Pipeline:
             BadRequest: saying which input is wrong and what was expected.
         """
         if not requests.is_json(content_type):
-            return self._prepare(requests.parse(body, content_type, self.image_key))
+            return self._prepare(requests.parse(body, content_type, self.image_key), body)
         if len(body) > fast_json.WORTHWHILE_BYTES and self._steps.tabular is None:
             sent = fast_json.numbers(self._signature, body)
             if sent is not None and self._are_tensors(sent):
@@ -79,7 +79,7 @@ class Pipeline:
         request = requests.parse_json(body)
         if isinstance(request, dict):
             booleans.check(self._signature, body, request, self.image_key)
-        return self._prepare(request)
+        return self._prepare(request, body)
 
     def encode(self, prepared: Prepared, results: Sequence[dict[str, Any]]) -> bytes:
         """The answer to a request, as JSON.
@@ -97,9 +97,9 @@ class Pipeline:
             outputs = {name: _reordered(value, prepared.order) for name, value in outputs.items()}
         return encode.to_json(batch_axis.squeeze(self._rows, outputs) if prepared.single else outputs)
 
-    def _prepare(self, request: Any) -> Prepared:  # noqa: ANN401
+    def _prepare(self, request: Any, body: bytes) -> Prepared:  # noqa: ANN401
         if self._plain:
-            if (found := self._quick.decode(request)) is not None:
+            if (found := self._quick.decode(request, body)) is not None:
                 return Prepared([found.arrays], found.single)
             arrays, single = decode.request_arrays(self._signature, self.axis, request)
             return Prepared([arrays], single)

@@ -6,7 +6,6 @@ It takes what it is sure of and says no to the rest, which `decode` then reads w
 from typing import Any, NamedTuple
 
 import numpy as np
-import orjson
 
 from gpux_predictor.tensors.batch_axis import BatchAxis
 from gpux_predictor.tensors.signature import Signature, Tensor
@@ -71,17 +70,17 @@ class Quick:
         for item in self._inputs:
             item.named = item.named if named else ()
 
-    def decode(self, body: bytes) -> Decoded | None:
-        """As `decode.request_arrays` of a JSON body; None if that has to look at it.
+    def decode(self, request: Any, body: bytes) -> Decoded | None:  # noqa: ANN401
+        """As `decode.request_arrays` of parsed JSON; None if that has to look at it.
 
-        Raises:
-            orjson.JSONDecodeError: no JSON.
+        Args:
+            request: the body, parsed.
+            body: its text, in which a boolean shows of which numpy would make a number.
         """
-        request = orjson.loads(body)
         inputs = self._inputs
         if type(request) is not dict or len(request) != len(inputs) or not inputs:
             return None
-        if b"true" in body or b"false" in body:  # numpy would make numbers of them
+        if b"true" in body or b"false" in body:
             return None
         arrays: dict[str, np.ndarray] = {}
         sizes: dict[str, int] = {}
