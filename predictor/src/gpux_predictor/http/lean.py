@@ -1,7 +1,7 @@
 """The short way of /predict: from ASGI to the service and back without a framework between.
 
 FastAPI's and Starlette's routing, middleware and request objects cost 130 µs a request in KServe's server, four times what the
-rest of a request to a tiny model does (docs/benchmarks.md).
+rest of a request to a tiny model does.
 """
 
 import time
