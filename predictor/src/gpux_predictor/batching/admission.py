@@ -6,8 +6,9 @@ from gpux_predictor.errors import TooManyRequests
 
 SAFETY = 0.9
 """The share of a request's time that waiting and running may be expected to take: estimates err."""
-_LEARNING = 0.2
-"""The weight of the newest measurement."""
+_SLOWER, _FASTER = 0.5, 0.1
+"""The weight of the newest measurement, where it is above what was expected and below: a refusal too many costs less than a
+backlog that misses its deadlines."""
 
 
 class Pace:
@@ -28,7 +29,7 @@ class Pace:
             self.seconds = took
         else:
             ratio = min(max(took / expected, 0.05), 20.0)
-            self.factor += _LEARNING * (ratio - self.factor)
+            self.factor += (_SLOWER if ratio > self.factor else _FASTER) * (ratio - self.factor)
 
 
 def admit(wait: float, run: float, remaining: float, waiting: int, most_waiting: int | None) -> None:

@@ -76,8 +76,11 @@ class Batcher:
 
     def expect(self, now: float) -> float:
         """The seconds until a new request's run would begin."""
-        running = sum(max(0.0, batch.share * self._pace.factor - (now - batch.started)) for batch in self._running)
-        return self._queue.share * self._pace.factor + running if len(self._running) >= self._limits.in_flight else 0.0
+        if len(self._running) < self._limits.in_flight:
+            return 0.0
+        factor, beside = self._pace.factor, len(self._running)
+        running = sum(max(0.0, batch.share * factor - (now - batch.started) / beside) for batch in self._running)
+        return self._queue.share * factor + running
 
     def admit(self, now: float, deadline: float, run: float = 0.0) -> None:
         """Refuses what cannot be answered in time; cheap, so that it can be asked before a body is parsed.
@@ -85,7 +88,10 @@ class Batcher:
         Raises:
             TooManyRequests: with the time to come back.
         """
-        admit(self.expect(now), run * self._pace.factor, deadline - now, self._queue.items, self._limits.most_waiting)
+        run *= (
+            self._pace.factor * self._limits.in_flight
+        )  # runs beside each other take longer: pace is that of all together
+        admit(self.expect(now), run, deadline - now, self._queue.items, self._limits.most_waiting)
 
     async def submit(self, arrays: Mapping[str, np.ndarray], deadline: float) -> Result:
         """Queues a request and waits for its result. Cancelling the wait takes it out of the queue or the batch.
