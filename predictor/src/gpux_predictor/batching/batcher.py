@@ -93,12 +93,13 @@ class Batcher:
         )  # runs beside each other take longer: pace is that of all together
         admit(self.expect(now), run, deadline - now, self._queue.items, self._limits.most_waiting)
 
-    async def submit(self, arrays: Mapping[str, np.ndarray], deadline: float) -> Result:
+    async def submit(self, arrays: Mapping[str, np.ndarray], deadline: float, *, admitted: bool = False) -> Result:
         """Queues a request and waits for its result. Cancelling the wait takes it out of the queue or the batch.
 
         Args:
             arrays: complete feeds, with a row for each sample.
             deadline: on the loop's clock.
+            admitted: a piece of a request that was admitted as a whole.
 
         Raises:
             TooManyRequests: it would not be answered in time.
@@ -108,7 +109,8 @@ class Batcher:
         loop = asyncio.get_running_loop()
         now = loop.time()
         plan = self.plan
-        self.admit(now, deadline, plan.seconds(arrays) or self._pace.seconds)
+        if not admitted:
+            self.admit(now, deadline, plan.seconds(arrays) or self._pace.seconds)
         share = plan.share(arrays) or self._pace.seconds
         item = Item(arrays, plan.rows(arrays), plan.key(arrays), share, now, deadline, loop.create_future())
         self._queue.add(item)

@@ -92,7 +92,10 @@ class Inference:
         if len(pieces) == 1 and len(pieces[0]) == 1:
             result = await self.batcher.submit(pieces[0][0], deadline)
             return [result.outputs], result.timing
-        tasks = [[asyncio.ensure_future(self.batcher.submit(p, deadline)) for p in piece] for piece in pieces]
+        self.batcher.admit(asyncio.get_running_loop().time(), deadline)
+        tasks = [
+            [asyncio.ensure_future(self.batcher.submit(p, deadline, admitted=True)) for p in piece] for piece in pieces
+        ]
         every = [task for group in tasks for task in group]
         try:
             results = await asyncio.gather(*every)

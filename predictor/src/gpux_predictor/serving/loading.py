@@ -1,10 +1,12 @@
 """From a manifest to a model that can run."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import orjson
 
 from gpux_api.quantity import value_of
@@ -17,6 +19,7 @@ from gpux_predictor.engine.providers import CPU
 from gpux_predictor.engine.session import Session, versions
 from gpux_predictor.engine.trial_run import TrialRun
 from gpux_predictor.engine.warmup import Hints, Learnt, Wish, warm_up
+from gpux_predictor.errors import RequestError
 from gpux_predictor.serving import health, samples, steps
 from gpux_predictor.serving.health import Health
 from gpux_predictor.serving.pipeline import Pipeline
@@ -131,8 +134,12 @@ def _hints(spec: GpuxModelSpec, signature: Signature, axis: batch_axis.BatchAxis
     if not spec.samples and (constant := token_inputs.masks(signature)):
         return Hints((), dict.fromkeys((*constant, token_inputs.IDS), 0), constant)
     pipeline = Pipeline(signature, axis, made, Plan())
-    parts = [pipeline.decode(orjson.dumps(sample.request)).parts for sample in spec.samples or ()]
-    return Hints([part for group in parts for part in group if all(len(part[name]) == 1 for name in axis.inputs)])
+    parts: list[dict[str, np.ndarray]] = []
+    for sample in spec.samples or ():
+        with suppress(RequestError):  # which the check of the samples words
+            parts += pipeline.decode(orjson.dumps(sample.request)).parts
+    single = [p for p in parts if all(len(array) == 1 for name, array in p.items() if name in axis.inputs)]
+    return Hints([part for part in single if part.keys() == single[0].keys()])
 
 
 def _plan(axis: batch_axis.BatchAxis, learnt: Learnt, outputs: list[str]) -> Plan:

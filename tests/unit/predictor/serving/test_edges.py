@@ -1,0 +1,42 @@
+"""Samples that are no requests, and requests larger than a batch, through the whole service."""
+
+import asyncio
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import orjson
+from onnx import helper
+
+import onnxmodels
+from gpux_predictor.errors import LoadReason
+
+
+def test_a_sample_that_is_no_request_is_a_failed_sample(tmp_path: Path, make_service: Any) -> None:
+    onnxmodels.identity(tmp_path / "model.onnx")
+    health = make_service(samples=[{"request": {"z": [1, 2]}, "response": {"y": [1, 2]}}]).health
+    assert (health.reason, health.detail) == (LoadReason.SAMPLE_FAILED, "spec.samples[0]: Missing required input: 'x'")
+
+
+def test_a_sample_without_an_optional_input(tmp_path: Path, make_service: Any) -> None:
+    x, y = (onnxmodels.tensor(n, "float32", ["n", 2]) for n in ("x", "y"))
+    b = onnxmodels.tensor("b", "float32", ["n", 2])
+    onnxmodels.save(
+        tmp_path / "model.onnx",
+        [helper.make_node("Add", ["x", "b"], ["y"])],
+        [x, b],
+        [y],
+        {"b": np.ones((1, 2), np.float32)},
+    )
+    health = make_service(
+        inputs=[{"name": "x"}, {"name": "b", "required": False}],
+        samples=[{"request": {"x": [1, 2]}, "response": {"y": [2, 3]}}],
+    ).health
+    assert health.ready, health.detail
+
+
+def test_a_large_request_on_an_idle_server_is_not_refused_for_its_own_pieces(tmp_path: Path, make_service: Any) -> None:
+    onnxmodels.identity(tmp_path / "model.onnx")
+    service = make_service(runtime={"queue": {"maxRequests": 2}, "batching": {"maxSize": 4, "maxDelayMilliseconds": 1}})
+    answer = asyncio.run(service.predict(orjson.dumps({"x": [[1, 2]] * 40})))
+    assert len(orjson.loads(answer.content)["y"]) == 40
