@@ -16,7 +16,6 @@ from gpux_predictor.http.body import content_type, read
 from gpux_predictor.http.observers import Observer, Seen
 from gpux_predictor.protocols.disconnect import cancelled_on_disconnect
 from gpux_predictor.serving.at_once import server_timing
-from gpux_predictor.serving.requests import JSON
 from gpux_predictor.serving.service import ModelService
 
 PATHS = ("/predict", "/predict/")
@@ -82,8 +81,6 @@ class Lean:
         """The answer's content and its Server-Timing."""
         body = await read(receive, scope["headers"])
         kind = content_type(scope["headers"])
-        if kind == JSON and (found := self._service.at_once(body)) is not None:
-            return found
         answer = await self._service.predict(body, kind, lambda: cancelled_on_disconnect(receive))
         timing = answer.timing
         return answer.content, server_timing(timing.queue, answer.preprocess, timing.run, answer.postprocess)

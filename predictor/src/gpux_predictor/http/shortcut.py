@@ -13,11 +13,10 @@ from time import perf_counter
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from gpux_predictor import metrics
+from gpux_predictor.serving.at_once import MOST_BYTES
 from gpux_predictor.serving.service import ModelService
 
 _PATHS = (b"/predict", b"/predict/")
-_MOST_BYTES = 16 * 1024
-"""Larger bodies come in pieces, which uvicorn's flow control is for."""
 _LINE = b"HTTP/1.1 200 OK\r\n"
 
 
@@ -47,7 +46,7 @@ class Shortcut(HttpToolsProtocol):
             return
         self._held.append(body)
         self._size += len(body)
-        if self._size > _MOST_BYTES:
+        if self._size > MOST_BYTES:  # larger ones come in pieces, which uvicorn's flow control is for
             self._replay()
 
     def on_message_complete(self) -> None:

@@ -12,10 +12,11 @@ import orjson
 from gpux_predictor import metrics
 from gpux_predictor.serving.inference import Inference
 from gpux_predictor.serving.loading import LoadedModel
-from gpux_predictor.tensors.quick import Quick
 
 _KNOWN = ("float32", "float64", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64", "bool")
 """Element types whose arrays orjson writes."""
+MOST_BYTES = 16 * 1024
+"""The largest body that is read on the event loop for it."""
 _OPTIONS = orjson.OPT_SERIALIZE_NUMPY
 
 
@@ -29,12 +30,13 @@ class AtOnce:
 
     def __init__(self, loaded: LoadedModel, inference: Inference) -> None:
         self._names = [tensor.name for tensor in loaded.signature.outputs]
-        self._quick = Quick(loaded.signature, loaded.pipeline.axis)
+        self._quick = loaded.pipeline.quick
         self._inference = inference
         self._run = loaded.session.raw_run
         single = [t for t in loaded.signature.outputs if t.name in loaded.pipeline.axis.outputs]
         self.usable = (
             loaded.pipeline.plain
+            and inference.quick
             and self._run is not None
             and len(single) == len(self._names)
             and all(t.element and t.element.name in _KNOWN and len(t.shape) > 1 for t in loaded.signature.outputs)
@@ -47,6 +49,8 @@ class AtOnce:
             body: JSON, as it came.
         """
         inference = self._inference
+        if not inference.quick or len(body) > MOST_BYTES:  # before a parse that would be in vain, and hold the loop
+            return None
         started = perf_counter()
         try:
             found = self._quick.decode(orjson.loads(body), body)

@@ -50,6 +50,11 @@ class Inference:
         self._rows = 0
         self._seconds = 0.0
 
+    @property
+    def quick(self) -> bool:
+        """Whether small runs take microseconds, and nobody waits."""
+        return self._at_once > 0 and self.batcher.idle
+
     def takes(self, elements: int) -> bool:
         """Whether a run of so many input elements takes microseconds, and nobody waits."""
         return elements <= self._at_once and self.batcher.idle
@@ -69,7 +74,7 @@ class Inference:
         Raises:
             RequestError: the run refused the values or broke.
         """
-        if not self._at_once or not self.takes(sum([array.size for array in arrays.values()])):
+        if not self.quick or not self.takes(sum([array.size for array in arrays.values()])):
             return None
         started = time.perf_counter()
         outputs = self._session.run(self._outputs, arrays)

@@ -41,7 +41,7 @@ class Pipeline:
         self._identity = identity
         self._keys = steps.keys()
         self._mask = next((t.name for t in signature.inputs if t.name.removesuffix(":0") == MASK), MASK)
-        self._quick = Quick(signature, axis)
+        self.quick = Quick(signature, axis)
         self._plain = not self._keys and steps.tabular is None
         renamed = {name: step.key for name, step in steps.post.steps.items()}
         self._rows = batch_axis.with_outputs(axis, {renamed.get(name, name) for name in axis.outputs})
@@ -99,7 +99,7 @@ class Pipeline:
 
     def _prepare(self, request: Any, body: bytes) -> Prepared:  # noqa: ANN401
         if self._plain:
-            if (found := self._quick.decode(request, body)) is not None:
+            if (found := self.quick.decode(request, body)) is not None:
                 return Prepared([found.arrays], found.single)
             arrays, single = decode.request_arrays(self._signature, self.axis, request)
             return Prepared([arrays], single)

@@ -6,10 +6,12 @@ from typing import Any
 
 import numpy as np
 import orjson
+import pytest
 from onnx import helper
 
 import onnxmodels
 from gpux_predictor.errors import LoadReason
+from gpux_predictor.serving.at_once import nothing
 
 
 def test_a_sample_that_is_no_request_is_a_failed_sample(tmp_path: Path, make_service: Any) -> None:
@@ -40,3 +42,15 @@ def test_a_large_request_on_an_idle_server_is_not_refused_for_its_own_pieces(tmp
     service = make_service(runtime={"queue": {"maxRequests": 2}, "batching": {"maxSize": 4, "maxDelayMilliseconds": 1}})
     answer = asyncio.run(service.predict(orjson.dumps({"x": [[1, 2]] * 40})))
     assert len(orjson.loads(answer.content)["y"]) == 40
+
+
+def test_nothing_is_parsed_in_vain(tmp_path: Path, make_service: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where runs have to queue, and of a large body, a parse on the event loop came before that of the ordinary way."""
+    onnxmodels.identity(tmp_path / "model.onnx")
+    assert make_service(runtime={"batching": {"maxDelayMilliseconds": 1}}).at_once is nothing
+    quick = make_service()
+    assert quick.at_once(b'{"x": [[1, 2]]}') is not None
+    large, parsed = orjson.dumps({"x": [[1, 2]] * 5000}), []
+    monkeypatch.setattr(orjson, "loads", parsed.append)
+    assert quick.at_once(large) is None
+    assert not parsed
