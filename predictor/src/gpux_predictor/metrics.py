@@ -56,13 +56,17 @@ class _Hot(Collector):
 
     def at_once(self, rows: int, preprocess: float, run: float, postprocess: float) -> None:
         """Takes a request in that did not wait, with its stages in seconds."""
-        stages = self.stages
         self.requests["sync"] += 1
-        stages["queue"].observe(0.0)
+        self.staged(0.0, preprocess, run, postprocess)
+        self.rows.observe(rows)
+
+    def staged(self, queue: float, preprocess: float, run: float, postprocess: float) -> None:
+        """Takes the stages of a request in, in seconds."""
+        stages = self.stages
+        stages["queue"].observe(queue)
         stages["preprocess"].observe(preprocess)
         stages["run"].observe(run)
         stages["postprocess"].observe(postprocess)
-        self.rows.observe(rows)
 
     def collect(self) -> Iterator[Metric]:
         """The metrics as they stand now."""
@@ -93,7 +97,6 @@ prometheus_client.REGISTRY.register(HOT)
 REQUESTS = HOT.requests
 """`prediction_requests_total{source="sync"|"async"}`: requests for predictions, whatever came of them."""
 ANSWERS = HOT.answers
-STAGE = HOT.stages
 SECONDS = HOT.seconds
 BATCH_ROWS = HOT.rows
 TIMEOUTS = Counter("prediction_timeouts", "Total prediction requests that missed their deadline")

@@ -3,6 +3,7 @@ from pathlib import Path
 
 import pytest
 
+import onnxmodels
 from predictorserver import Server, serve
 
 EXAMPLES = Path(__file__).parents[3] / "examples"
@@ -36,3 +37,11 @@ def digits_image() -> Iterator[Server]:
 @pytest.fixture(scope="session")
 def match_outcome() -> Iterator[Server]:
     yield from _example("match-outcome")
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a model of several inputs and outputs, strings among them."""
+    folder = tmp_path_factory.mktemp("several")
+    onnxmodels.several(folder / "model.onnx")
+    return folder

@@ -35,13 +35,6 @@ def manifest(folder: Path) -> Path:
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("several")
-    onnxmodels.several(folder / "model.onnx")
-    return folder
-
-
-@pytest.fixture(scope="module")
 def several(folder: Path) -> Iterator[Server]:
     with serve(manifest(folder)) as server:
         yield server

@@ -54,13 +54,6 @@ def serve_grpc(path: Path, *, ready: bool = True) -> Iterator[tuple[Server, Any]
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("several")
-    onnxmodels.several(folder / "model.onnx")
-    return folder
-
-
-@pytest.fixture(scope="module")
 def channel(folder: Path) -> Iterator[Any]:
     with serve_grpc(manifest(folder)) as (_, channel):
         yield channel

@@ -44,7 +44,7 @@ def progress() -> list[tuple[int, int | None]]:
 def fetch(progress: list[tuple[int, int | None]]) -> Fetch:
     def call(uri: str, **fields: Any) -> Path:
         spec = ModelSourceSpec(uri=uri, **fields)
-        return source.resolve(spec, Path(), None, lambda done, total: progress.append((done, total)))
+        return source.find(source.root(spec, Path(), None, lambda done, total: progress.append((done, total))), spec)
 
     return call
 
@@ -250,7 +250,7 @@ def test_whoever_watches_can_end_it(https: Store, cache: Path) -> None:
 
     spec = ModelSourceSpec(uri=f"{https.url}/model.onnx")
     with pytest.raises(InterruptedError):
-        source.resolve(spec, Path(), None, stop)
+        source.root(spec, Path(), None, stop)
     assert not list(cache.iterdir())
     assert not downloads()
 
@@ -269,7 +269,7 @@ def test_nothing_survives_the_server(https: Store, cache: Path) -> None:
         from pathlib import Path
         from gpux_api.v1alpha1 import ModelSourceSpec
         from gpux_predictor.engine import source
-        source.resolve(ModelSourceSpec(uri="{https.url}/model.onnx"), Path(), None, lambda done, total: None)
+        source.root(ModelSourceSpec(uri="{https.url}/model.onnx"), Path(), None, lambda done, total: None)
     """
     server = subprocess.Popen([sys.executable, "-c", textwrap.dedent(code)])
     eventually(lambda: any(path.stat().st_size for path in cache.rglob("model.onnx")), 20, "some of it is there")

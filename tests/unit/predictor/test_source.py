@@ -10,7 +10,8 @@ from gpux_predictor.errors import LoadError, LoadReason
 
 
 def locate(uri: str, tmp_path: Path, path: str | None = None, model_dir: Path | None = None) -> Path:
-    return source.locate(ModelSourceSpec(uri=uri, path=path), tmp_path, model_dir)
+    spec = ModelSourceSpec(uri=uri, path=path)
+    return source.find(source.root(spec, tmp_path, model_dir, lambda done, total: None), spec)
 
 
 def test_a_file_absolute_relative_and_with_escapes(tmp_path: Path) -> None:

@@ -15,7 +15,8 @@ from gpux_predictor.errors import LoadError, LoadReason
 
 
 def resolve(uri: str, sha256: str | None = None) -> Path:
-    return source.resolve(ModelSourceSpec(uri=uri, sha256=sha256), Path(), None, lambda done, total: None)
+    spec = ModelSourceSpec(uri=uri, sha256=sha256)
+    return source.find(source.root(spec, Path(), None, lambda done, total: None), spec)
 
 
 def test_the_cache_folder(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -25,7 +25,6 @@ class Plan:
 
     Attributes:
         batched: inputs with a row for each sample; empty where samples may not share a run.
-        outputs: outputs with a row for each sample.
         limit: rows of the largest batch.
         cost: t(b) as measured; None where it is not known.
         pads: inputs that may be padded along their second axis, with the value.
@@ -33,7 +32,6 @@ class Plan:
     """
 
     batched: frozenset[str] = frozenset()
-    outputs: frozenset[str] = frozenset()
     limit: int = 1
     cost: Curve | None = None
     pads: Mapping[str, int] = field(default_factory=dict)

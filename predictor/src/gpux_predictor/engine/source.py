@@ -11,32 +11,14 @@ from gpux_predictor.engine.uris import shown
 from gpux_predictor.errors import LoadError, LoadReason
 
 
-def resolve(source: ModelSourceSpec, manifest_dir: Path, model_dir: Path | None, progress: Progress) -> Path:
-    """The ONNX file of a source, fetched first if it is not on this machine.
+def root(source: ModelSourceSpec, manifest_dir: Path, model_dir: Path | None, progress: Progress) -> Path:
+    """What `spec.model.source.uri` means on this machine: a folder, or the file itself; fetched first if it is not here.
 
     Args:
         source: where the manifest says the files are.
         manifest_dir: what a relative file:// location is relative to.
         model_dir: where the source's files already are on this machine (`/mnt/models` in a pod); a folder, or the file itself.
         progress: told the bytes of a download so far and in all; what it raises ends the download.
-
-    Raises:
-        LoadError: ModelFileNotFound, SourceUnsupported, DownloadFailed, or ChecksumMismatch of a download.
-    """
-    return find(root(source, manifest_dir, model_dir, progress), source)
-
-
-def locate(source: ModelSourceSpec, manifest_dir: Path, model_dir: Path | None) -> Path:
-    """The ONNX file of a source whose files are on this machine.
-
-    Raises:
-        LoadError: ModelFileNotFound or SourceUnsupported.
-    """
-    return find(_local(source, manifest_dir) if model_dir is None else model_dir, source)
-
-
-def root(source: ModelSourceSpec, manifest_dir: Path, model_dir: Path | None, progress: Progress) -> Path:
-    """What `spec.model.source.uri` means on this machine: a folder, or the file itself. As `resolve`.
 
     Raises:
         LoadError: SourceUnsupported, DownloadFailed, or of a download also what `find` and `verify` raise.

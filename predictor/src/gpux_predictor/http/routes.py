@@ -2,7 +2,6 @@
 
 from http import HTTPStatus
 
-import orjson
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
@@ -10,6 +9,7 @@ from starlette.routing import Route
 from gpux_predictor.http.lean import PATHS
 from gpux_predictor.openapi.document import document
 from gpux_predictor.openapi.graph import Graph
+from gpux_predictor.protocols.rest import as_json
 from gpux_predictor.serving import loading
 from gpux_predictor.serving.service import ModelService
 
@@ -49,8 +49,3 @@ def routes(service: ModelService) -> list[Route]:
         Route("/openapi.json", openapi, methods=["GET"]),
         Route("/v2/repository/{rest:path}", closed, methods=["GET", "POST"]),
     ]
-
-
-def as_json(content: object, status: HTTPStatus = HTTPStatus.OK) -> Response:
-    """A JSON response."""
-    return Response(orjson.dumps(content), status, media_type="application/json")

@@ -121,7 +121,7 @@ def _warmed(  # noqa: PLR0913, PLR0917
         learnt = warm_up(signature, axis.inputs, run, wish, _hints(spec, signature, axis, made))
     if learnt.proof.outputs is not None:
         axis = batch_axis.with_outputs(axis, learnt.proof.outputs)
-    plan = _plan(axis, learnt, names)
+    plan = _plan(axis, learnt)
     pipeline = Pipeline(signature, axis, made, plan, (spec.model.version, spec.model.run_id))
     return LoadedModel(file, sha256, session, signature, pipeline, learnt, plan)
 
@@ -142,11 +142,11 @@ def _hints(spec: GpuxModelSpec, signature: Signature, axis: batch_axis.BatchAxis
     return Hints([part for part in single if part.keys() == single[0].keys()])
 
 
-def _plan(axis: batch_axis.BatchAxis, learnt: Learnt, outputs: list[str]) -> Plan:
+def _plan(axis: batch_axis.BatchAxis, learnt: Learnt) -> Plan:
     if not learnt.proof.batchable:
         return Plan(cost=learnt.cost, axes=learnt.padding.axes)
     pads = learnt.pad if learnt.padding.neutral else {}
-    return Plan(axis.inputs, frozenset(outputs), learnt.limit, learnt.cost, pads, learnt.padding.axes)
+    return Plan(axis.inputs, learnt.limit, learnt.cost, pads, learnt.padding.axes)
 
 
 def info(model: GpuxModel, loaded: LoadedModel | None) -> dict[str, Any]:

@@ -14,6 +14,9 @@ from gpux_predictor.tensors.batch_axis import BatchAxis
 from gpux_predictor.tensors.quick import Quick
 from gpux_predictor.tensors.signature import Signature
 
+LIGHT_BYTES = 64 * 1024
+"""Bodies are read, and results written, on the event loop up to this size: a thread would cost more."""
+
 
 class Pipeline:
     """What happens to a request before and after its runs.
@@ -59,7 +62,9 @@ class Pipeline:
     def heavy(self, body: bytes, content_type: str) -> bool:
         """Whether decoding takes long enough that it must not be done on the event loop."""
         return (
-            len(body) > 64 * 1024 or (self._steps.image is not None and len(body) > 1024) or content_type[:5] == "image"
+            len(body) > LIGHT_BYTES
+            or (self._steps.image is not None and len(body) > 1024)
+            or content_type[:5] == "image"
         )
 
     def decode(self, body: bytes, content_type: str = requests.JSON) -> Prepared:

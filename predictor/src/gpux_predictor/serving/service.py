@@ -20,15 +20,13 @@ from gpux_predictor.serving import health, loading
 from gpux_predictor.serving.at_once import AtOnce, nothing
 from gpux_predictor.serving.inference import Inference
 from gpux_predictor.serving.loading import LoadedModel, Origin
-from gpux_predictor.serving.pipeline import Pipeline
+from gpux_predictor.serving.pipeline import LIGHT_BYTES
 from gpux_predictor.serving.requests import JSON
 from gpux_predictor.tensors import decode
 
 logger = logging.getLogger(__name__)
 T = TypeVar("T")
 Waiting = Callable[[], AbstractContextManager[None]]
-_LIGHT_BYTES = 64 * 1024
-"""Results of up to this size are written on the event loop: a thread would cost more."""
 
 
 @dataclass(slots=True)
@@ -65,7 +63,6 @@ class ModelService:
         """Answers a small JSON body of a quick model, or leaves it to `predict`."""
         self._draining = False
         self._inference: Inference | None = None
-        self._pipeline: Pipeline | None = None
         self._seconds = model.spec.runtime.timeout_seconds
         self._threads = ThreadPoolExecutor(max_workers=max(2, cpus.available()), thread_name_prefix="prepare")
 
@@ -111,7 +108,8 @@ class ModelService:
         Raises:
             RequestError: with the status and the detail to answer.
         """
-        pipeline, inference = self._ready()
+        loaded, inference = self._ready()
+        pipeline = loaded.pipeline
         metrics.REQUESTS["sync"] += 1
         deadline = self._deadline(inference)
         started = time.perf_counter()
@@ -122,12 +120,12 @@ class ModelService:
         preprocess = time.perf_counter() - started
         results, timing = await self._run(inference, prepared.parts, deadline, waiting)
         started = time.perf_counter()
-        if sum([_bytes(outputs) for outputs in results]) <= _LIGHT_BYTES:
+        if sum([_bytes(outputs) for outputs in results]) <= LIGHT_BYTES:
             content = pipeline.encode(prepared, results)
         else:
             content = await self._off_loop(lambda: pipeline.encode(prepared, results))
         postprocess = time.perf_counter() - started
-        _observe(timing, preprocess, postprocess)
+        metrics.HOT.staged(timing.queue, preprocess, timing.run, postprocess)
         return Answer(content, timing, preprocess, postprocess)
 
     async def infer(self, arrays: Mapping[str, np.ndarray], waiting: Waiting = nullcontext) -> dict[str, Any]:
@@ -140,13 +138,12 @@ class ModelService:
         Raises:
             RequestError: with the status and the detail to answer.
         """
-        loaded = self.ready_model()
-        _, inference = self._ready()
+        loaded, inference = self._ready()
         metrics.REQUESTS["sync"] += 1
         deadline = self._deadline(inference)
         decode.check_complete(loaded.signature, arrays)
         [outputs], timing = await self._run(inference, [dict(arrays)], deadline, waiting)
-        _observe(timing, 0.0, 0.0)
+        metrics.HOT.staged(timing.queue, 0.0, timing.run, 0.0)
         return outputs
 
     def ready_model(self) -> LoadedModel:
@@ -159,10 +156,10 @@ class ModelService:
             raise NotReady(f"The model is not ready: {self.health.reason}: {self.health.detail}")
         return self.loaded
 
-    def _ready(self) -> tuple[Pipeline, Inference]:
-        self.ready_model()
-        assert self._pipeline is not None and self._inference is not None  # noqa: S101, PT018  (set before ready)
-        return self._pipeline, self._inference
+    def _ready(self) -> tuple[LoadedModel, Inference]:
+        loaded = self.ready_model()
+        assert self._inference is not None  # noqa: S101  (set before `loaded`)
+        return loaded, self._inference
 
     def _tell(self, state: health.Health) -> None:
         """Takes a phase of loading in.
@@ -180,7 +177,7 @@ class ModelService:
         delay = runtime.batching.max_delay_milliseconds / 1000 if runtime.batching else 0.0
         inference = Inference(loaded, most_waiting, delay)
         metrics.watch(lambda: inference.batcher.depth, inference.efficiency)
-        self._pipeline, self._inference = loaded.pipeline, inference
+        self._inference = inference
         metrics.MODEL.labels(self.name, self.model.spec.model.version or "", loaded.session.providers[0]).set(1)
         self.loaded = loaded
         at_once = AtOnce(loaded, inference)
@@ -219,11 +216,3 @@ class ModelService:
 
 def _bytes(outputs: Mapping[str, Any]) -> int:
     return sum([100 * len(value) if isinstance(value, list) else value.nbytes for value in outputs.values()])
-
-
-def _observe(timing: Timing, preprocess: float, postprocess: float) -> None:
-    stages = metrics.STAGE
-    stages["queue"].observe(timing.queue)
-    stages["preprocess"].observe(preprocess)
-    stages["run"].observe(timing.run)
-    stages["postprocess"].observe(postprocess)

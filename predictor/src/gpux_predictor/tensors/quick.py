@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from gpux_predictor.tensors.batch_axis import BatchAxis
+from gpux_predictor.tensors.booleans import possible
 from gpux_predictor.tensors.signature import Signature, Tensor
 from gpux_predictor.tensors.values import is_column
 
@@ -80,7 +81,7 @@ class Quick:
         inputs = self._inputs
         if type(request) is not dict or len(request) != len(inputs) or not inputs:
             return None
-        if b"true" in body or b"false" in body:
+        if possible(body):
             return None
         arrays: dict[str, np.ndarray] = {}
         sizes: dict[str, int] = {}

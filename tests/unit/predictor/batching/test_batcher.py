@@ -22,7 +22,7 @@ from gpux_predictor.engine.session import Session, run_options
 from gpux_predictor.errors import BadRequest, DeadlineExceeded, TooManyRequests
 
 node = helper.make_node
-X, Y = frozenset({"x"}), frozenset({"y"})
+X = frozenset({"x"})
 
 
 def spinning(folder: Path) -> Session:
@@ -98,7 +98,7 @@ def run(setup: Setup, work: Callable[[], Awaitable[None]]) -> None:
 
 
 def test_first_come_first_served_up_to_the_limit(session: Session) -> None:
-    setup = Setup(session, Plan(X, Y, 4), Limits())
+    setup = Setup(session, Plan(X, 4), Limits())
 
     async def work() -> None:
         tasks = [setup.start(BUSY)]
@@ -114,7 +114,7 @@ def test_first_come_first_served_up_to_the_limit(session: Session) -> None:
 
 
 def test_a_poisoned_batch(session: Session) -> None:
-    setup = Setup(session, Plan(X, Y, 16), Limits())
+    setup = Setup(session, Plan(X, 16), Limits())
 
     async def work() -> None:
         tasks = [setup.start(BUSY)]
@@ -130,7 +130,7 @@ def test_a_poisoned_batch(session: Session) -> None:
 
 
 def test_who_leaves_the_queue_does_not_run(session: Session) -> None:
-    setup = Setup(session, Plan(X, Y, 8), Limits())
+    setup = Setup(session, Plan(X, 8), Limits())
 
     async def work() -> None:
         first = setup.start(BUSY)
@@ -150,7 +150,7 @@ def test_who_leaves_the_queue_does_not_run(session: Session) -> None:
 
 
 def test_a_run_that_nobody_waits_for_is_stopped(session: Session) -> None:
-    setup = Setup(session, Plan(X, Y, 2), Limits())
+    setup = Setup(session, Plan(X, 2), Limits())
 
     async def work() -> None:
         before = time.monotonic()
@@ -169,7 +169,7 @@ def test_a_run_that_nobody_waits_for_is_stopped(session: Session) -> None:
 
 
 def test_a_run_that_somebody_waits_for_goes_on(session: Session) -> None:
-    setup = Setup(session, Plan(X, Y, 2), Limits())
+    setup = Setup(session, Plan(X, 2), Limits())
 
     async def work() -> None:
         first = setup.start(BUSY)
@@ -188,7 +188,7 @@ def test_a_run_that_somebody_waits_for_goes_on(session: Session) -> None:
 
 
 def test_two_runs_in_flight(session: Session) -> None:
-    setup = Setup(session, Plan(X, Y, 1), Limits(in_flight=2))
+    setup = Setup(session, Plan(X, 1), Limits(in_flight=2))
 
     async def work() -> None:
         tasks = [setup.start(BUSY) for _ in range(4)]
@@ -201,7 +201,7 @@ def test_two_runs_in_flight(session: Session) -> None:
 
 def test_the_delay_is_that_of_the_oldest(session: Session) -> None:
     """A request that has waited behind a run does not wait again."""
-    setup = Setup(session, Plan(X, Y, 4), Limits(max_delay=0.1))
+    setup = Setup(session, Plan(X, 4), Limits(max_delay=0.1))
 
     async def work() -> None:
         started = time.monotonic()
@@ -226,7 +226,7 @@ COST = Curve((Point(1, 0.1), Point(8, 0.8)), 1)
 
 
 def test_refused_only_when_it_would_be_late(session: Session) -> None:
-    setup = Setup(session, Plan(X, Y, 1, COST), Limits())
+    setup = Setup(session, Plan(X, 1, COST), Limits())
 
     async def work() -> None:
         idle = await setup.ask(1.0, seconds=0.05)
@@ -244,7 +244,7 @@ def test_refused_only_when_it_would_be_late(session: Session) -> None:
 
 def test_runs_beside_each_other_take_longer(session: Session) -> None:
     """Two in flight share the cores: together they do what was measured, and each takes twice as long."""
-    setup = Setup(session, Plan(X, Y, 1, COST), Limits(in_flight=2))
+    setup = Setup(session, Plan(X, 1, COST), Limits(in_flight=2))
 
     async def work() -> None:
         tasks = [setup.start(BUSY, seconds=0.95) for _ in range(20)]
@@ -259,7 +259,7 @@ def test_runs_beside_each_other_take_longer(session: Session) -> None:
 
 
 def test_a_full_queue(session: Session) -> None:
-    setup = Setup(session, Plan(X, Y, 1), Limits(most_waiting=2))
+    setup = Setup(session, Plan(X, 1), Limits(most_waiting=2))
 
     async def work() -> None:
         tasks = [setup.start(BUSY) for _ in range(5)]
@@ -273,7 +273,7 @@ def test_a_full_queue(session: Session) -> None:
 
 def test_costs_that_no_trial_measured_are_learnt(session: Session) -> None:
     """Without that a graph on which nothing made-up runs would let everybody in and answer 504."""
-    setup = Setup(session, Plan(X, Y, 1), Limits())
+    setup = Setup(session, Plan(X, 1), Limits())
 
     async def work() -> None:
         started = time.monotonic()
@@ -290,7 +290,7 @@ def test_costs_that_no_trial_measured_are_learnt(session: Session) -> None:
 @pytest.mark.parametrize(("seconds", "rows"), [(30.0, 8), (5.0, 4), (3.0, 2), (1.6, 1), (0.8, 8)])
 def test_a_batch_ends_before_the_deadline_of_its_oldest(seconds: float, rows: int, session: Session) -> None:
     """A full batch of 8 is expected to take 8 s; what cannot be in time even alone makes no small batches for those behind it."""
-    setup = Setup(session, Plan(X, Y, 8, Curve((Point(1, 1.0), Point(8, 8.0)), 1)), Limits())
+    setup = Setup(session, Plan(X, 8, Curve((Point(1, 1.0), Point(8, 8.0)), 1)), Limits())
 
     async def work() -> None:
         first = setup.start(BUSY)
@@ -336,7 +336,7 @@ def test_retry_after(wait: float, run_seconds: float, remaining: float, later: i
 
 def test_many_of_random_kinds(session: Session) -> None:
     """Hundreds of requests that leave, fail, are late or large: each gets its own answer, and nothing is left over."""
-    setup = Setup(session, Plan(X, Y, 8), Limits(in_flight=2))
+    setup = Setup(session, Plan(X, 8), Limits(in_flight=2))
     random = np.random.default_rng(0)
 
     async def one(number: int) -> None:

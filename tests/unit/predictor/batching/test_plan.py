@@ -47,7 +47,6 @@ def text_session(path: Path) -> Session:
 
 TEXT = Plan(
     batched=frozenset({"ids", "mask"}),
-    outputs=frozenset({"tokens", "mean"}),
     limit=8,
     cost=COST,
     pads={"ids": 0, "mask": 0},
@@ -109,7 +108,7 @@ def test_what_may_share_a_run() -> None:
     assert key(texts(1, 9, 0)) == key(texts(3, 16, 1))
     assert key(texts(1, 8, 0)) != key(texts(1, 9, 0))
     assert key(texts(1, 2, 0)) != key({"ids": np.ones((1, 2), np.int64)})
-    beside = Plan(frozenset({"x"}), frozenset({"y"}), 8)
+    beside = Plan(frozenset({"x"}), 8)
     one, two = np.ones((1, 2), np.float32), np.ones((3, 2), np.float32)
     assert beside.key({"x": one, "t": np.array([1], np.float32)}) == beside.key(
         {"x": two, "t": np.array([1], np.float32)}
@@ -130,7 +129,7 @@ def test_rows_that_broadcast_meet_no_others(tmp_path: Path) -> None:
     session = Session(
         onnxmodels.save(tmp_path / "m.onnx", [node("Add", ["x", "y"], ["z"])], [x, y], [z]), "cpu", Device()
     )
-    plan = Plan(frozenset({"x", "y"}), frozenset({"z"}), 8)
+    plan = Plan(frozenset({"x", "y"}), 8)
     ones = np.ones((3, 2), np.float32)
     wide, tall = {"x": ones[:2], "y": ones[:1]}, {"x": ones[:1], "y": ones[:2] * 5}
     assert len({plan.key(wide), plan.key(tall), plan.key(wide), plan.key({"x": ones, "y": ones})}) == 4
@@ -144,7 +143,7 @@ def test_an_output_without_the_rows_of_its_batch_is_run_apart(tmp_path: Path) ->
     x, y = (onnxmodels.tensor(name, "float32", [dim]) for name, dim in (("x", "n"), ("y", "kept")))
     file = onnxmodels.save(tmp_path / "m.onnx", nodes, [x], [y], {"half": np.float32(0.5)})
     session = Session(file, "cpu", Device())
-    plan = Plan(frozenset({"x"}), frozenset({"y"}), 8)
+    plan = Plan(frozenset({"x"}), 8)
     parts = [{"x": np.array(values, np.float32)} for values in ([0, 1], [0.1, 0.2], [1, 1])]
     runner = Runner(lambda feeds, options: session.run(["y"], feeds, options), plan)
     found = runner.outcomes(Batch(items(parts, plan), run_options(), 0.0))

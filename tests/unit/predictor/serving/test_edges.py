@@ -50,7 +50,8 @@ def test_nothing_is_parsed_in_vain(tmp_path: Path, make_service: Any, monkeypatc
     assert make_service(runtime={"batching": {"maxDelayMilliseconds": 1}}).at_once is nothing
     quick = make_service()
     assert quick.at_once(b'{"x": [[1, 2]]}') is not None
-    large, parsed = orjson.dumps({"x": [[1, 2]] * 5000}), []
+    large = orjson.dumps({"x": [[1, 2]] * 5000})
+    parsed: list[bytes] = []
     monkeypatch.setattr(orjson, "loads", parsed.append)
     assert quick.at_once(large) is None
     assert not parsed
