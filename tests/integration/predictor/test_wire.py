@@ -138,3 +138,21 @@ def test_junk_is_400_and_closes(sentiment: Server) -> None:
     with connection(sentiment) as link:
         link.sendall(b"\x00\x01\x02\r\n\r\n")
         assert link.recv(100).startswith(b"HTTP/1.1 400 ")
+
+
+def test_large_bodies_of_another_path_one_after_the_other(sentiment: Server) -> None:
+    """In pieces, pipelined, as JSON that only its blanks make large; one without a length beside them."""
+    path = b"POST /v1/models/%b:predict HTTP/1.1" % sentiment.http.get("/info").json()["name"].encode()
+    body = b'{"instances": [' + b" " * 300_000 + BODY + b"]}"
+    chunked = request(line=path).replace(b"Content-Length: %d" % len(BODY), b"Transfer-Encoding: chunked")
+    chunked = chunked[: -len(BODY)] + b"%x\r\n%b\r\n0\r\n\r\n" % (len(body), body)
+    with connection(sentiment) as link:
+        link.sendall(request(body, line=path) + chunked + request(body, line=path) + request())
+        one = b'{"predictions":[[0.1,0.9]]}'
+        assert answers(link, 4) == [(200, one), (200, one), (200, one), (200, ANSWER)]
+
+
+def test_a_client_that_leaves_in_the_middle_of_a_large_body(sentiment: Server) -> None:
+    with connection(sentiment) as link:
+        link.sendall(request(b" " * 300_000, line=b"POST /v2/models/sentiment/infer HTTP/1.1")[:200_000])
+    assert sentiment.http.get("/health").status_code == 200

@@ -192,7 +192,11 @@ class Batcher:
         self._last_end = now
         self._pace.learn(max(batch.share, self._alone(batch)), took)
         metrics.BATCH_ROWS.observe(batch.rows)
-        for item, outcome in zip(batch.items, outcomes, strict=True):
+        items, batch.items = (
+            batch.items,
+            [],
+        )  # a batch and its items hold each other: inputs would wait for the garbage collector
+        for item, outcome in zip(items, outcomes, strict=True):
             if item.future.done():
                 continue
             if isinstance(outcome, Exception):
@@ -200,7 +204,7 @@ class Batcher:
             else:
                 timing = Timing(batch.started - item.queued, now - batch.started, batch.rows)
                 item.future.set_result(Result(outcome, timing))
-        more = len(batch.items) > 1 and not self._running and self._queue.rows < self.plan.limit
+        more = len(items) > 1 and not self._running and self._queue.rows < self.plan.limit
         self._turn(_TURNS if more else 0)
 
     def _alone(self, batch: Batch) -> float:

@@ -10,9 +10,8 @@ It stands on the callbacks of `uvicorn.protocols.http.httptools_impl.HttpToolsPr
 from collections.abc import Callable
 from time import perf_counter
 
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
-
 from gpux_predictor import metrics
+from gpux_predictor.http.gathering import Gathering
 from gpux_predictor.serving.at_once import MOST_BYTES
 from gpux_predictor.serving.service import ModelService
 
@@ -20,7 +19,7 @@ _PATHS = (b"/predict", b"/predict/")
 _LINE = b"HTTP/1.1 200 OK\r\n"
 
 
-class Shortcut(HttpToolsProtocol):
+class Shortcut(Gathering):
     """A connection.
 
     Attributes:

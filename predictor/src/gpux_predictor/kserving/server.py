@@ -9,7 +9,8 @@ from types import FrameType
 
 import uvloop
 
-from gpux_predictor.http.body import BodyLimit
+from gpux_predictor.http.front import front
+from gpux_predictor.http.gathering import Gathering
 from gpux_predictor.http.lean import Lean
 from gpux_predictor.http.observers import Observer
 from gpux_predictor.http.routes import routes
@@ -60,8 +61,6 @@ class Server(ModelServer):  # type: ignore[misc]  # kserve has no types
         self._host = listen.host
         self._own_grpc_port = listen.grpc_port
         self._observers = observers
-        app.add_middleware(BodyLimit)
-        app.router.routes[:0] = [*routes(service), *rest.routes(service)]
         self.register_model(OnnxModel(service))
 
     def serve(self) -> None:
@@ -73,8 +72,9 @@ class Server(ModelServer):  # type: ignore[misc]  # kserve has no types
     async def _serve(self) -> None:
         config = self._rest_server.config
         config.host = self._host  # KServe listens on all addresses and has no setting for it
-        config.app = Lean(app, self._service, self._observers)
-        config.http = "httptools" if self._observers else shortcut(self._service)
+        ours = front([*routes(self._service), *rest.routes(self._service)], behind=app)
+        config.app = Lean(ours, self._service, self._observers)
+        config.http = Gathering if self._observers else shortcut(self._service)
         config.proxy_headers = config.server_header = False
         access = logging.getLogger("uvicorn.access")
         access.handlers.clear()  # uvicorn words a line for each request if there is one, whatever the level

@@ -24,8 +24,6 @@ Handler = Callable[[Request], Awaitable[Response]]
 def routes(service: ModelService) -> list[Route]:
     """The routes of one model; on the same path they come before KServe's."""
     version = service.model.spec.model.version
-    wrong_method = as_json({"detail": "Method Not Allowed"}, HTTPStatus.METHOD_NOT_ALLOWED, {"Allow": "POST"})
-    """An ASGI app for every other method: KServe would take `test:predict` for the name of a model."""
 
     def check(request: Request) -> None:
         check_model(service.name, version, request.path_params["name"], request.path_params.get("version"))
@@ -62,11 +60,8 @@ def routes(service: ModelService) -> list[Route]:
         return as_json(oip_metadata.model(service.name, version, service.ready_model().signature))
 
     return [
-        *(
-            route
-            for path, handler in (("/v1/models/{name}:predict", predict), ("/v1/models/{name}:explain", explain))
-            for route in (_route(path, handler, "POST"), Route(path, wrong_method))
-        ),
+        _route("/v1/models/{name}:predict", predict, "POST"),
+        _route("/v1/models/{name}:explain", explain, "POST"),
         _route("/v2", server_metadata, "GET"),
         _route("/v2/health/ready", server_ready, "GET"),
         *(

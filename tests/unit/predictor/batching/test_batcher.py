@@ -1,7 +1,9 @@
 """The queue in front of a real session: order, limits, deadlines, who leaves, and who is refused."""
 
 import asyncio
+import gc
 import time
+import weakref
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
@@ -111,6 +113,26 @@ def test_first_come_first_served_up_to_the_limit(session: Session) -> None:
 
     run(setup, work)
     assert setup.runs == [[BUSY], [1, 2, 3, 4], [5, 6, 7, 8], [9, 10], [11, 12, 13, 14, 15]]
+
+
+def test_inputs_go_with_their_answer(session: Session) -> None:
+    """Not when the garbage collector comes: inputs of megabytes would pile up until then, each in fresh memory of the kernel's."""
+    setup = Setup(session, Plan(X, 4), Limits())
+
+    async def work() -> None:
+        array = np.ones((1, 1), np.float32)
+        alive = weakref.ref(array)
+        task = asyncio.create_task(setup.batcher.submit({"x": array}, asyncio.get_running_loop().time() + 30))
+        del array
+        await task
+        del task
+        assert alive() is None
+
+    gc.disable()
+    try:
+        run(setup, work)
+    finally:
+        gc.enable()
 
 
 def test_a_poisoned_batch(session: Session) -> None:

@@ -1,0 +1,45 @@
+"""uvicorn's HTTP protocol, which hands a body of announced length to the application in one piece.
+
+uvicorn wakes the application for each 64 KiB of a body, and stops and resumes the socket around it; for the 600 KB of an image that
+costs more than what is done with it. The application here needs whole bodies anyway, so that nothing is held that would not be held.
+"""
+
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from gpux_predictor.http.body import MAX_BODY_BYTES
+
+_DIGITS = len(str(MAX_BODY_BYTES))
+
+
+class Gathering(HttpToolsProtocol):
+    """A connection."""
+
+    _parts: list[bytes] | None = None
+    """The body so far; None where its length is not announced, or too large: the application refuses that at once."""
+
+    def on_headers_complete(self) -> None:
+        """Begins the request."""
+        self._parts = [] if self._announced() else None
+        super().on_headers_complete()
+
+    def on_body(self, body: bytes) -> None:
+        """Takes a piece of the body."""
+        if self._parts is None:
+            super().on_body(body)
+        else:
+            self._parts.append(body)
+
+    def on_message_complete(self) -> None:
+        """Hands the body over."""
+        parts, self._parts = self._parts, None
+        if parts and not self.cycle.response_complete:
+            self.cycle.body = b"".join(parts)  # type: ignore[assignment]  # `receive` makes bytes of it, which bytes are for free
+        super().on_message_complete()
+
+    def _announced(self) -> bool:
+        if self.parser.should_upgrade():
+            return False
+        for name, value in self.headers:
+            if name == b"content-length":
+                return value.isdigit() and len(value) <= _DIGITS and int(value) <= MAX_BODY_BYTES
+        return False
