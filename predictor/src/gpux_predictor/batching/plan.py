@@ -17,6 +17,8 @@ MASK = "attention_mask"
 """The input that says which tokens count, as transformers and optimum name it."""
 _EDGES = (8, 16, 24, 32, 48, 64, 96, 128, 192, 256, 384, 512, 768, 1024, 2048, 4096, 8192)
 """Token lengths that share a bucket: steps of at most a half, so that padding never costs more than that."""
+_PIECE_SECONDS = 0.01
+"""What a piece of a large request may take: a thousand times what a run costs beside the graph, and others wait no longer."""
 
 
 @dataclass(frozen=True)
@@ -28,6 +30,7 @@ class Plan:
         limit: rows of the largest batch.
         cost: t(b) as measured; None where it is not known.
         pads: inputs that may be padded along their second axis, with the value.
+        capped: `limit` holds for the pieces of a large request too: the manifest sets it, or the graph breaks beyond it.
         axes: outputs with an entry for each token, and on which axis.
     """
 
@@ -36,6 +39,7 @@ class Plan:
     cost: Curve | None = None
     pads: Mapping[str, int] = field(default_factory=dict)
     axes: Mapping[str, int] = field(default_factory=dict)
+    capped: bool = False
 
     def rows(self, arrays: Arrays) -> int:
         """The samples in a request; 1 where the graph does not batch."""
@@ -132,6 +136,16 @@ class Plan:
     def _per_row(self, arrays: Arrays) -> float:
         return _elements(arrays) / max(1, self.rows(arrays))
 
+    def _piece_rows(self, arrays: Arrays) -> int:
+        """The rows of a large request that run together: more than the batch limit where that still is a short run.
+
+        The limit is where more rows a run bring nothing; a thousand runs of microseconds would cost more than they compute.
+        """
+        most, seconds = self.most_rows(arrays), self.share(arrays)
+        if self.capped or self.pads or not seconds:
+            return most
+        return max(most, int(self.rows(arrays) * _PIECE_SECONDS / seconds))
+
     def _cut(self, name: str, value: Any, part: Arrays) -> Any:  # noqa: ANN401
         if name not in self.axes or not self.pads:
             return value
@@ -141,7 +155,7 @@ class Plan:
 
     def chunks(self, arrays: Arrays) -> list[dict[str, np.ndarray]]:
         """A request of more rows than a batch takes, in pieces that fit."""
-        rows, most = self.rows(arrays), self.most_rows(arrays)
+        rows, most = self.rows(arrays), self._piece_rows(arrays)
         if rows <= most or not self.batched or self._ragged(arrays):
             return [dict(arrays)]
         return [

@@ -49,6 +49,7 @@ class Learnt:
         proof: whether samples may share a run, and why.
         cost: t(b); None where no sample was found that runs.
         limit: rows of the largest batch that is formed.
+        capped: more rows a run are not wanted, or break: a request with more of them is run in pieces, however short they are.
         padding: whether texts of different lengths may share a run.
         pad: for inputs of tokens the value of padding.
     """
@@ -58,6 +59,7 @@ class Learnt:
     limit: int
     padding: padding.Padding
     pad: Mapping[str, int]
+    capped: bool = True
 
 
 def warm_up(signature: Signature, batched: frozenset[str], run: Run, wish: Wish, hints: Hints) -> Learnt:
@@ -110,7 +112,8 @@ def _learn(signature: Signature, batched: frozenset[str], run: Run, wish: Wish, 
     measured = measuring.measure(signature, batched, run, proof, most, exact=wish.batch_axis == "auto")
     cost = curve.Curve(measured.points, _elements(proof.samples[0]))
     limit = min(wish.max_rows or cost.limit, measured.largest) if measured.proof.batchable else 1
-    return Learnt(measured.proof, cost, limit, pads, hints.pad)
+    capped = wish.max_rows is not None or measured.largest < most
+    return Learnt(measured.proof, cost, limit, pads, hints.pad, capped)
 
 
 def _maker(

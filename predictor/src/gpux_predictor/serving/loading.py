@@ -146,7 +146,7 @@ def _plan(axis: batch_axis.BatchAxis, learnt: Learnt) -> Plan:
     if not learnt.proof.batchable:
         return Plan(cost=learnt.cost, axes=learnt.padding.axes)
     pads = learnt.pad if learnt.padding.neutral else {}
-    return Plan(axis.inputs, learnt.limit, learnt.cost, pads, learnt.padding.axes)
+    return Plan(axis.inputs, learnt.limit, learnt.cost, pads, learnt.padding.axes, learnt.capped)
 
 
 def info(model: GpuxModel, loaded: LoadedModel | None) -> dict[str, Any]:
