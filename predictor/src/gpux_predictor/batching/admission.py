@@ -4,7 +4,7 @@ import math
 
 from gpux_predictor.errors import TooManyRequests
 
-SAFETY = 0.9
+SAFETY = 0.8
 """The share of a request's time that waiting and running may be expected to take: estimates err."""
 _SLOWER, _FASTER = 0.5, 0.1
 """The weight of the newest measurement, where it is above what was expected and below: a refusal too many costs less than a

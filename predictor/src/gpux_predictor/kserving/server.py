@@ -15,12 +15,14 @@ from gpux_predictor.http.lean import Lean
 from gpux_predictor.http.observers import Observer
 from gpux_predictor.http.routes import routes
 from gpux_predictor.http.shortcut import shortcut
+from gpux_predictor.kserving.spared import spared
 from gpux_predictor.protocols import rest
 from gpux_predictor.serving.service import ModelService
 
 sys_argv, sys.argv = sys.argv, sys.argv[:1]  # kserve.model_server parses the command line of whoever imports it
-from kserve import ModelServer  # noqa: E402
-from kserve.model_server import app  # noqa: E402
+with spared():
+    from kserve import ModelServer
+    from kserve.model_server import app
 
 sys.argv = sys_argv
 

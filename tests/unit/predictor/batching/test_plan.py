@@ -104,7 +104,8 @@ def test_pieces_are_as_the_whole(rows: int, tokens: int, session: Session) -> No
 
 
 @pytest.mark.parametrize(
-    ("microseconds", "capped", "count", "most"), [(1, False, 3, 50_000), (1, True, 12_500, 8), (10_000, False, 12_500, 8)]
+    ("microseconds", "capped", "count", "most"),
+    [(1, False, 3, 50_000), (1, True, 12_500, 8), (10_000, False, 12_500, 8)],
 )
 def test_a_large_request_is_not_cut_into_crumbs(microseconds: float, capped: bool, count: int, most: int) -> None:
     """20 million rows of a graph that costs next to nothing took 20 s, in runs of 32 rows."""
