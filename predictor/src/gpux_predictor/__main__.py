@@ -63,7 +63,7 @@ def serve(  # noqa: PLR0913, PLR0917  (an argument an option)
         click.echo(f"gpux-predictor: {error}", err=True)
         sys.exit(1)
     serving = model.spec.serving
-    ports = port or serving.port, grpc_port or (GRPC_PORT if "grpc" in (serving.protocols or ()) else None)
+    ports = port or serving.port, grpc_port or (GRPC_PORT if "grpc" in serving.open_protocols else None)
     if ports[0] == ports[1]:
         raise click.UsageError(f"port {ports[0]} cannot be the HTTP and the gRPC port: choose --port or --grpc-port")
     gc.disable()  # nothing that an import makes is garbage; `run` turns it on again

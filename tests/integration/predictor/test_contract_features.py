@@ -1,4 +1,4 @@
-"""The sync requests of the prediction API's document against examples/match-outcome, whose name there is soccer_model."""
+"""The sync requests of the prediction API's document against examples/match-outcome."""
 
 from typing import Any
 
@@ -21,7 +21,7 @@ def test_sync_prediction(match_outcome: Server, path: str) -> None:
 
 def test_model_info(match_outcome: Server) -> None:
     assert match_outcome.http.get("/model/info").json() == {
-        "model_name": "soccer-model",  # a Kubernetes name has no underscore
+        "model_name": "soccer_model",
         "model_version": "Production",
         "model_run_id": "3f7a1c9d2e4b",
         "loaded": True,

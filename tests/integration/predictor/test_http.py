@@ -292,6 +292,38 @@ def test_a_client_that_goes_away_in_the_middle_of_its_body(tmp_path: Path) -> No
         assert "Traceback" not in server.log.read_text()
 
 
+def test_protocols_that_are_not_chosen_are_closed(tmp_path: Path) -> None:
+    onnxmodels.identity(tmp_path / "model.onnx")
+    v1, v2 = {"instances": [[1, 2]]}, {"inputs": [{"name": "x", "datatype": "FP32", "shape": [1, 2], "data": [1, 2]}]}
+
+    def statuses(server: Server) -> list[int]:
+        posts = ("/v1/models/test:predict", v1), ("/v2/models/test/infer", v2), ("/predict", {"x": [1, 2]})
+        gets = (
+            "/v1/models",
+            "/v1/models/test",
+            "/v2",
+            "/v2/models",
+            "/v2/models/test",
+            "/v2/health/live",
+            "/v2/health/ready",
+        )
+        found = [server.http.post(path, json=body) for path, body in posts] + [server.http.get(path) for path in gets]
+        paths = server.http.get("/openapi.json").json()["paths"]
+        assert [any(path.startswith(version) for path in paths) for version in ("/v1", "/v2")] == [
+            found[0].is_success,
+            found[1].is_success,
+        ]
+        return [answer.status_code for answer in found]
+
+    with serve(manifest(tmp_path, more=", serving: {protocols: [v1]}")) as server:
+        assert statuses(server) == [200, 404, 200, 200, 200, 404, 404, 404, 200, 200]
+    with serve(manifest(tmp_path, more=", serving: {protocols: [v2]}")) as server:
+        assert statuses(server) == [404, 200, 200, 404, 404, 200, 200, 200, 200, 200]
+        assert server.http.post("/v1/models/test:predict", json=v1).json() == {
+            "error": "/v1/models/test:predict is closed: spec.serving.protocols does not have v1"
+        }
+
+
 def test_sigterm_is_exit_0(tmp_path: Path) -> None:
     onnxmodels.identity(tmp_path / "model.onnx")
     with serve(manifest(tmp_path)) as server:

@@ -68,6 +68,11 @@ class ModelSpec(ApiModel):
 
     source: ModelSourceSpec = Field(description="Where the model's files are.")
     format: Literal["onnx"] = Field(default="onnx", description="The format of the model file.")
+    name: Annotated[str, Field(min_length=1, max_length=128)] | None = Field(
+        default=None,
+        description="The name in the registry that the model comes from; model_name in /info and /model/info. Omitted: the name of "
+        "the resource, which paths and protocols use in any case.",
+    )
     version: Annotated[str, Field(min_length=1, max_length=128)] | None = Field(
         default=None, description="The version that /info and model_version answer."
     )

@@ -81,6 +81,11 @@ class ServingSpec(ApiModel):
         ),
     )
 
+    @property
+    def open_protocols(self) -> frozenset[str]:
+        """What is served beside /predict."""
+        return frozenset(self.protocols or ("v1", "v2"))
+
 
 class CanarySpec(ApiModel):
     """A share of the traffic for the new version."""

@@ -85,7 +85,7 @@ def _container(model: GpuxModel, image: str) -> Manifest:
 def _ports(model: GpuxModel) -> list[Manifest]:
     """HTTP first: KServe's Service sends its port 80 to the first one, and gives each further one a port of its own number."""
     ports = {"http1": model.spec.serving.port}
-    if "grpc" in (model.spec.serving.protocols or ()):
+    if "grpc" in model.spec.serving.open_protocols:
         ports["h2c"] = GRPC_PORT
     return [{"name": name, "containerPort": port, "protocol": "TCP"} for name, port in ports.items()]
 

@@ -3,7 +3,10 @@
 import re
 
 _NODE = "Non-zero status code returned while running"
-_NOT_THE_CALLERS = re.compile(r"alloc|out of memory|CUDA|CUDNN|cuBLAS|HIP|TensorRT|terminate", re.IGNORECASE)
+_NOT_THE_CALLERS = re.compile(
+    r"\b(?:de|re|bad_|cuda)?alloc|out of memory|\bCUDA|\bCUDNN|\bcuBLAS|\bHIP|\bMIGraphX|TensorRT|\bterminat",
+    re.IGNORECASE,
+)
 _SOURCE = re.compile(r"/\S+\.(?:h|hpp|cc|cpp|cu|cuh):\d+ (?:.*?was false\. ?)?")
 _PREFIX = re.compile(r"^\[ONNXRuntimeError\] : \d+ : [A-Z_]+ : ")
 

@@ -35,17 +35,10 @@ def routes(service: ModelService) -> list[Route]:
         graph = None if loaded is None else Graph(loaded.signature, loaded.pipeline.axis)
         return as_json(document(service.model, graph))
 
-    async def closed(request: Request) -> Response:
-        return as_json(
-            {"detail": f"{request.url.path} is closed: which model is served is the manifest's business"},
-            HTTPStatus.NOT_FOUND,
-        )
-
     return [
         *(Route(path, wrong_method) for path in PATHS),  # a response is an ASGI app, which a route gives every method
         Route("/health", health, methods=["GET"]),
         Route("/info", info, methods=["GET"]),
         Route("/model/info", model_info, methods=["GET"]),
         Route("/openapi.json", openapi, methods=["GET"]),
-        Route("/v2/repository/{rest:path}", closed, methods=["GET", "POST"]),
     ]

@@ -9,6 +9,7 @@ from types import FrameType
 
 import uvloop
 
+from gpux_predictor.http import closed
 from gpux_predictor.http.front import front
 from gpux_predictor.http.gathering import Gathering
 from gpux_predictor.http.lean import Lean
@@ -72,16 +73,17 @@ class Server(ModelServer):  # type: ignore[misc]  # kserve has no types
         self.start([])
 
     async def _serve(self) -> None:
+        service = self._service
         config = self._rest_server.config
         config.host = self._host  # KServe listens on all addresses and has no setting for it
-        ours = front([*routes(self._service), *rest.routes(self._service)], behind=app)
-        config.app = Lean(ours, self._service, self._observers)
-        config.http = Gathering if self._observers else shortcut(self._service)
+        ours = front([*routes(service), *closed.routes(service.model.spec.serving), *rest.routes(service)], behind=app)
+        config.app = Lean(ours, service, self._observers)
+        config.http = Gathering if self._observers else shortcut(service)
         config.proxy_headers = config.server_header = False
         access = logging.getLogger("uvicorn.access")
         access.handlers.clear()  # uvicorn words a line for each request if there is one, whatever the level
         access.propagate = False
-        loading = asyncio.get_running_loop().run_in_executor(None, self._service.load)
+        loading = asyncio.get_running_loop().run_in_executor(None, service.load)
         told_to_stop = self._told_to_stop()
         grpc = await self._start_grpc(told_to_stop)
         await super()._serve()

@@ -25,15 +25,20 @@ def document(model: GpuxModel, graph: Graph | None) -> dict[str, Any]:
         graph: what is served; None before the model is loaded, when nothing is said about what it takes and answers.
     """
     name, version = model.metadata.name, model.spec.model.version
+    protocols = model.spec.serving.open_protocols
     return {
         "openapi": "3.1.0",
         "info": {"title": name, "version": version or "unversioned", "description": _description(graph)},
-        "tags": [{"name": tag, "description": text} for tag, text in _TAGS.items()],
+        "tags": [
+            {"name": tag, "description": text}
+            for tag, text in _TAGS.items()
+            if tag[0] != "V" or tag.lower() in protocols
+        ],
         "paths": {
             "/predict": {"post": _predict(model, graph)},
             **service.paths(model),
-            **v1.paths(name, graph),
-            **v2.paths(name, version, graph),
+            **(v1.paths(name, graph) if "v1" in protocols else {}),
+            **(v2.paths(name, version, graph) if "v2" in protocols else {}),
         },
         "components": {"schemas": parts.SCHEMAS},
     }

@@ -15,6 +15,7 @@ from gpux_api.v1alpha1.resource import GpuxModelSpec
 from gpux_predictor.batching.plan import Plan
 from gpux_predictor.engine import cpus, source, uris
 from gpux_predictor.engine.options import Device, engine_cache
+from gpux_predictor.engine.proof import Run
 from gpux_predictor.engine.providers import CPU
 from gpux_predictor.engine.session import Session, versions
 from gpux_predictor.engine.trial_run import TrialRun
@@ -65,11 +66,12 @@ class LoadedModel:
     learnt: Learnt
     plan: Plan
 
-    def predict(self, body: bytes) -> bytes:
-        """Answers one JSON body of /predict on the calling thread, without a queue."""
-        prepared = self.pipeline.decode(body)
+    def predict(self, body: bytes, run: Run | None = None) -> bytes:
+        """Answers one JSON body of /predict on the calling thread, without a queue; `run` is the session's if it is not given."""
         names = [tensor.name for tensor in self.signature.outputs]
-        return self.pipeline.encode(prepared, [self.session.run(names, part) for part in prepared.parts])
+        prepared = self.pipeline.decode(body)
+        found = [run(part) if run else self.session.run(names, part) for part in prepared.parts]
+        return self.pipeline.encode(prepared, found)
 
 
 def load(model: GpuxModel, origin: Origin, tell: Callable[[Health], None] = lambda _: None) -> LoadedModel:
@@ -106,18 +108,28 @@ def load(model: GpuxModel, origin: Origin, tell: Callable[[Health], None] = lamb
     made = steps.build(spec, root, signature)
     loaded = _warmed(spec, file, sha256, session, signature, made)
     if spec.samples:
-        samples.check(spec.samples, loaded.predict, lambda number, count: tell(health.checking(number, count)))
+        with _trial_run(spec, session, signature, float("inf")) as run:
+            samples.check(
+                spec.samples,
+                lambda body: loaded.predict(body, run),
+                lambda number, count: tell(health.checking(number, count)),
+            )
     return loaded
+
+
+def _trial_run(spec: GpuxModelSpec, session: Session, signature: Signature, budget_seconds: float) -> TrialRun:
+    """Runs of all outputs that take no longer than a request's may."""
+    names = [tensor.name for tensor in signature.outputs]
+    most_seconds = spec.runtime.timeout_seconds if session.providers[0] == CPU else None
+    return TrialRun(session, names, most_seconds, budget_seconds)
 
 
 def _warmed(  # noqa: PLR0913, PLR0917
     spec: GpuxModelSpec, file: Path, sha256: str, session: Session, signature: Signature, made: steps.Steps
 ) -> LoadedModel:
     axis = batch_axis.find(signature)
-    names = [tensor.name for tensor in signature.outputs]
-    most_seconds = spec.runtime.timeout_seconds if session.providers[0] == CPU else None
     wish = Wish() if (b := spec.runtime.batching) is None else Wish(b.batch_axis, b.max_size)
-    with TrialRun(session, names, most_seconds, WARM_UP_SECONDS) as run:
+    with _trial_run(spec, session, signature, WARM_UP_SECONDS) as run:
         learnt = warm_up(signature, axis.inputs, run, wish, _hints(spec, signature, axis, made))
     if learnt.proof.outputs is not None:
         axis = batch_axis.with_outputs(axis, learnt.proof.outputs)
@@ -156,7 +168,7 @@ def info(model: GpuxModel, loaded: LoadedModel | None) -> dict[str, Any]:
         "name": model.metadata.name,
         "version": spec.version,
         "format": spec.format,
-        "model_name": model.metadata.name,
+        "model_name": spec.name or model.metadata.name,
         "model_version": spec.version,
         "model_run_id": spec.run_id,
         "loaded": loaded is not None,

@@ -7,6 +7,7 @@ from typing import Any
 import orjson
 
 from gpux_api.v1alpha1.processing import SampleSpec
+from gpux_predictor.engine.trial_run import TookTooLong
 from gpux_predictor.errors import LoadError, LoadReason, PredictorError, RequestError
 
 
@@ -25,6 +26,11 @@ def check(samples: Sequence[SampleSpec], predict: Callable[[bytes], bytes], tell
         tell(number, len(samples))
         try:
             found = orjson.loads(predict(orjson.dumps(sample.request)))
+        except TookTooLong:
+            raise LoadError(
+                LoadReason.SAMPLE_FAILED,
+                f"spec.samples[{number - 1}]: its run took longer than runtime.timeoutSeconds, which would be a 504",
+            ) from None
         except PredictorError as error:
             detail = error.detail if isinstance(error, RequestError) else error
             raise LoadError(LoadReason.SAMPLE_FAILED, f"spec.samples[{number - 1}]: {detail}") from None

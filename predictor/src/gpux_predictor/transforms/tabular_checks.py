@@ -23,6 +23,11 @@ def find(spec: TabularSpec, signature: Signature) -> Tensor:
             else f"the graph has {len(found)} inputs ({names}): set input to the one that takes the features"
         )
     tensor, count = found[0], len(spec.features)
+    if others := [f"'{other.name}'" for other in signature.inputs if other is not tensor and other.required]:
+        raise refuse(
+            f"the graph needs {', '.join(others)} beside '{tensor.name}', and requests with features have nothing for it: "
+            "serve this model without tabular"
+        )
     element = tensor.element
     if element is None or element.kind not in "fi":
         raise refuse(f"input '{tensor.name}' is {element.name if element else 'object'}: features are numbers")

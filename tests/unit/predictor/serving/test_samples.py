@@ -54,3 +54,12 @@ def test_a_sample_holds_a_model_back(
     assert (health.reason, health.detail) == (
         (LoadReason.SAMPLE_FAILED, problem) if problem else ("Ready", "the model serves")
     )
+
+
+def test_a_sample_that_runs_for_ever(tmp_path: Path, make_service: MakeService) -> None:
+    """The start hung on it, as long as the graph took."""
+    onnxmodels.slow(tmp_path / "model.onnx", 10**9)
+    sample = {"request": {"x": [1, 2]}, "response": {"y": [1, 2]}}
+    health = make_service(samples=[sample], runtime={"timeoutSeconds": 1}).health
+    assert health.reason == LoadReason.SAMPLE_FAILED
+    assert health.detail == "spec.samples[0]: its run took longer than runtime.timeoutSeconds, which would be a 504"

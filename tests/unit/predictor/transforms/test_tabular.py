@@ -1,5 +1,6 @@
 """Features by name to a row, and every way in which they may be wrong."""
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -151,6 +152,9 @@ def test_what_does_not_go_with_the_graph(make: Any, dtype: str, shape: Any, spec
 
 def test_the_only_input_or_the_one_named(make_signature: Any) -> None:
     two = make_signature(("a", "float32", (None, 3)), ("b", "float32", ()))
-    assert TabularTransform(TabularSpec(features=FEATURES, input="b"), two).tensor.name == "b"
+    with pytest.raises(LoadError, match="the graph needs 'a' beside 'b'"):
+        TabularTransform(TabularSpec(features=FEATURES, input="b"), two)
+    optional = replace(two, inputs=(replace(two.inputs[0], required=False), two.inputs[1]))
+    assert TabularTransform(TabularSpec(features=FEATURES, input="b"), optional).tensor.name == "b"
     with pytest.raises(LoadError, match="the graph has 2 inputs .* set input"):
         TabularTransform(TabularSpec(features=FEATURES), two)
