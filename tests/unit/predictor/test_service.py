@@ -1,8 +1,10 @@
 """The service: readiness with its reason, the deadline, and what /info says."""
 
 import asyncio
+import gc
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +15,12 @@ from onnx import helper
 import onnxmodels
 from gpux_api.v1alpha1 import GpuxModel
 from gpux_predictor import metrics
+from gpux_predictor.batching.item import Batch, Item, Result
 from gpux_predictor.engine import source
 from gpux_predictor.errors import BadRequest, DeadlineExceeded, LoadReason, NotReady
 from gpux_predictor.serving import loading
 from gpux_predictor.serving.loading import Origin
+from gpux_predictor.serving.prepare import Prepared
 from gpux_predictor.serving.service import ModelService
 
 MakeService = Callable[..., ModelService]
@@ -167,3 +171,43 @@ def test_infer_holds_types_and_shapes(tmp_path: Path, make_service: MakeService)
     for arrays, problem in cases:
         with pytest.raises(BadRequest, match=problem):
             asyncio.run(service.infer(arrays))
+
+
+def lookup(path: Path) -> None:
+    """ids int64 [n, 1] -> y float32 [n, 1, 4]: a table of 10 rows."""
+    nodes = [helper.make_node("Gather", ["table", "ids"], ["y"])]
+    ids, y = onnxmodels.tensor("ids", "int64", ["n", 1]), onnxmodels.tensor("y", "float32", ["n", 1, 4])
+    onnxmodels.save(path, nodes, [ids], [y], {"table": np.random.default_rng(0).random((10, 4), np.float32)})
+
+
+def test_nothing_waits_for_the_garbage_collector(
+    tmp_path: Path, make_service: MakeService, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An error's traceback held frames, they a batch's inputs and results, and these the error: 100 MB in three minutes."""
+    monkeypatch.setattr("gpux_predictor.serving.inference.AT_ONCE_SECONDS", 0.0)
+    lookup(tmp_path / "model.onnx")
+    service = make_service(runtime={"batching": {"maxSize": 4}})
+
+    async def ask(*ids: int) -> None:
+        with suppress(BadRequest):
+            await service.predict(b'{"ids": %b}' % str([[i] for i in ids]).encode())
+
+    async def work() -> None:
+        await asyncio.gather(*(ask(i) for i in (1, 2, 99, 3)), ask(*range(9)), ask(1, 2, 3, 4, 99, 6))
+        task = asyncio.create_task(ask(1))
+        await asyncio.sleep(0)
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+    gc.collect()
+    gc.disable()
+    gc.set_debug(gc.DEBUG_SAVEALL)
+    try:
+        asyncio.run(work())
+        gc.collect()
+        kinds = {type(thing) for thing in gc.garbage}
+    finally:
+        gc.set_debug(0)
+        gc.garbage.clear()
+        gc.enable()
+    assert not kinds & {Item, Batch, Result, Prepared, BadRequest}

@@ -121,6 +121,7 @@ class Batcher:
         finally:
             timer.cancel()
             self._leave(item)
+            del item, timer  # the traceback of an error holds this frame, and the item its error
 
     def close(self) -> None:
         """Ends the threads once their runs have ended."""

@@ -104,9 +104,11 @@ class Inference:
         every = [task for group in tasks for task in group]
         try:
             results = await asyncio.gather(*every)
-        finally:
-            for task in every:
-                task.cancel()
+        except BaseException:
+            while every:
+                every.pop().cancel()
+            del tasks  # the error's traceback holds this frame, and a task the error
+            raise
         timings = [result.timing for result in results]
         timing = Timing(max(t.queue for t in timings), sum(t.run for t in timings), max(t.rows for t in timings))
         return [join([task.result().outputs for task in group]) for group in tasks], timing
