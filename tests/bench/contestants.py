@@ -45,6 +45,7 @@ class Contestant:
 
 CONTESTANTS = (
     Contestant("bare", "bare ASGI", "bare", ("predict", "octets")),
+    Contestant(OURS, "gpux-predictor", None, ("predict", "v2", "v2-binary", "jpeg")),
     Contestant("kserve", "KServe", "kserve", ("v1", "v2", "v2-binary")),
     Contestant("gpux", "gpux serve", "gpux", ("predict",)),
     Contestant("mlserver", "MLServer", "mlserver", ("v2",)),
@@ -53,7 +54,6 @@ CONTESTANTS = (
     Contestant("bentoml-batching", "BentoML batchable", "bentoml", ("items",), batching=True),
     Contestant("litserve", "LitServe", "litserve", ("predict",)),
     Contestant("litserve-batching", "LitServe batching", "litserve", ("predict",), batching=True),
-    Contestant(OURS, "gpux-predictor", None, ("predict", "v2", "v2-binary", "jpeg")),
 )
 ENTRIES = tuple(dict.fromkeys(who.entry(dialect) for who in CONTESTANTS for dialect in who.dialects))
 """Every name that the table may show, in its order; one may stand for two dialects that never meet in one case."""

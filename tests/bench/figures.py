@@ -1,7 +1,11 @@
-"""Reading a record of the benchmark: medians over the rounds, and the ceilings that follow from the raw runs. All pure."""
+"""Reading a record of the benchmark: medians over the rounds, and the ceilings that follow from the raw runs. All pure.
+
+What is compared was measured within a minute of each other in every round: the machine's speed changes by a third from one minute
+to the next. So a ratio is the median of the rounds' own ratios, not that of medians.
+"""
 
 import statistics
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 Record = Mapping[str, Any]
@@ -30,24 +34,45 @@ def raw(record: Record, model: str, key: str = "rates") -> dict[int, float]:
 
 def ceiling(record: Record, model: str, *, mixed: bool = False) -> float | None:
     """The most samples a second that onnxruntime alone gives: at its best batch size, after decoding where there is some."""
-    rates = raw(record, model, "mixed" if mixed else "rates")
+    found = ceilings(record, model, mixed=mixed)
+    return statistics.median(found) if found else None
+
+
+def ceilings(record: Record, model: str, *, mixed: bool = False) -> list[float]:
+    """The same, round by round, at the batch size that is best over all of them."""
+    key = "mixed" if mixed else "rates"
+    rates = raw(record, model, key)
     if not rates:
-        return None
-    best = max(rates.values())
-    decode = [found["decode"] for found in record["raw"][model] if "decode" in found]
-    return 1 / (1 / best + statistics.median(decode) / 1000) if decode else best
+        return []
+    best = str(max(rates, key=lambda size: rates[size]))
+    return [1 / (1 / found[key][best] + found.get("decode", 0.0) / 1000) for found in record["raw"][model]]
 
 
-def raw_p50(record: Record, model: str) -> float | None:
-    """Milliseconds of one sample."""
-    rounds = record["raw"].get(model, [])
-    return statistics.median(found["p50"] for found in rounds) if rounds else None
+def by_round(record: Record, case: str, entry: str, figure: str) -> list[float]:
+    """A field of `load.Window`, round by round."""
+    return [window[figure] for window in record["windows"].get(case, {}).get(entry, [])]
 
 
-def start(record: Record, label: str, figure: str) -> float | None:
-    """The median of a figure of a server's starts; None if there were none."""
-    starts = record["starts"].get(label)
-    return statistics.median(entry[figure] for entry in starts) if starts else None
+def raw_p50(record: Record, model: str) -> list[float]:
+    """Milliseconds of one sample, round by round."""
+    return [found["p50"] for found in record["raw"].get(model, [])]
+
+
+def start(record: Record, label: str, figure: str) -> list[float]:
+    """A figure of a server's starts, round by round."""
+    return [entry[figure] for entry in record["starts"].get(label, [])]
+
+
+def paired(values: Sequence[float], others: Sequence[float]) -> float | None:
+    """The median ratio of what was measured in the same round; None if one of them was not, in any."""
+    ratios = [value / other for value, other in zip(values, others, strict=False) if other]
+    return statistics.median(ratios) if ratios else None
+
+
+def beyond(values: Sequence[float], others: Sequence[float]) -> float | None:
+    """The median difference of what was measured in the same round; None if one of them was not, in any."""
+    found = [value - other for value, other in zip(values, others, strict=False)]
+    return statistics.median(found) if found else None
 
 
 def disturbance(record: Record) -> float:

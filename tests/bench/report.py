@@ -11,7 +11,8 @@ HOW = """## How it was measured
 One run on one machine: every server in turn, `rounds` times over, so that a slow minute of the machine meets all of them. The server
 with all its processes runs on one core from its start, the load on another. ONNX Runtime has one thread everywhere. wrk asks in a
 closed loop on 1, 16 or 64 connections with distinct bodies in turn; before that each server's answers to all of them are held
-against onnxruntime's (1e-4), and it is warmed up. Each figure is the median of the rounds. Compare ratios, not absolute figures:
+against onnxruntime's (1e-4), and it is warmed up. Each figure is the median of the rounds, each ratio that of the
+rounds' own ratios. Compare ratios, not absolute figures:
 differences under 10 % are noise, and `spread` says how far the rounds were apart.
 
 Peers are as their documentation writes them (`tests/bench/peers`), pinned, each in its own virtual environment, one process.

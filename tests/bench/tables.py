@@ -1,6 +1,7 @@
 """The record as Markdown. All pure."""
 
 import math
+import statistics
 from collections.abc import Sequence
 
 from . import figures
@@ -47,16 +48,15 @@ def _key(case: Case) -> str:
 
 def details(record: Record, case: Case) -> str:
     """Everything about one case."""
-    ceiling, bare = (
-        figures.ceiling(record, case.model, mixed=case.mixed),
-        figures.median(record, case.key, "bare ASGI", "rate"),
-    )
+    ceilings = figures.ceilings(record, case.model, mixed=case.mixed)
+    bare = figures.by_round(record, case.key, "bare ASGI", "rate")
     rows = []
     for entry in (entry for entry in ENTRIES if entry in record["windows"][case.key]):
         rate, p50, p99, cpu, errors = (
             figures.median(record, case.key, entry, name) for name in ("rate", "p50", "p99", "cpu", "errors")
         )
-        shares = [number(figures.ratio(rate, other)) for other in (bare, ceiling)]
+        rates = figures.by_round(record, case.key, entry, "rate")
+        shares = [number(figures.paired(rates, other)) for other in (bare, ceilings)]
         apart = f"{figures.spread(record, case.key, entry):.0%}"
         rows.append([entry, number(rate), *shares, number(p50), number(p99), number(cpu), number(errors), apart])
     head = [case.key, "requests/s", "of bare", "of raw", "p50 ms", "p99 ms", "CPU µs", "errors", "spread"]
@@ -76,7 +76,10 @@ def targets(record: Record) -> str:
 def starts(record: Record) -> str:
     """Start-up time and memory with the tiny model."""
     names = ("ready_seconds", "rss_megabytes", "loaded_megabytes")
-    rows = [[label, *(number(figures.start(record, label, name)) for name in names)] for label in record["starts"]]
+    rows = [
+        [label, *(number(statistics.median(figures.start(record, label, name))) for name in names)]
+        for label in record["starts"]
+    ]
     return table(["server", "start to first answer, s", "RSS then, MB", "RSS after the load, MB"], rows)
 
 

@@ -4,7 +4,7 @@ import operator
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from .figures import Record, ceiling, median, ratio, raw_p50, start
+from .figures import Record, beyond, by_round, ceilings, paired, ratio, raw_p50, start
 
 OURS, OURS_BINARY = "gpux-predictor", "gpux-predictor V2 binary"
 TINY, TINY_ALONE = "tiny, JSON, c=64", "tiny, JSON, c=1"
@@ -29,16 +29,15 @@ class Target:
 
 
 def _against(case: str, other: str, ours: str = OURS) -> Callable[[Record], float | None]:
-    return lambda record: ratio(median(record, case, ours, "rate"), median(record, case, other, "rate"))
+    return lambda record: paired(by_round(record, case, ours, "rate"), by_round(record, case, other, "rate"))
 
 
 def _of_ceiling(case: str, model: str, ours: str = OURS) -> Callable[[Record], float | None]:
-    return lambda record: ratio(median(record, case, ours, "rate"), ceiling(record, model))
+    return lambda record: paired(by_round(record, case, ours, "rate"), ceilings(record, model))
 
 
 def _added(record: Record) -> float | None:
-    ours, alone = median(record, TEXT_ALONE, OURS, "p50"), raw_p50(record, "encoder")
-    return None if ours is None or alone is None else ours - alone
+    return beyond(by_round(record, TEXT_ALONE, OURS, "p50"), raw_p50(record, "encoder"))
 
 
 def _goodput(record: Record) -> float | None:
@@ -61,7 +60,7 @@ def _neither(record: Record) -> float | None:
 
 
 def _start(figure: str) -> Callable[[Record], float | None]:
-    return lambda record: ratio(start(record, OURS, figure), start(record, "KServe", figure))
+    return lambda record: paired(start(record, OURS, figure), start(record, "KServe", figure))
 
 
 TARGETS = (
