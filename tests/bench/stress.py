@@ -19,6 +19,8 @@ DEADLINE = 1
 """Seconds: `runtime.timeoutSeconds` of ours, and how long a caller's answer is of use for all."""
 TIMES = 3.0
 CONNECTIONS = 64
+CAPACITY_CONNECTIONS = 16
+"""Full batches, and no queue that the deadline would refuse: refusals cost time and are no answers."""
 CAPACITY_SECONDS = 5.0
 
 
@@ -38,9 +40,9 @@ def measure(who: Contestant, model: Model, cores: Cores, seconds: float) -> dict
             bodies = Path(folder)
             load.write(bodies, requests)
             load.run(server, bodies, requests, CONNECTIONS, 1, cores.load)
-            capacity = load.run(server, bodies, requests, CONNECTIONS, CAPACITY_SECONDS, cores.load).rate
+            capacity = load.run(server, bodies, requests, CAPACITY_CONNECTIONS, CAPACITY_SECONDS, cores.load).rate
             if capacity == 0:
-                return {"why": f"no answer with status 200 in {CAPACITY_SECONDS:g} s of {CONNECTIONS} connections"}
+                return {"why": f"no answer with status 200 in {CAPACITY_SECONDS:g} s of {CAPACITY_CONNECTIONS} connections"}
             load.settle(server)
             found = overload.run(server.port, requests, capacity * TIMES, seconds, DEADLINE)
     except (StartError, InstallError, load.LoadError) as error:
