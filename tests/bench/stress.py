@@ -42,7 +42,9 @@ def measure(who: Contestant, model: Model, cores: Cores, seconds: float) -> dict
             load.run(server, bodies, requests, CONNECTIONS, 1, cores.load)
             capacity = load.run(server, bodies, requests, CAPACITY_CONNECTIONS, CAPACITY_SECONDS, cores.load).rate
             if capacity == 0:
-                return {"why": f"no answer with status 200 in {CAPACITY_SECONDS:g} s of {CAPACITY_CONNECTIONS} connections"}
+                return {
+                    "why": f"no answer with status 200 in {CAPACITY_SECONDS:g} s of {CAPACITY_CONNECTIONS} connections"
+                }
             load.settle(server)
             found = overload.run(server.port, requests, capacity * TIMES, seconds, DEADLINE)
     except (StartError, InstallError, load.LoadError) as error:
