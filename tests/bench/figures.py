@@ -45,7 +45,11 @@ def ceilings(record: Record, model: str, *, mixed: bool = False) -> list[float]:
     if not rates:
         return []
     best = str(max(rates, key=lambda size: rates[size]))
-    return [1 / (1 / found[key][best] + found.get("decode", 0.0) / 1000) for found in record["raw"][model]]
+    return [_after_decoding(found[key][best], found.get("decode")) for found in record["raw"][model]]
+
+
+def _after_decoding(rate: float, milliseconds: float | None) -> float:
+    return rate if milliseconds is None else 1 / (1 / rate + milliseconds / 1000)
 
 
 def by_round(record: Record, case: str, entry: str, figure: str) -> list[float]:

@@ -76,6 +76,11 @@ class GpuxModel(ApiModel):
     spec: GpuxModelSpec
     status: GpuxModelStatus | None = None
 
+    @property
+    def model_name(self) -> str:
+        """The name that /info tells: the registry's, or the resource's."""
+        return self.spec.model.name or self.metadata.name
+
     rules = (
         Rule(
             cel=f"size(self.metadata.name) <= {MAX_NAME}",

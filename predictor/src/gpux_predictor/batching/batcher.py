@@ -193,10 +193,8 @@ class Batcher:
         self._last_end = now
         self._pace.learn(max(batch.share, self._alone(batch)), took)
         metrics.BATCH_ROWS.observe(batch.rows)
-        items, batch.items = (
-            batch.items,
-            [],
-        )  # a batch and its items hold each other: inputs would wait for the garbage collector
+        # A batch and its items hold each other: inputs would wait for the garbage collector.
+        items, batch.items = batch.items, []
         for item, outcome in zip(items, outcomes, strict=True):
             if item.future.done():
                 continue

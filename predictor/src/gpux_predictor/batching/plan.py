@@ -155,9 +155,10 @@ class Plan:
 
     def chunks(self, arrays: Arrays) -> list[dict[str, np.ndarray]]:
         """A request of more rows than a batch takes, in pieces that fit."""
-        rows, most = self.rows(arrays), self._piece_rows(arrays)
-        if rows <= most or not self.batched or self._ragged(arrays):
+        rows = self.rows(arrays)
+        if rows <= self.most_rows(arrays) or not self.batched or self._ragged(arrays):
             return [dict(arrays)]
+        most = self._piece_rows(arrays)
         return [
             {name: array[start : start + most] if name in self.batched else array for name, array in arrays.items()}
             for start in range(0, rows, most)

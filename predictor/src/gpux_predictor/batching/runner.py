@@ -46,12 +46,12 @@ class Runner:
             return list(self._plan.split(self._run(self._plan.merge(parts), options), parts))
         except RequestError as error:
             if len(items) == 1 or options.terminate:
-                return [_alone(error)] * len(items)
+                return [_without_frames(error)] * len(items)
         half = len(items) // 2
         return self._isolated(items[:half], options) + self._isolated(items[half:], options)
 
 
-def _alone(error: RequestError) -> RequestError:
+def _without_frames(error: RequestError) -> RequestError:
     """The error without the frames it came through, which hold the inputs and results of the whole batch."""
     error.__cause__ = error.__context__ = None
     return error.with_traceback(None)

@@ -26,14 +26,11 @@ def document(model: GpuxModel, graph: Graph | None) -> dict[str, Any]:
     """
     name, version = model.metadata.name, model.spec.model.version
     protocols = model.spec.serving.open_protocols
+    closed = {"V1", "V2"} - {protocol.upper() for protocol in protocols}
     return {
         "openapi": "3.1.0",
         "info": {"title": name, "version": version or "unversioned", "description": _description(graph)},
-        "tags": [
-            {"name": tag, "description": text}
-            for tag, text in _TAGS.items()
-            if tag[0] != "V" or tag.lower() in protocols
-        ],
+        "tags": [{"name": tag, "description": text} for tag, text in _TAGS.items() if tag not in closed],
         "paths": {
             "/predict": {"post": _predict(model, graph)},
             **service.paths(model),

@@ -40,7 +40,7 @@ _LOADED: dict[str, Schema] = {
 def paths(model: GpuxModel) -> dict[str, Any]:
     """The operations, by path."""
     identity: dict[str, Schema] = {
-        "model_name": {"const": model.spec.model.name or model.metadata.name},
+        "model_name": {"const": model.model_name},
         "model_version": _MAYBE,
         "model_run_id": _MAYBE,
         "loaded": {"type": "boolean"},

@@ -168,7 +168,7 @@ def info(model: GpuxModel, loaded: LoadedModel | None) -> dict[str, Any]:
         "name": model.metadata.name,
         "version": spec.version,
         "format": spec.format,
-        "model_name": spec.name or model.metadata.name,
+        "model_name": model.model_name,
         "model_version": spec.version,
         "model_run_id": spec.run_id,
         "loaded": loaded is not None,

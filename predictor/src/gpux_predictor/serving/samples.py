@@ -27,14 +27,12 @@ def check(samples: Sequence[SampleSpec], predict: Callable[[bytes], bytes], tell
         try:
             found = orjson.loads(predict(orjson.dumps(sample.request)))
         except TookTooLong:
-            raise LoadError(
-                LoadReason.SAMPLE_FAILED,
-                f"spec.samples[{number - 1}]: its run took longer than runtime.timeoutSeconds, which would be a 504",
-            ) from None
+            problem: str | None = "its run took longer than runtime.timeoutSeconds, which would be a 504"
         except PredictorError as error:
-            detail = error.detail if isinstance(error, RequestError) else error
-            raise LoadError(LoadReason.SAMPLE_FAILED, f"spec.samples[{number - 1}]: {detail}") from None
-        if problem := difference(sample.response, found, sample.tolerance, "response"):
+            problem = error.detail if isinstance(error, RequestError) else str(error)
+        else:
+            problem = difference(sample.response, found, sample.tolerance, "response")
+        if problem is not None:
             raise LoadError(LoadReason.SAMPLE_FAILED, f"spec.samples[{number - 1}]: {problem}")
 
 
