@@ -14,8 +14,12 @@ from gpux_predictor.transforms.predictions import Predictions
 _SCORE: Schema = {"type": ["number", "null"]}
 
 
-def content(spec: GpuxModelSpec, signature: Signature, axis: BatchAxis) -> Schema:
-    """Every form of an answer: of a batch, of one sample, of entities."""
+def content(spec: GpuxModelSpec, signature: Signature, axis: BatchAxis, *, named: bool = True) -> Schema:
+    """Every form of an answer: of a batch, of one sample, of entities.
+
+    Args:
+        named: the prediction for one entity says which; a task's result does not.
+    """
     steps = plan(spec.postprocessing, spec.outputs, signature)
     forms = []
     if axis.inputs or axis.always_single:
@@ -24,7 +28,8 @@ def content(spec: GpuxModelSpec, signature: Signature, axis: BatchAxis) -> Schem
         forms.append(_outputs(signature, steps, axis, single=False))
     if spec.preprocessing is not None and spec.preprocessing.tabular is not None:
         entity = _entity(spec.preprocessing.tabular.entity_key, spec, signature)
-        forms = [entity, {"type": "array", "items": entity, "minItems": 1}, *forms]
+        alone = entity if named else entity["properties"]["prediction"]
+        forms = [alone, {"type": "array", "items": entity, "minItems": 1}, *forms]
     return forms[0] if len(forms) == 1 else {"anyOf": forms}
 
 

@@ -137,7 +137,10 @@ def full(most: int) -> str:
 
 def no_room(most: int) -> str:
     """The detail of StoreFull."""
-    return f"The bodies and results of the tasks take {most} bytes already (spec.async.maxStored): fetch results, or come back once they have expired"
+    return (
+        f"The bodies and results of tasks would take more than {most} bytes (spec.async.maxStored): come back once some have "
+        "run or expired"
+    )
 
 
 def reused(key: str) -> str:

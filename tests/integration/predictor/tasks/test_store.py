@@ -351,14 +351,14 @@ def test_pages_show_the_newest_first_without_results(kind: Kind) -> None:
         ids = [(await store.submit(BODY)).id for _ in range(7)]
         await store.claim(ME, Appetite(2))
         await store.finish(ME, [Outcome(ids[0], 1, b"1"), Outcome(ids[1], 1, None, "bad")])
-        first = await store.page(State, None, 3)
+        first = await store.page(list(State), None, 3)
         assert [task.id for task in first] == ids[:3:-1]
-        second = await store.page(State, first[-1].id, 10)
+        second = await store.page(list(State), first[-1].id, 10)
         assert [task.id for task in second] == ids[3::-1]
         assert all(task.result is None for task in second)
         assert [task.id for task in await store.page([State.SUCCEEDED, State.FAILED], None, 10)] == [ids[1], ids[0]]
         with pytest.raises(NoSuchTask):
-            await store.page(State, "nothing", 3)
+            await store.page(list(State), "nothing", 3)
 
     kind.run(test)
 
@@ -447,31 +447,32 @@ def test_a_task_is_kept_until_its_notice_is_settled(kind: Kind) -> None:
     kind.run(test, replace(TERMS, result_seconds=0.05))
 
 
+async def _unreliable_worker(store: TaskStore, name: str, ended: dict[str, bytes | str]) -> None:
+    for round_ in range(60):
+        claimed = await store.claim(name, Appetite(1 + secrets.randbelow(8)))
+        if secrets.randbelow(4) == 0:
+            continue  # died
+        if secrets.randbelow(4) == 0:
+            await asyncio.sleep(0.06)  # answers late
+        if secrets.randbelow(6) == 0:
+            await store.release(name, [task.id for task in claimed])
+            continue
+        await store.finish(name, [Outcome(task.id, task.attempt, f"{name}-{round_}".encode()) for task in claimed])
+        for task in claimed:
+            now = await store.get(task.id)
+            if now.state in {State.SUCCEEDED, State.FAILED}:
+                end = now.result or now.error or ""
+                assert ended.setdefault(task.id, end) == end
+        await store.sweep()
+
+
 def test_random_histories_end_each_task_once(kind: Kind) -> None:
     """Two hundred tasks under workers that die, answer late, give back and cancel: each ends once, and stays as it ended."""
-
-    async def worker(store: TaskStore, name: str, ended: dict[str, bytes | str]) -> None:
-        for round_ in range(60):
-            claimed = await store.claim(name, Appetite(1 + secrets.randbelow(8)))
-            if secrets.randbelow(4) == 0:
-                continue  # died
-            if secrets.randbelow(4) == 0:
-                await asyncio.sleep(0.06)  # answers late
-            if secrets.randbelow(6) == 0:
-                await store.release(name, [task.id for task in claimed])
-                continue
-            await store.finish(name, [Outcome(task.id, task.attempt, f"{name}-{round_}".encode()) for task in claimed])
-            for task in claimed:
-                now = await store.get(task.id)
-                if now.state in {State.SUCCEEDED, State.FAILED}:
-                    end = now.result or now.error or ""
-                    assert ended.setdefault(task.id, end) == end
-            await store.sweep()
 
     async def test(store: TaskStore) -> None:
         ids = [(await store.submit(BODY)).id for _ in range(200)]
         ended: dict[str, bytes | str] = {}
-        await asyncio.gather(*(worker(store, f"w{i}", ended) for i in range(4)))
+        await asyncio.gather(*(_unreliable_worker(store, f"w{i}", ended) for i in range(4)))
         while (await store.counts()).states[State.QUEUED] or (await store.counts()).states[State.RUNNING]:
             await asyncio.sleep(0.06)
             await store.sweep()

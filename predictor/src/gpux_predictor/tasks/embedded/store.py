@@ -10,8 +10,9 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TypeVar
 
-from gpux_predictor.tasks.embedded import notices, operations, reading, schema
-from gpux_predictor.tasks.embedded.operations import Tally
+from gpux_predictor.tasks.embedded import keeping, notices, reading, schema, submitting, working
+from gpux_predictor.tasks.embedded.change import Change, count
+from gpux_predictor.tasks.embedded.reading import Look
 from gpux_predictor.tasks.embedded.writer import Writer
 from gpux_predictor.tasks.records import (
     Appetite,
@@ -69,84 +70,74 @@ class EmbeddedStore:
 
     async def submit(self, task: NewTask) -> Submitted:
         """See TaskStore."""
-        now = self._clock()
-        return await self._do(lambda db, tally: operations.submit(db, tally, self._terms, self._key, task, now))
+        return await self._do(lambda change: submitting.submit(change, task))
 
     async def claim(self, worker: str, appetite: Appetite) -> list[Claimed]:
         """See TaskStore."""
-        now, lease = self._clock(), self._terms.lease_seconds
-        return await self._do(lambda db, tally: operations.claim(db, tally, worker, appetite, now, lease))
+        return await self._do(lambda change: working.claim(change, worker, appetite))
 
     async def renew(self, worker: str, ids: Collection[str]) -> set[str]:
         """See TaskStore."""
-        until = self._clock() + self._terms.lease_seconds
-        return await self._do(lambda db, _: operations.renew(db, worker, ids, until))
+        return await self._do(lambda change: working.renew(change, worker, ids))
 
     async def finish(self, worker: str, outcomes: Sequence[Outcome]) -> None:
         """See TaskStore."""
-        now = self._clock()
-        await self._do(lambda db, tally: operations.finish(db, tally, self._terms, worker, outcomes, now))
+        await self._do(lambda change: working.finish(change, worker, outcomes))
 
     async def release(self, worker: str, ids: Collection[str]) -> None:
         """See TaskStore."""
-        await self._do(lambda db, tally: operations.release(db, tally, worker, ids))
+        await self._do(lambda change: working.release(change, worker, ids))
 
     async def cancel(self, task_id: str) -> Task:
         """See TaskStore."""
-        now = self._clock()
 
-        def work(db: sqlite3.Connection, tally: Tally) -> Task:
-            operations.cancel(db, tally, task_id, now, now + self._terms.result_seconds)
-            return reading.get(db, self._key, task_id, now)
+        def work(change: Change) -> Task:
+            working.cancel(change, task_id)
+            return reading.get(change, task_id)
 
         return await self._do(work)
 
     async def sweep(self) -> None:
         """See TaskStore."""
-        now = self._clock()
 
-        def work(db: sqlite3.Connection, tally: Tally) -> None:
-            operations.take_back(db, tally, self._terms, now, before=now)
-            operations.remove_expired(db, tally, now)
+        def work(change: Change) -> None:
+            keeping.take_back(change, before=change.now)
+            keeping.remove_expired(change)
 
         await self._do(work)
 
     async def get(self, task_id: str) -> Task:
         """See TaskStore."""
-        now = self._clock()
-        return await self._read(lambda db: reading.get(db, self._key, task_id, now))
+        return await self._read(lambda look: reading.get(look, task_id))
 
     async def page(self, states: Collection[State], after: str | None, most: int) -> list[Task]:
         """See TaskStore."""
-        now = self._clock()
-        return await self._read(lambda db: reading.page(db, self._key, states, after, most, now))
+        return await self._read(lambda look: reading.page(look, states, after, most))
 
     async def counts(self) -> Counts:
         """See TaskStore."""
-        now = self._clock()
-        return await self._read(lambda db: reading.counts(db, now))
+        return await self._read(reading.counts)
 
     async def due_callbacks(self, most: int) -> list[Callback]:
         """See TaskStore."""
-        now = self._clock()
-        return await self._do(lambda db, _: notices.due(db, most, now, now + CALLBACK_SECONDS))
+        return await self._do(lambda change: notices.due(change, most, CALLBACK_SECONDS))
 
     async def settle_callbacks(self, outcomes: Sequence[CallbackOutcome]) -> None:
         """See TaskStore."""
-        now = self._clock()
-        await self._do(lambda db, _: notices.settle(db, outcomes, now))
+        await self._do(lambda change: notices.settle(change, outcomes))
 
-    async def _do(self, work: Callable[[sqlite3.Connection, Tally], T]) -> T:
+    async def _do(self, work: Callable[[Change], T]) -> T:
         if self._writer is None:
             raise StoreUnavailable("The store of tasks is not open")
         return await self._writer.do(work)
 
-    async def _read(self, work: Callable[[sqlite3.Connection], T]) -> T:
+    async def _read(self, work: Callable[[Look], T]) -> T:
         """Reads beside the writer: a poll does not wait for a flush."""
         if self._writer is None:
             raise StoreUnavailable("The store of tasks is not open")
+        look = Look(self._reader, self._key, self._clock())
         try:
-            return await asyncio.get_running_loop().run_in_executor(self._readers, work, self._reader)
+            return await asyncio.get_running_loop().run_in_executor(self._readers, work, look)
         except sqlite3.Error as error:
             raise StoreUnavailable(f"The store of tasks cannot be read: {error}") from None
 
@@ -157,15 +148,19 @@ class EmbeddedStore:
             db = schema.connect(self._folder, writes=True)
             self._reader = schema.connect(self._folder, writes=False)
             self._key = schema.id_key(db)
-            tally = operations.count(db)
+            tally = count(db)
+
+            def change() -> Change:
+                return Change(db, tally, self._terms, self._key, self._clock())
+
             db.execute("BEGIN IMMEDIATE")
-            operations.take_back(db, tally, self._terms, self._clock(), before=float("inf"))
+            keeping.take_back(change(), before=float("inf"))
             db.execute("COMMIT")
         except (OSError, sqlite3.Error) as error:
             self._let_go()
             raise StoreUnavailable(f"The store of tasks in {self._folder} cannot be opened: {error}") from None
         self._db = db
-        self._writer = Writer(db, tally)
+        self._writer = Writer(db, tally, change)
 
     def _close(self, writer: Writer) -> None:
         writer.close()

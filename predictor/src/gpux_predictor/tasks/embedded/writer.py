@@ -10,12 +10,12 @@ from queue import SimpleQueue
 from typing import Any, TypeVar
 
 from gpux_predictor.errors import RequestError
-from gpux_predictor.tasks.embedded.operations import Tally
+from gpux_predictor.tasks.embedded.change import Change, Tally
 from gpux_predictor.tasks.store import StoreFull, StoreUnavailable
 
 logger = logging.getLogger(__name__)
 T = TypeVar("T")
-Work = Callable[[sqlite3.Connection, Tally], Any]
+Work = Callable[[Change], Any]
 _MOST_TOGETHER = 1000
 _FULL = {"SQLITE_FULL", "SQLITE_IOERR_WRITE", "SQLITE_IOERR_FSYNC", "SQLITE_IOERR_SHMSIZE", "SQLITE_TOOBIG"}
 
@@ -34,17 +34,19 @@ class Writer:
     Args:
         connection: for this thread alone from now on.
         tally: of the file.
+        make_change: what a change works on, at the time of the call.
     """
 
-    def __init__(self, connection: sqlite3.Connection, tally: Tally) -> None:
+    def __init__(self, connection: sqlite3.Connection, tally: Tally, make_change: Callable[[], Change]) -> None:
         self._db = connection
         self._tally = tally
+        self._make_change = make_change
         self._jobs: SimpleQueue[_Job | None] = SimpleQueue()
         self._closed = False
         self._thread = threading.Thread(target=self._write, name="tasks-writer", daemon=True)
         self._thread.start()
 
-    async def do(self, work: Callable[[sqlite3.Connection, Tally], T]) -> T:
+    async def do(self, work: Callable[[Change], T]) -> T:
         """Runs a change and waits until it is on the disk. Cancelling the wait does not undo it.
 
         Raises:
@@ -93,9 +95,10 @@ class Writer:
         before = copy(self._tally)
         try:
             self._db.execute("BEGIN IMMEDIATE")
+            change = self._make_change()
             for job in group:
                 try:
-                    job.outcome = job.work(self._db, self._tally)
+                    job.outcome = job.work(change)
                 except RequestError as error:
                     job.outcome = error
             self._db.execute("COMMIT")
