@@ -20,8 +20,8 @@ node = helper.make_node
 X = frozenset({"x"})
 
 
-def spinning(folder: Path) -> Session:
-    """x float32 [n, 1] -> y = x, after sum(x) / 1000 iterations of a loop of about 2 µs each; negative x is refused."""
+def spinning_graph(path: Path) -> Path:
+    """x float32 [n, 1] -> y = x, after sum(x) iterations of a loop of about a microsecond each; negative x is refused."""
     body = helper.make_graph(
         [node("Identity", ["go_on"], ["go_on_out"]), node("Cos", ["state"], ["state_out"])],
         "body",
@@ -46,7 +46,12 @@ def spinning(folder: Path) -> Session:
         "yes": np.array(True),
     }
     x, y = (onnxmodels.tensor(name, "float32", ["n", 1]) for name in ("x", "y"))
-    return Session(onnxmodels.save(folder / "spin.onnx", nodes, [x], [y], constants), "cpu", Device())
+    return onnxmodels.save(path, nodes, [x], [y], constants)
+
+
+def spinning(folder: Path) -> Session:
+    """A session on a `spinning_graph`."""
+    return Session(spinning_graph(folder / "spin.onnx"), "cpu", Device())
 
 
 class Setup:

@@ -76,6 +76,7 @@ class Background:
         self._rows = plan.limit
         self._last_request = 0.0
         self._hindered = False
+        self._took = 0.0
         self._wake: asyncio.TimerHandle | None = None
         self._patience: asyncio.TimerHandle | None = None
         self._threads = ThreadPoolExecutor(in_flight + 1, thread_name_prefix="background")
@@ -139,7 +140,7 @@ class Background:
 
     def _be_patient(self) -> None:
         head = self._queue.head if self._queue else self._running[0].batch.items[0]
-        seconds = max(_LEAST_PATIENCE_SECONDS, PATIENCE * self._plan.seconds(head.arrays))
+        seconds = max(_LEAST_PATIENCE_SECONDS, PATIENCE * max(self._took, self._plan.seconds(head.arrays)))
         self._patience = asyncio.get_running_loop().call_later(seconds, self._out_of_patience)
 
     def _out_of_patience(self) -> None:
@@ -188,12 +189,13 @@ class Background:
             self._queue.put_back(again)
             self._rows = max(1, min(self._rows, batch.rows) // 2)
         else:
-            self._got_on(grows=not run.protected)
+            self._got_on(run)
         self.resume()
 
-    def _got_on(self, *, grows: bool) -> None:
+    def _got_on(self, run: _Run) -> None:
         """A run has ended: patience begins anew."""
-        if grows:
+        self._took = asyncio.get_running_loop().time() - run.batch.started
+        if not run.protected:
             self._rows = min(self._plan.limit, self._rows * 2)
         if self._patience is not None:
             self._patience.cancel()
