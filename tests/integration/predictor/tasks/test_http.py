@@ -1,6 +1,7 @@
 """Tasks over HTTP: the routes of a real server, with each store."""
 
 import secrets
+import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -15,7 +16,7 @@ import yaml
 
 import pictures
 from batchinglab import spinning_graph
-from predictorserver import Server, serve
+from predictorserver import PROGRAM, Server, serve
 from redisserver import RedisServer
 
 EXAMPLES = Path(__file__).parents[4] / "examples"
@@ -27,8 +28,9 @@ Serve = Callable[..., "ExitStack"]
 def manifest(folder: Path, **spec: Any) -> Path:
     """A manifest for the graph in the folder."""
     model = {"model": {"source": {"uri": "file://."}}, **spec}
-    body = {"apiVersion": "gpux.io/v1alpha1", "kind": "GpuxModel", "metadata": {"name": "spin"}, "spec": model}
-    path = folder / f"{secrets.token_hex(4)}.yaml"
+    name = f"spin-{secrets.token_hex(4)}"  # one Redis serves all tests
+    body = {"apiVersion": "gpux.io/v1alpha1", "kind": "GpuxModel", "metadata": {"name": name}, "spec": model}
+    path = folder / f"{name}.yaml"
     path.write_text(yaml.safe_dump(body))
     return path
 
@@ -296,8 +298,9 @@ def test_a_state_folder_that_another_server_holds_is_named(folder: Path, tmp_pat
 def test_redis_without_a_url_is_refused_at_the_start(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("GPUX_REDIS_URL", raising=False)
     path = manifest(folder, **{"async": {"store": "redis", "redisUrlSecretRef": {"name": "r"}}})
-    with pytest.raises(AssertionError), serve(path):
-        pass
+    ended = subprocess.run([PROGRAM, "serve", path], capture_output=True, text=True, timeout=30, check=False)
+    assert ended.returncode == 1
+    assert "spec.async.store is redis, and GPUX_REDIS_URL is not set: export it" in ended.stderr
 
 
 def test_an_image_is_a_task_too() -> None:
