@@ -7,6 +7,7 @@ import asyncio
 import os
 import ssl
 from collections.abc import Iterable, Sequence
+from contextlib import aclosing, suppress
 
 import certifi
 import httpcore
@@ -22,10 +23,14 @@ BODY_SECONDS = 1.0
 
 
 class _Pinned(httpcore.AnyIOBackend):
-    """Connects to the given addresses, whatever name the request has."""
+    """Connects to the given addresses, whatever name the request has.
+
+    It closes what it opened: httpcore forgets a connection whose TLS handshake is cancelled.
+    """
 
     def __init__(self, addresses: Sequence[str]) -> None:
         self._addresses = addresses[:MOST_ADDRESSES]
+        self._stream: httpcore.AsyncNetworkStream | None = None
 
     async def connect_tcp(
         self,
@@ -35,14 +40,18 @@ class _Pinned(httpcore.AnyIOBackend):
         local_address: str | None = None,
         socket_options: Iterable[httpcore.SOCKET_OPTION] | None = None,
     ) -> httpcore.AsyncNetworkStream:
-        *others, last = self._addresses
         share = None if timeout is None else timeout / len(self._addresses)
+        *others, last = self._addresses
         for address in others:
-            try:
-                return await super().connect_tcp(address, port, share, local_address, socket_options)
-            except (httpcore.ConnectError, httpcore.ConnectTimeout):
-                continue
-        return await super().connect_tcp(last, port, share, local_address, socket_options)
+            with suppress(httpcore.ConnectError, httpcore.ConnectTimeout):
+                self._stream = await super().connect_tcp(address, port, share, local_address, socket_options)
+                return self._stream
+        self._stream = await super().connect_tcp(last, port, share, local_address, socket_options)
+        return self._stream
+
+    async def aclose(self) -> None:
+        if self._stream is not None:
+            await self._stream.aclose()
 
 
 def trust() -> ssl.SSLContext:
@@ -67,20 +76,15 @@ async def post(delivery: Delivery, context: ssl.SSLContext, seconds: float) -> A
     url = httpcore.URL(
         scheme=target.scheme.encode(), host=target.host.encode(), port=target.port, target=target.path.encode()
     )
-    connection = httpcore.AsyncHTTPConnection(url.origin, context, network_backend=_Pinned(delivery.addresses))
     headers = list({"Host": target.authority, **delivery.headers, "Connection": "close"}.items())
+    extensions = {"timeout": {"connect": min(CONNECT_SECONDS, seconds)}}
     answer: Answer | None = None
     failure: Exception | None = None
     try:
-        async with asyncio.timeout(seconds) as limit, connection:
-            request = connection.stream(
-                "POST",
-                url,
-                headers=headers,
-                content=delivery.body,
-                extensions={"timeout": {"connect": min(CONNECT_SECONDS, seconds)}},
-            )
-            async with request as response:
+        async with aclosing(_Pinned(delivery.addresses)) as pinned, asyncio.timeout(seconds) as limit:
+            connection = httpcore.AsyncHTTPConnection(url.origin, context, network_backend=pinned)
+            request = connection.stream("POST", url, headers=headers, content=delivery.body, extensions=extensions)
+            async with connection, request as response:
                 answer = Answer(response.status, _header(response, b"retry-after"))
                 limit.reschedule(asyncio.get_running_loop().time() + BODY_SECONDS)
                 await _read_away(response)
