@@ -1,18 +1,23 @@
 """The sender against real servers on loopback: what arrives, where it never arrives, and what misbehaving receivers cost.
 
 127.0.0.2 stands for the public address: it is what the tests' manifest allows, beside nothing else. Linux has all of 127.0.0.0/8.
+The event loop is the one of the server.
 """
 
 import asyncio
 import gc
+import re
 import socket
 import ssl
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import orjson
 import pytest
+import uvicorn
+import uvloop
 from standardwebhooks.webhooks import Webhook
 
 from gpux_predictor.callbacks.address import networks
@@ -24,6 +29,7 @@ from receivers import answering, endless, receiver, writing
 from testcluster.certs import Authority
 from testcluster.ports import free_ports
 
+DOCS = Path(__file__).parents[3] / "docs" / "callbacks.md"
 OPEN, CLOSED = "127.0.0.2", "127.0.0.1"
 OLD, NEW = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", "whsec_AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="
 BODY = orjson.dumps({"task_id": "task_1", "status": "success", "result": {"label": ["é"]}})
@@ -67,7 +73,7 @@ def test_what_arrives() -> None:
             "host", "connection", "content-length", "content-type", "user-agent", "webhook-id", "webhook-timestamp", "webhook-signature",
         }  # fmt: skip
 
-    asyncio.run(check())
+    uvloop.run(check())
 
 
 def test_a_large_body() -> None:
@@ -77,7 +83,29 @@ def test_a_large_body() -> None:
             assert (await send(sender(), f"http://a.example:{there.port}/", body)).outcome is Outcome.DELIVERED
         assert there.requests[0].body == body
 
-    asyncio.run(check())
+    uvloop.run(check())
+
+
+def test_the_receiver_of_the_docs(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    code = re.findall(r"```python\n(.*?)```", DOCS.read_text(), re.DOTALL)[0]
+    monkeypatch.setenv("WEBHOOK_SECRET", OLD)
+    program: dict[str, Any] = {}
+    exec(compile(code, "docs/callbacks.md", "exec"), program)
+
+    async def check() -> None:
+        with socket.socket() as listener:
+            listener.bind((OPEN, 0))
+            server = uvicorn.Server(uvicorn.Config(program["app"], log_level="error"))
+            serving = asyncio.create_task(server.serve([listener]))
+            url = f"http://a.example:{listener.getsockname()[1]}/done"
+            assert (await send(sender(), url)).outcome is Outcome.DELIVERED
+            stranger = Sender(Signer(NEW), ALLOWED, 5.0, Names([OPEN]))
+            assert (await send(stranger, url)).reason == "HTTP 401"
+            server.should_exit = True
+            await serving
+
+    uvloop.run(check())
+    assert capsys.readouterr().out == "task_1 success\n"
 
 
 # Where callbacks never go.
@@ -95,7 +123,7 @@ def test_a_name_that_changes_its_address_after_the_check() -> None:
         assert sent.reason == "a.example has no public address, nor one of spec.async.callbacks.allowedNetworks"
         assert (there.connections, victim.connections) == (1, 0)
 
-    asyncio.run(check())
+    uvloop.run(check())
 
 
 @pytest.mark.parametrize("order", [(OPEN, CLOSED), (CLOSED, OPEN), (OPEN, "::ffff:127.0.0.1", "::1", "0.0.0.0")])
@@ -112,7 +140,7 @@ def test_a_name_with_both_kinds_of_addresses(order: Sequence[str]) -> None:
                 sent = await send(sender(Names(order)), f"http://a.example:{port}/")
         assert (sent.outcome, there.connections, victim.connections) == (Outcome.DELIVERED, 1, 0)
 
-    asyncio.run(check())
+    uvloop.run(check())
 
 
 @pytest.mark.parametrize(
@@ -133,7 +161,7 @@ def test_a_name_without_a_permitted_address(addresses: list[str]) -> None:
             sent = await send(sender(Names(addresses)), f"http://a.example:{victim.port}/")
         assert (sent.outcome, victim.connections) == (Outcome.FAILED, 0)
 
-    asyncio.run(check())
+    uvloop.run(check())
 
 
 def test_the_systems_resolver_is_checked_too() -> None:
@@ -152,7 +180,7 @@ def test_the_systems_resolver_is_checked_too() -> None:
             sent = await taking.send(parse(f"http://nowhere.invalid:{there.port}/", everywhere), "task_1", BODY)
             assert sent == Sent(Outcome.RETRY, "nowhere.invalid: there is no such name, or DNS does not answer")
 
-    asyncio.run(check())
+    uvloop.run(check())
 
 
 def test_nothing_is_looked_up_to_connect(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -165,7 +193,7 @@ def test_nothing_is_looked_up_to_connect(monkeypatch: pytest.MonkeyPatch) -> Non
             assert (await send(sender(), f"http://a.example:{there.port}/")).outcome is Outcome.DELIVERED
             assert (await send(sender(), f"http://{OPEN}:{there.port}/")).outcome is Outcome.DELIVERED
 
-    asyncio.run(check())
+    uvloop.run(check())
 
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
@@ -180,7 +208,7 @@ def test_redirects_are_not_followed(status: int) -> None:
                 )
         assert (victim.connections, there.connections) == (0, 1)
 
-    asyncio.run(check())
+    uvloop.run(check())
 
 
 def test_proxies_of_the_environment_are_ignored(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -191,7 +219,7 @@ def test_proxies_of_the_environment_are_ignored(monkeypatch: pytest.MonkeyPatch)
             assert (await send(sender(), f"http://a.example:{there.port}/")).outcome is Outcome.DELIVERED
         assert (there.connections, proxy.connections) == (1, 0)
 
-    asyncio.run(check())
+    uvloop.run(check())
 
 
 # What receivers answer.
@@ -214,7 +242,7 @@ def test_failures(status: int, headers: tuple[str, ...], expected: Sent) -> None
         async with receiver(answering(status, *headers, body=b"secret things"), OPEN) as there:
             assert await send(sender(), f"http://a.example:{there.port}/") == expected
 
-    asyncio.run(check())
+    uvloop.run(check())
 
 
 # Receivers that misbehave.
@@ -245,7 +273,7 @@ def test_no_answer_in_time(behave: Callable[[asyncio.StreamWriter], Awaitable[No
         assert sent == Sent(Outcome.RETRY, "a.example: no answer in time")
         assert 0.4 < seconds < 2
 
-    asyncio.run(check())
+    uvloop.run(check())
 
 
 @pytest.mark.parametrize(
@@ -267,7 +295,7 @@ def test_a_body_without_end_is_not_waited_for(head: bytes, piece: bytes, pause: 
         assert sent == Sent(Outcome.DELIVERED, "HTTP 200", 200), "the status had come"
         assert seconds < 2
 
-    asyncio.run(check())
+    uvloop.run(check())
 
 
 @pytest.mark.parametrize(
@@ -285,7 +313,7 @@ def test_no_http(data: bytes, words: str) -> None:
             sent = await send(sender(), f"http://a.example:{there.port}/")
         assert sent == Sent(Outcome.RETRY, f"a.example: {words}")
 
-    asyncio.run(check())
+    uvloop.run(check())
 
 
 def test_a_name_server_that_does_not_answer() -> None:
@@ -298,7 +326,7 @@ def test_a_name_server_that_does_not_answer() -> None:
         assert sent == Sent(Outcome.RETRY, "a.example: its name was not looked up in time")
         assert seconds < 2
 
-    asyncio.run(check())
+    uvloop.run(check())
 
 
 def test_an_address_that_does_not_answer() -> None:
@@ -319,7 +347,7 @@ def test_an_address_that_does_not_answer() -> None:
                     assert seconds < 2
             assert there.connections == 1
 
-    asyncio.run(check())
+    uvloop.run(check())
 
 
 # TLS
@@ -360,7 +388,7 @@ def test_tls_asks_for_and_verifies_the_name_at_the_checked_address(certified: Ce
         )
         assert len(there.requests) == 2, "nothing is sent before the certificate was verified"
 
-    asyncio.run(check())
+    uvloop.run(check())
 
 
 def test_tls_of_an_unknown_authority(certified: Certified, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -374,7 +402,7 @@ def test_tls_of_an_unknown_authority(certified: Certified, monkeypatch: pytest.M
             monkeypatch.setenv("SSL_CERT_FILE", str(certified.file))
             assert (await send(sender(), url)).outcome is Outcome.DELIVERED
 
-    asyncio.run(check())
+    uvloop.run(check())
 
 
 @pytest.mark.parametrize(
@@ -395,7 +423,7 @@ def test_tls_with_a_server_that_speaks_none(
         assert (sent.outcome, sent.status) == (Outcome.RETRY, None)
         assert sent.reason.startswith(f"a.example: {words}")
 
-    asyncio.run(check())
+    uvloop.run(check())
     gc.collect()  # a connection that was left open warns, and fails the test
 
 
@@ -411,5 +439,5 @@ def test_a_task_that_is_cancelled_leaves_no_connection() -> None:
                     await attempt
                 there.connections = 0
 
-    asyncio.run(check())
+    uvloop.run(check())
     gc.collect()

@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from gpux_api.base import ApiModel
+from gpux_api.base import SET, ApiModel, distinct
 
 Uri = Annotated[str, Field(min_length=1, max_length=2048)]
 
@@ -14,6 +14,62 @@ class SecretKeyRef(ApiModel):
 
     name: Annotated[str, Field(min_length=1, max_length=253)] = Field(description="The Secret's name.")
     key: Annotated[str, Field(min_length=1, max_length=253)] = Field(default="url", description="The key in it.")
+
+
+class WebhookSecretRef(ApiModel):
+    """A key of a Secret in the model's namespace that holds what callbacks are signed with."""
+
+    name: Annotated[str, Field(min_length=1, max_length=253)] = Field(description="The Secret's name.")
+    key: Annotated[str, Field(min_length=1, max_length=253)] = Field(
+        default="secret",
+        description="The key in it: whsec_ and the base64 of 24 to 64 random bytes; several with blanks.",
+    )
+
+
+_IPV4 = r"((25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])\.){3}(25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])"
+_H = "[0-9a-fA-F]{1,4}"
+_IPV6 = "|".join(
+    [
+        f"({_H}:){{7}}{_H}",
+        f"({_H}:){{1,7}}:",
+        *(f"({_H}:){{1,{6 - n}}}(:{_H}){{1,{n + 1}}}" for n in range(5)),
+        f"{_H}:(:{_H}){{1,6}}",
+        f":((:{_H}){{1,7}}|:)",
+    ]
+)
+CIDR = rf"^({_IPV4}/(3[0-2]|[12]?[0-9])|({_IPV6})/(12[0-8]|1[01][0-9]|[1-9]?[0-9]))$"
+"""A network; a pattern, since CEL's cidr() may not be used in a CRD before Kubernetes 1.31."""
+HOST_PATTERN = r"^(\*\.)?[a-z0-9_]([-a-z0-9_]*[a-z0-9_])?(\.[a-z0-9_]([-a-z0-9_]*[a-z0-9_])?)*$"
+Networks = Annotated[
+    list[Annotated[str, Field(pattern=CIDR, max_length=43)]],
+    Field(min_length=1, max_length=32, json_schema_extra=SET),
+    distinct(),
+]
+Hosts = Annotated[
+    list[Annotated[str, Field(pattern=HOST_PATTERN, max_length=253)]],
+    Field(min_length=1, max_length=64, json_schema_extra=SET),
+    distinct(),
+]
+
+
+class CallbacksSpec(ApiModel):
+    """Signed POSTs of a task's end to the `callback_url` of its caller."""
+
+    secret_ref: WebhookSecretRef = Field(description="What callbacks are signed with (Standard Webhooks).")
+    allowed_hosts: Hosts | None = Field(
+        default=None,
+        description="Hosts that callbacks may go to, such as hooks.example.com or *.example.com. Omitted: any.",
+    )
+    allowed_networks: Networks | None = Field(
+        default=None,
+        description="Networks that callbacks may go to though they are not public, such as 10.96.0.0/12. Omitted: none.",
+    )
+    max_attempts: Annotated[int, Field(ge=1, le=10)] = Field(
+        default=10, description="Attempts at most, while the result is kept (resultTTLSeconds)."
+    )
+    timeout_seconds: Annotated[int, Field(ge=1, le=60)] = Field(
+        default=15, description="How long a receiver has to answer."
+    )
 
 
 class AsyncSpec(ApiModel):
@@ -32,6 +88,9 @@ class AsyncSpec(ApiModel):
     )
     max_attempts: Annotated[int, Field(ge=1, le=100)] = Field(
         default=3, description="Tries before a task fails for good."
+    )
+    callbacks: CallbacksSpec | None = Field(
+        default=None, description="Lets callers name a callback_url. Omitted: tasks with one are refused."
     )
 
 
