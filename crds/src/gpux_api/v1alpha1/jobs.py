@@ -1,10 +1,11 @@
 """Asynchronous tasks and predictions computed ahead. The shapes are settled; no release acts on them yet."""
 
+import re
 from typing import Annotated, Literal
 
 from pydantic import Field
 
-from gpux_api.base import SET, ApiModel, distinct
+from gpux_api.base import SET, ApiModel, Rule, distinct
 
 Uri = Annotated[str, Field(min_length=1, max_length=2048)]
 
@@ -26,7 +27,7 @@ class WebhookSecretRef(ApiModel):
     )
 
 
-_IPV4 = r"((25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])\.){3}(25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])"
+_BYTE = "(25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])"
 _H = "[0-9a-fA-F]{1,4}"
 _IPV6 = "|".join(
     [
@@ -37,19 +38,25 @@ _IPV6 = "|".join(
         f":((:{_H}){{1,7}}|:)",
     ]
 )
-CIDR = rf"^({_IPV4}/(3[0-2]|[12]?[0-9])|({_IPV6})/(12[0-8]|1[01][0-9]|[1-9]?[0-9]))$"
-"""A network; a pattern, since CEL's cidr() may not be used in a CRD before Kubernetes 1.31."""
-HOST_PATTERN = r"^(\*\.)?[a-z0-9_]([-a-z0-9_]*[a-z0-9_])?(\.[a-z0-9_]([-a-z0-9_]*[a-z0-9_])?)*$"
+CIDR = f"^(({_BYTE}[.]){{3}}{_BYTE}/(3[0-2]|[12]?[0-9])|({_IPV6})/(12[0-8]|1[01][0-9]|[1-9]?[0-9]))$"
+"""A network; not CEL's cidr(), which may not be used in a CRD before Kubernetes 1.31."""
+_LABEL = "[a-z0-9_]([-a-z0-9_]*[a-z0-9_])?"
+HOST = f"^([*][.])?{_LABEL}([.]{_LABEL})*$"
 Networks = Annotated[
-    list[Annotated[str, Field(pattern=CIDR, max_length=43)]],
-    Field(min_length=1, max_length=32, json_schema_extra=SET),
-    distinct(),
+    list[Annotated[str, Field(max_length=43)]], Field(min_length=1, max_length=32, json_schema_extra=SET), distinct()
 ]
 Hosts = Annotated[
-    list[Annotated[str, Field(pattern=HOST_PATTERN, max_length=253)]],
-    Field(min_length=1, max_length=64, json_schema_extra=SET),
-    distinct(),
+    list[Annotated[str, Field(max_length=253)]], Field(min_length=1, max_length=64, json_schema_extra=SET), distinct()
 ]
+
+
+def _each(field: str, name: str, pattern: str, message: str) -> Rule:
+    """Each item of a list matches; the message of a rule says more than the pattern would."""
+    return Rule(
+        cel=f"!has(self.{name}) || self.{name}.all(item, item.matches('{pattern}'))",
+        check=lambda spec: all(re.fullmatch(pattern[1:-1], item) for item in getattr(spec, field) or ()),
+        message=message,
+    )
 
 
 class CallbacksSpec(ApiModel):
@@ -70,6 +77,14 @@ class CallbacksSpec(ApiModel):
     timeout_seconds: Annotated[int, Field(ge=1, le=60)] = Field(
         default=15, description="How long a receiver has to answer."
     )
+
+    rules = (
+        _each("allowed_networks", "allowedNetworks", CIDR,
+              "allowedNetworks are in CIDR form, each byte and prefix in decimal: write for instance 10.96.0.0/12 or fd00:10:96::/112"),
+        _each("allowed_hosts", "allowedHosts", HOST,
+              "allowedHosts are lower-case names without scheme and port: write for instance hooks.example.com, or *.example.com for "
+              "all names below it"),
+    )  # fmt: skip
 
 
 class AsyncSpec(ApiModel):
