@@ -45,18 +45,26 @@ def run(model: GpuxModel, origin: Origin, listen: Listen, state_dir: Path, *, lo
         f"gpux-predictor: serving {service.name} on http://{shown}:{port} (POST /predict, GET /health /info /metrics){grpc}",
         err=True,
     )
-    server = Server(service, listen, *_parts(service, state_dir, log_requests=log_requests))
+    server = Server(service, listen, _observers(log_requests=log_requests), _tasks(service, state_dir))
     _calm_the_collector()
     server.serve()
 
 
-def _parts(service: ModelService, state_dir: Path, *, log_requests: bool) -> tuple[list[Observer], TaskService | None]:
-    """Who hears of requests, and the tasks; exits with 1 where the environment lacks what they need."""
+def _observers(*, log_requests: bool) -> list[Observer]:
     try:
-        return observers(log_requests=log_requests), task_service(service, state_dir)
+        return observers(log_requests=log_requests)
     except LoadError as error:
         click.echo(f"gpux-predictor: {error.message}", err=True)
         sys.exit(1)
+
+
+def _tasks(service: ModelService, state_dir: Path) -> TaskService | None:
+    """The model's tasks; where the environment lacks what they need, the model is not served, and /health says why."""
+    try:
+        return task_service(service, state_dir)
+    except LoadError as error:
+        service.refuse(error)
+        return None
 
 
 def _check_address(host: str, port: int, option: str) -> None:

@@ -28,10 +28,17 @@ def environment(model: GpuxModel) -> list[Manifest]:
     spec = tasks_of(model)
     if spec is None:
         return []
-    if spec.redis_url_secret_ref is not None:
-        ref = {"name": spec.redis_url_secret_ref.name, "key": spec.redis_url_secret_ref.key}
-        return [{"name": "GPUX_REDIS_URL", "valueFrom": {"secretKeyRef": ref}}]
-    return [{"name": "GPUX_STATE_DIR", "value": _STATE if spec.claim_name else _WITHOUT_CLAIM}]
+    if spec.redis_url_secret_ref is None:
+        found: list[Manifest] = [{"name": "GPUX_STATE_DIR", "value": _STATE if spec.claim_name else _WITHOUT_CLAIM}]
+    else:
+        found = [_secret("GPUX_REDIS_URL", spec.redis_url_secret_ref.name, spec.redis_url_secret_ref.key)]
+    if spec.callbacks is not None:
+        found.append(_secret("GPUX_WEBHOOK_SECRET", spec.callbacks.secret_ref.name, spec.callbacks.secret_ref.key))
+    return found
+
+
+def _secret(variable: str, name: str, key: str) -> Manifest:
+    return {"name": variable, "valueFrom": {"secretKeyRef": {"name": name, "key": key}}}
 
 
 def volumes(model: GpuxModel) -> list[Manifest]:

@@ -8,10 +8,10 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from gpux_predictor.errors import BadRequest, RequestError, TooManyRequests
-from gpux_predictor.http.task_answers import described, row
 from gpux_predictor.protocols.rest import as_json, body_of
 from gpux_predictor.serving.requests import JSON
-from gpux_predictor.tasks.records import NewTask, State
+from gpux_predictor.tasks import answers
+from gpux_predictor.tasks.records import ENDED, NewTask, State, Task
 from gpux_predictor.tasks.service import TaskService
 
 Handler = Callable[[Request], Awaitable[Response]]
@@ -46,10 +46,10 @@ def routes(tasks: TaskService, *, listed: bool) -> list[Route]:
 
     async def status(request: Request) -> Response:
         seconds = _number(request, "wait", 0.0, MOST_WAIT_SECONDS)
-        return described(await tasks.status(request.path_params["task_id"], seconds))
+        return _described(await tasks.status(request.path_params["task_id"], seconds))
 
     async def cancel(request: Request) -> Response:
-        return described(await tasks.cancel(request.path_params["task_id"]))
+        return _described(await tasks.cancel(request.path_params["task_id"]))
 
     async def queue(_: Request) -> Response:
         counts = await tasks.counts()
@@ -62,7 +62,7 @@ def routes(tasks: TaskService, *, listed: bool) -> list[Route]:
         most = int(_number(request, "limit", 100, MOST_LISTED))
         found = await tasks.page(_wanted(request), request.query_params.get("after"), max(1, most))
         after = found[-1].id if len(found) == max(1, most) else None
-        return as_json({"tasks": [row(task) for task in found], "after": after})
+        return as_json({"tasks": [answers.row(task) for task in found], "after": after})
 
     return [
         *(_route(path, submit, "POST") for path in SUBMIT_PATHS),
@@ -83,6 +83,12 @@ def _by_method(get: Handler, delete: Handler) -> Handler:
         return await (delete if request.method == "DELETE" else get)(request)
 
     return answer
+
+
+def _described(task: Task) -> Response:
+    """The answer to a poll; one that has to be repeated says when."""
+    headers = None if task.state in ENDED else {"Retry-After": "1"}
+    return Response(answers.content(task), HTTPStatus.OK, headers, JSON)
 
 
 def _wanted(request: Request) -> list[State]:

@@ -73,8 +73,15 @@ class ModelService:
         """The model's name in every protocol: the manifest's."""
         return self.model.metadata.name
 
+    def refuse(self, error: LoadError) -> None:
+        """The model is not served, whatever its file is."""
+        self.health = health.failed(error)
+        logger.error("model %s cannot be served: %s: %s", self.name, error.reason, error.message)
+
     def load(self) -> None:
-        """Loads the model; blocks. How it ended is in `health`, nothing is raised."""
+        """Loads the model, unless it was refused; blocks. How it ended is in `health`, nothing is raised."""
+        if self.health.phase is health.Phase.FAILED:
+            return
         try:
             loaded = loading.load(self.model, self.origin, self._tell)
             self._serve(loaded)
@@ -82,8 +89,7 @@ class ModelService:
         except Stopped:
             logger.info("model %s: stopped while it was loading", self.name)
         except LoadError as error:
-            self.health = health.failed(error)
-            logger.error("model %s cannot be served: %s: %s", self.name, error.reason, error.message)
+            self.refuse(error)
         except Exception as error:
             self.health = health.crashed(error)
             logger.exception("model %s cannot be served", self.name)

@@ -6,8 +6,15 @@ from pathlib import Path
 
 from gpux_api.quantity import value_of
 from gpux_api.v1alpha1 import GpuxModel
+from gpux_api.v1alpha1.jobs import CallbacksSpec
+from gpux_predictor.callbacks.address import networks
+from gpux_predictor.callbacks.backoff import Backoff
+from gpux_predictor.callbacks.sender import Sender
+from gpux_predictor.callbacks.signing import Signer
+from gpux_predictor.callbacks.target import Allowed
 from gpux_predictor.errors import LoadError, LoadReason
 from gpux_predictor.serving.service import ModelService
+from gpux_predictor.tasks.callbacks import Callbacks
 from gpux_predictor.tasks.embedded.store import EmbeddedStore
 from gpux_predictor.tasks.records import Terms
 from gpux_predictor.tasks.service import TaskService
@@ -15,6 +22,10 @@ from gpux_predictor.tasks.store import TaskStore
 
 REDIS_URL = "GPUX_REDIS_URL"
 """The environment variable with the URL of Redis; the operator fills it from the Secret."""
+
+
+WEBHOOK_SECRET = "GPUX_WEBHOOK_SECRET"  # noqa: S105  (a name)
+"""The environment variable with what callbacks are signed with, likewise."""
 
 
 def terms(model: GpuxModel) -> Terms:
@@ -33,13 +44,27 @@ def task_service(service: ModelService, state_dir: Path) -> TaskService | None:
         state_dir: where an embedded store keeps its files.
 
     Raises:
-        LoadError: the manifest wants Redis, and nothing says where it is.
+        LoadError: the manifest wants Redis or callbacks, and the environment does not have what they need.
     """
     spec = service.model.spec.async_
     if spec is not None and not spec.enabled:
         return None
     held_to = terms(service.model)
-    return TaskService(service, _store(service.model, state_dir, held_to), held_to)
+    callbacks = None if spec is None or spec.callbacks is None else _callbacks(spec.callbacks, held_to)
+    return TaskService(service, _store(service.model, state_dir, held_to), held_to, callbacks)
+
+
+def _callbacks(spec: CallbacksSpec, held_to: Terms) -> Callbacks:
+    secrets = os.environ.get(WEBHOOK_SECRET)
+    if secrets is None:
+        raise LoadError(
+            LoadReason.INVALID_WEBHOOK_SECRET,
+            f'spec.async.callbacks is set, and {WEBHOOK_SECRET} is not: export it, for instance {WEBHOOK_SECRET}="whsec_$(openssl '
+            'rand -base64 32)"',
+        )
+    allowed = Allowed(networks(*(spec.allowed_networks or ())), tuple(spec.allowed_hosts or ()))
+    sender = Sender(Signer(secrets), allowed, spec.timeout_seconds)
+    return Callbacks(sender, allowed, Backoff(spec.max_attempts, held_to.result_seconds))
 
 
 def default_state_dir(manifest: Path) -> Path:

@@ -7,11 +7,13 @@ import os
 import secrets
 import socket
 from collections.abc import Awaitable, Callable, Collection
+from dataclasses import replace
 from typing import TypeVar
 
 from gpux_predictor import metrics
 from gpux_predictor.errors import BadRequest, NotReady, RequestError, TooManyRequests
 from gpux_predictor.serving.service import ModelService
+from gpux_predictor.tasks.callbacks import Callbacks, Teller
 from gpux_predictor.tasks.pacing import Gaps
 from gpux_predictor.tasks.rate import Rate
 from gpux_predictor.tasks.records import Counts, NewTask, Outcome, State, Submitted, Task, Terms
@@ -36,12 +38,17 @@ class TaskService:
         service: the model.
         store: where the tasks are.
         terms: what the store holds to.
+        callbacks: what the manifest says of them; None where tasks with one are refused.
     """
 
-    def __init__(self, service: ModelService, store: TaskStore, terms: Terms) -> None:
+    def __init__(
+        self, service: ModelService, store: TaskStore, terms: Terms, callbacks: Callbacks | None = None
+    ) -> None:
         self._service = service
         self._store = store
         self._terms = terms
+        self._callbacks = callbacks
+        self._teller = None if callbacks is None else Teller(store, callbacks)
         self._waiting = Waiting(store)
         self._worker: Worker | None = None
         self._why_closed = "The store of tasks is not open yet"
@@ -68,6 +75,8 @@ class TaskService:
         await asyncio.gather(*self._loops, return_exceptions=True)
         if self._worker is not None:
             await self._worker.stop()
+        if self._teller is not None:
+            await self._teller.stop()
         self._why_closed = "The store of tasks is closed: the server is stopping"
         await self._store.close()
 
@@ -83,6 +92,8 @@ class TaskService:
             raise NotReady("The server is stopping: submit the task again")
         if task.key is not None and not 0 < len(task.key) <= MOST_KEY:
             raise BadRequest(f"Invalid Idempotency-Key: expected 1 to {MOST_KEY} characters")
+        if task.callback is not None:
+            task = replace(task, callback=self._checked(task.callback))
         await self._service.decode(loaded, task.body, task.content_type)
         try:
             submitted = await self._open(self._store.submit, task)
@@ -117,6 +128,8 @@ class TaskService:
         if self._worker is not None:
             self._worker.drop([task_id])
         self._waiting.ended([task_id])
+        if self._teller is not None:
+            self._teller.wake()
         return task
 
     async def page(self, states: Collection[State], after: str | None, most: int) -> list[Task]:
@@ -150,6 +163,8 @@ class TaskService:
                 self._why_closed = error.detail
                 await asyncio.sleep(_OPEN_AGAIN_SECONDS)
         self._why_closed = ""
+        if self._teller is not None:
+            self._teller.start()
         while not self._service.health.ready:  # noqa: ASYNC110  (a thread sets it)
             await asyncio.sleep(0.05)
         _, inference = self._service.ready()
@@ -184,6 +199,13 @@ class TaskService:
             if final:
                 metrics.TASKS_ENDED.labels("failure" if outcome.result is None else "success").inc()
         self._waiting.ended([outcome.id for outcome in outcomes])
+        if self._teller is not None:
+            self._teller.wake()
+
+    def _checked(self, callback: str) -> str:
+        if self._callbacks is None:
+            raise BadRequest("Invalid callback_url: this model sends no callbacks: set spec.async.callbacks.secretRef")
+        return self._callbacks.checked(callback)
 
     def _retry_after(self) -> int:
         """Seconds until half of those that wait have run, at the rate of the last seconds."""

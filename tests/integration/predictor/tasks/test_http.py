@@ -1,7 +1,6 @@
 """Tasks over HTTP: the routes of a real server, with each store."""
 
 import secrets
-import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -16,7 +15,7 @@ import yaml
 
 import pictures
 from batchinglab import spinning_graph
-from predictorserver import PROGRAM, Server, serve
+from predictorserver import Server, serve
 from redisserver import RedisServer
 
 EXAMPLES = Path(__file__).parents[4] / "examples"
@@ -295,12 +294,22 @@ def test_a_state_folder_that_another_server_holds_is_named(folder: Path, tmp_pat
         assert second.http.post("/predict", json={"x": [[1.0]]}).status_code == 200
 
 
-def test_redis_without_a_url_is_refused_at_the_start(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("GPUX_REDIS_URL", raising=False)
-    path = manifest(folder, **{"async": {"store": "redis", "redisUrlSecretRef": {"name": "r"}}})
-    ended = subprocess.run([PROGRAM, "serve", path], capture_output=True, text=True, timeout=30, check=False)
-    assert ended.returncode == 1
-    assert "spec.async.store is redis, and GPUX_REDIS_URL is not set: export it" in ended.stderr
+@pytest.mark.parametrize(
+    ("tasks", "variable"),
+    [
+        ({"store": "redis", "redisUrlSecretRef": {"name": "r"}}, "GPUX_REDIS_URL"),
+        ({"callbacks": {"secretRef": {"name": "r"}}}, "GPUX_WEBHOOK_SECRET"),
+    ],
+)
+def test_what_the_environment_lacks_keeps_the_model_from_ready(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, tasks: dict[str, Any], variable: str
+) -> None:
+    monkeypatch.delenv(variable, raising=False)
+    with spinning(folder, tasks=tasks, ready=False) as server:
+        time.sleep(1)
+        answer = server.http.get("/health")
+        assert answer.status_code == 503
+        assert f"{variable} is not" in answer.json()["detail"]
 
 
 def test_an_image_is_a_task_too() -> None:
