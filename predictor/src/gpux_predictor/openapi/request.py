@@ -111,12 +111,14 @@ def _filled(text: TextSpec | None, image: ImageSpec | None, signature: Signature
 
 def _features(spec: TabularSpec, signature: Signature) -> list[Schema]:
     """One entity, or a list of them."""
-    tensor = tabular_checks.find(spec, signature)
-    fallback = tabular_checks.fallback(spec, "i" if taken(tensor)["type"] == "integer" else "f")
-    number = taken(tensor)
-    absent = {"anyOf": [number, {"type": "null"}]}
+    found = tabular_checks.find(spec, signature)
+    fallback = tabular_checks.fallback(spec, found)
+    kinds = {name: taken(columns.tensor) for columns in found for name in columns.features}
     features = exactly(
-        {name: absent if name in fallback else number for name in spec.features},
+        {
+            name: {"anyOf": [kinds[name], {"type": "null"}]} if name in fallback else kinds[name]
+            for name in spec.features
+        },
         [name for name in spec.features if name not in fallback],
     )
     entity = exactly(
