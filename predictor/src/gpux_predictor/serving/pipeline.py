@@ -93,7 +93,7 @@ class Pipeline:
             results: the outputs of each of its parts.
         """
         if prepared.entities:
-            return self._predictions(prepared, join(results))
+            return self._predictions(prepared, results)
         if self._steps.post.steps or prepared.lengths:
             lengths = prepared.lengths or [()] * len(results)
             results = [self._post(*part) for part in zip(prepared.parts, results, lengths, strict=True)]
@@ -139,8 +139,11 @@ class Pipeline:
         steps = self._steps.post.steps.get(output)
         return steps is not None and steps.spec.pooling is not None
 
-    def _predictions(self, prepared: Prepared, outputs: Mapping[str, Any]) -> bytes:
-        rows = self._steps.predictions.answers(outputs, *self._identity)
+    def _predictions(self, prepared: Prepared, results: Sequence[Mapping[str, Any]]) -> bytes:
+        rows: list[dict[str, object]] = []
+        for part, outputs in zip(prepared.parts, results, strict=True):
+            count = len(next(iter(part.values())))
+            rows += self._steps.predictions.answers(outputs, count, *self._identity)
         key = self._steps.tabular.entity_key if self._steps.tabular else ""
         answers = [{key: entity, "prediction": row} for entity, row in zip(prepared.entities, rows, strict=True)]
         return encode.value_to_json(answers[0] if prepared.single else answers)

@@ -57,7 +57,7 @@ def save(path: Path, nodes: list[Any], outputs: list[Any]) -> Path:
 def answers(file: Path, outputs: list[OutputSpec] | None = None, x: np.ndarray = X) -> list[dict[str, Any]]:
     session = Session(file, "cpu", Device())
     found = session.run([tensor.name for tensor in session.signature.outputs], {"X": x}, run_options())
-    return Predictions(session.signature, outputs).answers(found, "Production", "3f7a1c9d2e4b")
+    return Predictions(session.signature, outputs).answers(found, len(x), "Production", "3f7a1c9d2e4b")
 
 
 @pytest.mark.parametrize("zipmap", [True, False])
@@ -112,7 +112,7 @@ def test_regressors(tmp_path: Path) -> None:
 
 def test_probabilities_without_a_label(tmp_path: Path, make_signature: Any) -> None:
     signature = make_signature(outputs=[("probabilities", "float32", (None, 3))])
-    [first, second] = Predictions(signature).answers({"probabilities": PROBABILITIES}, None, None)
+    [first, second] = Predictions(signature).answers({"probabilities": PROBABILITIES}, 2, None, None)
     assert (first["predicted_class"], second["predicted_class"]) == (0, 2)
     assert first["model_version"] is None
 
@@ -120,6 +120,6 @@ def test_probabilities_without_a_label(tmp_path: Path, make_signature: Any) -> N
 def test_a_label_alone(make_signature: Any) -> None:
     signature = make_signature(outputs=[("label", "int64", (None, 1)), ("scores", "float32", (None, 1))])
     outputs = {"label": np.array([[1], [-1]]), "scores": np.zeros((2, 1), np.float32)}
-    found = Predictions(signature).answers(outputs, "1", "r")
+    found = Predictions(signature).answers(outputs, 2, "1", "r")
     assert [row["predicted_class"] for row in found] == [1, -1]
     assert "probabilities" not in found[0]
