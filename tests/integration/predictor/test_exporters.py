@@ -37,7 +37,7 @@ from tabularmodels import Served, Table, exporters, quietly, serve, table
 
 IRIS, CANCER, DIABETES = table("iris"), table("breast_cancer", 8), table("diabetes")
 NAMES = np.array(["setosa", "versicolor", "virginica"])
-LOGISTIC = LogisticRegression(max_iter=300)
+LOGISTIC = LogisticRegression(max_iter=40)
 CLASSIFIERS = {
     "LogisticRegression": LOGISTIC,
     "RandomForest": RandomForestClassifier(5, max_depth=3, random_state=0),
