@@ -8,7 +8,7 @@ from onnxmltools import convert_lightgbm, convert_xgboost
 from onnxmltools.convert.common.data_types import FloatTensorType
 from onnxmltools.convert.lightgbm.operator_converters.LightGbm import convert_lightgbm as lightgbm_node
 from onnxmltools.convert.xgboost.operator_converters.XGBoost import convert_xgboost as xgboost_node
-from skl2onnx import to_onnx, update_registered_converter
+from skl2onnx import convert_sklearn, to_onnx, update_registered_converter
 from skl2onnx.common.shape_calculator import calculate_linear_classifier_output_shapes
 
 OPSET = {"": 17, "ai.onnx.ml": 3}
@@ -20,6 +20,11 @@ def sklearn(model: Any, x: Any, **options: Any) -> Any:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         return to_onnx(model, x[:1], options={id(model): options} if options else None, target_opset=OPSET)
+
+
+def typed(model: Any, inputs: list[tuple[str, Any]]) -> Any:
+    """skl2onnx with the inputs that the caller wants."""
+    return convert_sklearn(model, initial_types=inputs, target_opset=OPSET)
 
 
 def lightgbm(model: Any, columns: int, **options: Any) -> Any:

@@ -1,5 +1,6 @@
 """A tabular preprocessing against the graph, before the first request: which input takes which features."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -29,8 +30,8 @@ class Columns:
 def find(spec: TabularSpec, signature: Signature) -> tuple[Columns, ...]:
     """The graph's inputs with their features.
 
-    The input named, or the graph's only one, takes all of them. Several inputs of one column each, as skl2onnx makes for the
-    columns of a table, take the features of their names. Of several inputs with more columns each takes the next so many.
+    The input named, or the graph's only one, takes all of them. Several inputs of one column each, as skl2onnx makes for a data
+    frame, take the features of their names. Of several inputs with more columns each takes the next so many.
 
     Raises:
         LoadError: InvalidPreprocessing.
@@ -106,14 +107,23 @@ def _spread(features: list[str], inputs: Sequence[Tensor]) -> tuple[Columns, ...
 
 def _by_name(features: list[str], inputs: Sequence[Tensor]) -> tuple[Columns, ...]:
     known = {tensor.name: tensor for tensor in inputs}
-    problems = [f"feature '{name}' is none of them" for name in features if name not in known]
-    problems += [f"input '{t.name}' is no feature" for t in inputs if t.required and t.name not in features]
-    if problems:
+    named = {name: name if name in known else _exported(name) for name in features}
+    unknown = [name for name in features if named[name] not in known]
+    left = [t.name for t in inputs if t.required and t.name not in named.values()]
+    if unknown or left or len(set(named.values())) < len(features):
         raise refuse(
-            f"the graph has {len(inputs)} inputs ({some(list(known))}), and {'; '.join(problems[:10])}: "
-            "write the inputs' names as features, or set input to the only one that is needed"
+            f"the graph has {len(inputs)} inputs ({some(list(known))}), which features must name"
+            + (f"; not among them: {some(unknown)}" if unknown else "")
+            + (f"; without a feature: {some(left)}" if left else "")
+            + ": correct the names, or set input to the only one that is needed"
         )
-    return tuple(Columns(known[name], (name,)) for name in features)
+    return tuple(Columns(known[named[name]], (name,)) for name in features)
+
+
+def _exported(name: str) -> str:
+    """A column's name as skl2onnx writes it (`Topology._generate_unique_name`): `sepal length (cm)` is `sepal_length__cm_`."""
+    found = re.sub(r"[^\w+]", "_", name)
+    return f"_{found}" if found[:1].isdigit() else found
 
 
 def _width(tensor: Tensor) -> int:

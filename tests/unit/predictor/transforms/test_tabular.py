@@ -211,6 +211,13 @@ def test_wrong_values_of_other_types(make_signature: Any, wrong: dict[str, Any],
     assert detail in caught.value.detail
 
 
+def test_the_names_that_skl2onnx_makes_of_columns(make_signature: Any) -> None:
+    inputs = make_signature(("sepal_length__cm_", "float32", (None, 1)), ("_2+Δ", "float32", (None, 1)))
+    transform = TabularTransform(TabularSpec(features=["2+Δ", "sepal length (cm)"]), inputs)
+    found = transform.feeds([body(**{"2+Δ": 2, "sepal length (cm)": 1})])
+    assert {name: array.item() for name, array in found.items()} == {"sepal_length__cm_": 1, "_2+Δ": 2}
+
+
 def test_inputs_of_several_columns_each(make_signature: Any) -> None:
     """As of initial_types=[("numbers", FloatTensorType([None, 2])), ("names", StringTensorType([None, 1]))]."""
     blocks = make_signature(("numbers", "float32", (None, 2)), ("names", "string", (None, 1)))
@@ -222,8 +229,9 @@ def test_inputs_of_several_columns_each(make_signature: Any) -> None:
 @pytest.mark.parametrize(
     ("inputs", "features", "message"),
     [
-        (TABLE, ["elo", "home", "round"], "the graph has 4 inputs .* and input 'cup' is no feature: .* set input"),
-        (TABLE, [*MATCH, "cap"], "feature 'cap' is none of them"),
+        (TABLE, ["elo", "home", "round"], "the graph has 4 inputs .*; without a feature: 'cup': .* set input"),
+        ((("a_b", "float32", (None, 1)), ("a_b1", "float32", (None, 1))), ["a b", "a_b"], "without a feature: 'a_b1'"),
+        (TABLE, [*MATCH, "cap"], "features must name; not among them: 'cap': correct"),
         ((("x", "float32", (None, 2)), ("y", "float32", (None, 1))), ["a", "b"], "2 features do not fit 3 columns: .*'x' 2, 'y' 1"),
         ((("x", "float32", (None, 2)), ("y", "float32", (None, 1))), ["y", "b", "c"], "'y' stands where input 'x' has"),
         ((("x", "float32", (None, None)), ("y", "float32", (None, 1))), ["a", "y"], "'x' .* declare its shape in spec.inputs"),
