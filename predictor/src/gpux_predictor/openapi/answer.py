@@ -80,6 +80,8 @@ def _entity(key: str, spec: GpuxModelSpec, signature: Signature) -> Schema:
         row["predicted_class"] = ""  # the graph's label or a declared name
     name: Schema = {"type": ["string", "null"]}
     properties = {part: _like(value) for part, value in row.items()}
+    if isinstance(values := row.get("predicted_values"), dict):
+        properties["predicted_values"] = exactly({output: _like(value) for output, value in values.items()})
     properties |= {"model_version": name, "model_run_id": name}
     return exactly({key: {"type": ["string", "number"]}, "prediction": exactly(properties)})
 
