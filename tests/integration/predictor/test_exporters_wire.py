@@ -136,6 +136,9 @@ def test_its_own_documentation(server: Server) -> None:
 
 
 def test_info(server: Server) -> None:
+    assert server.http.get("/info").json()["prediction"] == {
+        "predicted_class": "output_label", "probabilities": "output_probability", "keys": "classes of the graph",
+    }  # fmt: skip
     assert server.http.get("/model/info").json() == {
         "model_name": "iris", "model_version": None, "model_run_id": None, "loaded": True,
     }  # fmt: skip

@@ -7,7 +7,7 @@ or as one tensor [K, N, C]. A regressor gives [N, 1].
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from gpux_predictor.tensors.signature import Signature, Tensor
@@ -43,6 +43,33 @@ class Roles:
     def classifies(self) -> bool:
         """Whether there is a class to tell."""
         return self.label is not None or self.probabilities is not None
+
+
+_UNNAMED = (
+    "numbers of columns: for the names of classes write labels of '{}' into spec.outputs, or export with ZipMap or "
+    "output_class_labels"
+)
+
+
+def describe(signature: Signature, labelled: Collection[str]) -> dict[str, object]:
+    """From which outputs a prediction is made, for /info.
+
+    Args:
+        signature: what is served.
+        labelled: the outputs with labels in the manifest.
+    """
+    roles = find(signature)
+    if not roles.classifies:
+        return {"predicted_value" if len(roles.values) == 1 else "predicted_values": list(roles.values)}
+    found: dict[str, object] = {"predicted_class": roles.label or "the likeliest"}
+    if roles.columns:
+        found |= {"probabilities": list(roles.columns), "keys": "classes of the graph"}
+    elif roles.probabilities is not None:
+        dense = any(tensor.name == roles.probabilities and tensor.element is not None for tensor in signature.outputs)
+        told = not roles.several and (roles.classes is not None or not dense)
+        named = "labels of spec.outputs" if roles.probabilities in labelled else "classes of the graph" if told else ""
+        found |= {"probabilities": roles.probabilities, "keys": named or _UNNAMED.format(roles.probabilities)}
+    return found | ({"beside": list(roles.values)} if roles.values else {})
 
 
 def find(signature: Signature) -> Roles:

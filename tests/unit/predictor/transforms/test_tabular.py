@@ -30,7 +30,8 @@ def make(make_signature: Any) -> Any:
 def row(transform: TabularTransform, request: dict[str, Any]) -> np.ndarray:
     """What one request puts into the graph's only input."""
     [array] = transform.feeds([request]).values()
-    return array[0]
+    first: np.ndarray = array[0]
+    return first
 
 
 def body(**features: Any) -> dict[str, Any]:
