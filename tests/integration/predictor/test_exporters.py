@@ -159,6 +159,14 @@ def test_raw_scores(tmp_path: Path, data: Table) -> None:
     np.testing.assert_allclose([list(row["probabilities"].values()) for row in found], expected, rtol=1e-3, atol=1e-4)
 
 
+def test_a_softmax_over_raw_scores(tmp_path: Path) -> None:
+    model = quietly(LOGISTIC, IRIS.x, IRIS.y)
+    onnx = exporters.sklearn(model, IRIS.x, zipmap=False, raw_scores=True)
+    softmax = {"outputs": [{"output": "probabilities", "activation": "softmax"}]}
+    served = serve(tmp_path, onnx, IRIS.features, postprocessing=softmax)
+    check(asked(served, IRIS), model.predict(x300(IRIS)), model.predict_proba(x300(IRIS)), range(3))
+
+
 @pytest.mark.parametrize("name", REGRESSORS)
 def test_regressors(tmp_path: Path, name: str) -> None:
     model = quietly(REGRESSORS[name], DIABETES.x, DIABETES.y)

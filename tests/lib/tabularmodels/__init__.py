@@ -81,10 +81,10 @@ def serve(folder: Path, onnx: Any, features: list[str], **spec: Any) -> Served:
         folder: where the file goes.
         onnx: an onnx.ModelProto.
         features: of preprocessing.tabular.
-        spec: further fields of preprocessing.tabular; `outputs` is the manifest's.
+        spec: further fields of preprocessing.tabular; `outputs` and `postprocessing` are the manifest's.
     """
     (folder / "model.onnx").write_bytes(onnx.SerializeToString())
-    outputs = {"outputs": spec.pop("outputs")} if "outputs" in spec else {}
+    beside = {name: spec.pop(name) for name in ("outputs", "postprocessing") if name in spec}
     manifest = {
         "apiVersion": "gpux.io/v1alpha1",
         "kind": "GpuxModel",
@@ -94,6 +94,6 @@ def serve(folder: Path, onnx: Any, features: list[str], **spec: Any) -> Served:
             "preprocessing": {"tabular": {"entityKey": KEY, "features": features} | spec},
             "runtime": {"threads": 1},
         }
-        | outputs,
+        | beside,
     }
     return Served(load(parse(manifest), Origin(folder)))

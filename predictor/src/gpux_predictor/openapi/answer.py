@@ -74,7 +74,7 @@ def _stepped(step: Steps, item: Schema, shape: tuple[Dim, ...]) -> tuple[Schema,
 
 def _entity(key: str, spec: GpuxModelSpec, signature: Signature) -> Schema:
     """The answer about one entity; its form is that which the outputs of one row of zeros have."""
-    predictions = Predictions(signature, spec.outputs)
+    predictions = Predictions(signature, spec.outputs, spec.postprocessing)
     [row] = predictions.answers(_zeros(spec, signature, predictions.roles), 1, "", "")
     if predictions.names and predictions.roles.label:
         row["predicted_class"] = ""  # the graph's label or a declared name
@@ -95,11 +95,11 @@ def _zeros(spec: GpuxModelSpec, signature: Signature, roles: Roles) -> dict[str,
         shape = [dim if isinstance(dim, int) else varying for dim in tensor.shape[1:]]
         element = tensor.element
         zero = "" if element is not None and element.kind == "s" else 0
-        found[tensor.name] = [{"": 0.0}] if element is None else np.full([1, *shape], zero, element.dtype)
-    if roles.several and isinstance(found[roles.probabilities or ""], list):
-        found[roles.probabilities or ""] = [np.zeros((1, 1), np.float32)]
-    if roles.classes is not None:
-        found[roles.classes] = np.arange(found[roles.probabilities or ""].shape[-1])
+        if element is None:
+            found[tensor.name] = [np.zeros((1, 1), np.float32)] if roles.several else [{"": 0.0}]
+        else:
+            rows = tensor.shape[:1] if tensor.name == roles.classes else (1,)
+            found[tensor.name] = np.full([*rows, *shape], zero, element.dtype)
     return found
 
 

@@ -91,8 +91,8 @@ def find(signature: Signature) -> Roles:
         return Roles(label.name, columns=columns, values=_rest(outputs, label.name, *columns))
     found = next((t for t in outputs if _is_probabilities(t, label is not None)), None)
     name, chances = label.name if label else None, found.name if found else None
-    known = found is not None and found.element is not None
-    classes = next((t.name for t in outputs if known and t.name == _CLASSES and len(t.shape) == 1), None)
+    dense = found is not None and found.element is not None
+    classes = next((t.name for t in outputs if dense and t.name == _CLASSES and _is_fixed(t)), None)
     return Roles(name, chances, classes=classes, values=_rest(outputs, name, chances, classes))
 
 
@@ -102,6 +102,10 @@ def _rest(outputs: Sequence[Tensor], *names: str | None) -> tuple[str, ...]:
 
 def _kind(tensor: Tensor) -> str:
     return tensor.element.kind if tensor.element is not None else ""
+
+
+def _is_fixed(tensor: Tensor) -> bool:
+    return len(tensor.shape) == 1 and isinstance(tensor.shape[0], int)
 
 
 def _is_label(tensor: Tensor) -> bool:

@@ -1,14 +1,18 @@
 """What classifiers and regressors of tables answer, as one object a row."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from gpux_api.v1alpha1.model import OutputSpec
+from gpux_api.v1alpha1.processing import PostprocessingSpec
 from gpux_predictor.errors import InferenceFailed
 from gpux_predictor.tensors.signature import Signature
 from gpux_predictor.transforms import output_roles
+from gpux_predictor.transforms.output_steps import refuse
+from gpux_predictor.transforms.postprocess import Postprocessor
 
 Row = dict[str, object]
 
@@ -22,15 +26,22 @@ class Predictions:
     Args:
         signature: what is served.
         outputs: `spec.outputs`, for their labels.
+        spec: `postprocessing`, whose activations, normalisation and names come before; None for none.
+
+    Raises:
+        LoadError: SchemaMismatch, for a step that does not go with the graph or with predictions.
 
     Attributes:
         roles: which output is what.
         names: the labels declared for the probabilities.
     """
 
-    def __init__(self, signature: Signature, outputs: Sequence[OutputSpec] | None = None) -> None:
-        self.roles = output_roles.find(signature)
-        declared = {spec.name: spec.labels for spec in outputs or () if spec.labels}
+    def __init__(
+        self, signature: Signature, outputs: Sequence[OutputSpec] | None = None, spec: PostprocessingSpec | None = None
+    ) -> None:
+        self._post = Postprocessor(spec, None, signature)
+        self.roles = output_roles.find(_after(self._post, signature))
+        declared = {self._post.key(item.name): item.labels for item in outputs or () if item.labels}
         self.names = declared.get(self.roles.probabilities or "")
 
     def answers(self, outputs: Mapping[str, Any], count: int, version: str | None, run_id: str | None) -> list[Row]:
@@ -50,6 +61,7 @@ class Predictions:
         Raises:
             InferenceFailed: an output that is not what its type and name promise.
         """
+        outputs = self._post.apply(outputs) if self._post.steps else outputs
         rest = {name: _per_row(name, outputs[name], count) for name in self.roles.values}
         if self.roles.several:
             rows = self._several(outputs)
@@ -109,6 +121,16 @@ class Predictions:
             {"predicted_class": label, "probabilities": [_named(dict(enumerate(target[i]))) for target in targets]}
             for i, label in enumerate(labels.tolist())
         ]
+
+
+def _after(post: Postprocessor, signature: Signature) -> Signature:
+    """The outputs with their keys, as the steps leave them."""
+    for step in post.steps.values():
+        if step.spec.pooling or step.spec.top_k or step.spec.argmax:
+            raise refuse(
+                f"output '{step.output}': predictions of preprocessing.tabular take no pooling, topK or argmax: remove it"
+            )
+    return replace(signature, outputs=tuple(replace(t, name=post.key(t.name)) for t in signature.outputs))
 
 
 def _named(row: Mapping[Any, Any]) -> Row:

@@ -148,6 +148,18 @@ def test_answers_of_classifiers(make_model: MakeModel, outputs: Any, right: Any,
     assert not answers(found, {"id": 1, "prediction": wrong | of})
 
 
+def test_a_prediction_after_a_softmax(make_model: MakeModel) -> None:
+    model = make_model(
+        preprocessing={"tabular": {"features": ["a", "b"]}},
+        postprocessing={"outputs": [{"output": "y", "activation": "softmax", "name": "probabilities"}]},
+    )
+    found = document(model, graph(tensors(("X", "float32", ("batch", 2)))))
+    row = {"predicted_class": 1, "probabilities": {"0": 0.4, "1": 0.6}, "model_version": None, "model_run_id": None}
+    assert answers(found, {"id": 1, "prediction": row})
+    assert answers(found, {"probabilities": [0.4, 0.6]})
+    assert not answers(found, {"y": [0.4, 0.6]})
+
+
 def test_images(make_model: MakeModel) -> None:
     model = make_model(preprocessing={"image": {"input": "image", "resize": [8, 8]}})
     found = document(model, graph(tensors(("pixels", "float32", ("batch", 3, 8, 8)))))

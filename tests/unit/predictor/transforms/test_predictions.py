@@ -9,9 +9,10 @@ import pytest
 from onnx import TensorProto, helper
 
 from gpux_api.v1alpha1.model import OutputSpec
+from gpux_api.v1alpha1.processing import PostprocessingSpec
 from gpux_predictor.engine.options import Device
 from gpux_predictor.engine.session import Session, run_options
-from gpux_predictor.errors import InferenceFailed
+from gpux_predictor.errors import InferenceFailed, LoadError
 from gpux_predictor.tensors.encode import to_json
 from gpux_predictor.transforms.output_roles import describe
 from gpux_predictor.transforms.predictions import Predictions
@@ -182,6 +183,25 @@ def test_outputs_without_rows(make_signature: Any) -> None:
     assert predict(signature, outputs, 1) == [{"predicted_values": {"y": 1.5, "total": 2}}]
     with pytest.raises(InferenceFailed, match="'total' has no value for each of 2 entities: declare .*batchAxis: none"):
         predict(signature, outputs | {"y": np.array([[1.5], [2.5]])}, 2)
+
+
+def test_steps_before_predictions(make_signature: Any) -> None:
+    """A network ends in logits: a softmax under a name with "prob" makes it a classifier."""
+    signature = make_signature(outputs=[("logits", "float32", (None, 3)), ("spread", "float32", (None, 1))])
+    outputs = {"logits": np.log(PROBABILITIES), "spread": np.zeros((2, 1), np.float32)}
+    steps = [
+        {"output": "logits", "activation": "softmax", "name": "probabilities"},
+        {"output": "spread", "activation": "sigmoid"},
+    ]
+    post = PostprocessingSpec(outputs=steps)
+    labels = [OutputSpec(name="logits", labels=["home", "draw", "away"])]
+    [row, _] = Predictions(signature, labels, post).answers(outputs, 2, None, None)
+    assert (row["predicted_class"], row["spread"]) == ("home", 0.5)
+    assert row["probabilities"] == pytest.approx({"home": 0.58, "draw": 0.27, "away": 0.15})
+    for step in ({"argmax": True}, {"topK": 2}, {"pooling": "mean"}):
+        wrong = PostprocessingSpec(outputs=[{"output": "probabilities", **step}])
+        with pytest.raises(LoadError, match="'probabilities': predictions of preprocessing.tabular take no pooling"):
+            Predictions(make_signature(outputs=[("probabilities", "float32", ())]), None, wrong)
 
 
 @pytest.mark.parametrize(
