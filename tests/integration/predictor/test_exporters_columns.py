@@ -15,33 +15,14 @@ from sklearn.compose import ColumnTransformer
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LinearRegression, LogisticRegression
-from sklearn.pipeline import Pipeline, make_pipeline
+from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder, StandardScaler
 
 from gpux_predictor.errors import BadRequest, LoadError
 from tabularmodels import exporters, quietly, serve, table
+from tabularmodels.frames import matches, pipeline
 
 IRIS = table("iris")
-CLUBS = np.array(["Arsenal", "Wolves", "Málaga CF", ""])
-
-
-def matches(dtype: type = np.float32) -> pd.DataFrame:
-    """Two numbers, a whole number and two strings a row, some of them telling the class."""
-    random = np.random.default_rng(0)
-    frame = pd.DataFrame(IRIS.x[:, 2:].astype(dtype), columns=["elo diff (Δ)", "form"])
-    frame["round"] = random.integers(1, 5, len(frame))
-    frame["home"] = CLUBS[(IRIS.y + random.integers(0, 2, len(frame))) % 4]
-    frame["cup"] = np.where(IRIS.y == 1, "yes", "no")
-    return frame
-
-
-def pipeline(last: Any = None) -> Pipeline:
-    steps = [
-        ("numbers", StandardScaler(), ["elo diff (Δ)", "form"]),
-        ("names", OneHotEncoder(handle_unknown="ignore"), ["home", "cup"]),
-        ("round", OneHotEncoder(handle_unknown="ignore"), ["round"]),
-    ]
-    return make_pipeline(ColumnTransformer(steps), last or LogisticRegression(max_iter=40))
 
 
 def check(found: list[dict[str, Any]], model: Any, frame: pd.DataFrame) -> None:

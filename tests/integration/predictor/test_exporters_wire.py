@@ -1,9 +1,12 @@
 """Exported models of tables behind a real server: what requests may hold, and what each protocol answers."""
 
+import asyncio
 import json
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
+import httpx
 import numpy as np
 import pytest
 import yaml
@@ -12,24 +15,40 @@ from sklearn.linear_model import LogisticRegression
 import predictorserver
 from predictorserver import Server
 from tabularmodels import exporters, quietly, table
+from tabularmodels.frames import matches, pipeline
 
 IRIS = table("iris")
 FEATURES = ["sepal_length", "sepal_width", "petal_length", "petal_width"]
 FULL = dict(zip(FEATURES, [5.1, 3.5, 1.4, 0.2], strict=True))
+FRAME = matches()
+PIPELINE = quietly(pipeline(), FRAME, IRIS.y)
 MODEL = quietly(LogisticRegression(max_iter=40), IRIS.x, IRIS.y)
+
+
+def serving(folder: Path, onnx: Any, features: list[str], **tabular: Any) -> Iterator[Server]:
+    (folder / "model.onnx").write_bytes(onnx.SerializeToString())
+    spec = {
+        "model": {"source": {"uri": "file://model.onnx"}},
+        "preprocessing": {"tabular": {"entityKey": "flower", "features": features} | tabular},
+    }
+    manifest = {"apiVersion": "gpux.io/v1alpha1", "kind": "GpuxModel", "metadata": {"name": "iris"}, "spec": spec}
+    (folder / "gpuxmodel.yaml").write_text(yaml.safe_dump(manifest))
+    with predictorserver.serve(folder / "gpuxmodel.yaml", "--model-dir", str(folder)) as found:
+        yield found
 
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """Iris with ZipMap; petal_width has a default."""
-    folder = tmp_path_factory.mktemp("iris")
-    (folder / "model.onnx").write_bytes(exporters.sklearn(MODEL, IRIS.x).SerializeToString())
-    tabular = {"entityKey": "flower", "features": FEATURES, "defaults": {"petal_width": 0.2}}
-    spec = {"model": {"source": {"uri": "file://model.onnx"}}, "preprocessing": {"tabular": tabular}}
-    manifest = {"apiVersion": "gpux.io/v1alpha1", "kind": "GpuxModel", "metadata": {"name": "iris"}, "spec": spec}
-    (folder / "gpuxmodel.yaml").write_text(yaml.safe_dump(manifest))
-    with predictorserver.serve(folder / "gpuxmodel.yaml", "--model-dir", str(folder)) as found:
-        yield found
+    onnx = exporters.sklearn(MODEL, IRIS.x)
+    yield from serving(tmp_path_factory.mktemp("iris"), onnx, FEATURES, defaults={"petal_width": 0.2})
+
+
+@pytest.fixture(scope="module")
+def columns(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A pipeline on a data frame of floats, whole numbers and strings."""
+    onnx = exporters.sklearn(PIPELINE, FRAME)
+    yield from serving(tmp_path_factory.mktemp("columns"), onnx, list(FRAME.columns))
 
 
 def ask(server: Server, features: Any) -> tuple[int, Any]:
@@ -128,11 +147,46 @@ def test_maps_in_the_open_inference_protocol(server: Server) -> None:
     assert server.http.get("/v2/models/iris").status_code == 200
 
 
-def test_its_own_documentation(server: Server) -> None:
+@pytest.mark.parametrize("name", ["server", "columns"])
+def test_its_own_documentation(request: pytest.FixtureRequest, name: str) -> None:
+    server: Server = request.getfixturevalue(name)
     document = server.http.get("/openapi.json").json()
     example = document["paths"]["/predict"]["post"]["requestBody"]["content"]["application/json"]["example"]
     found = server.http.post("/predict", json=example)
     assert (found.status_code, list(found.json())) == (200, ["flower", "prediction"])
+
+
+def test_many_callers_at_once(columns: Server) -> None:
+    """Their rows share runs, in which each caller's strings stay beside their own numbers."""
+    rows = FRAME.to_dict("records")
+
+    async def all_of_them() -> list[dict[str, Any]]:
+        async with httpx.AsyncClient(base_url=columns.http.base_url, timeout=60) as client:
+            sent = [client.post("/predict", json={"flower": i, "features": row}) for i, row in enumerate(rows)]
+            return [found.json() for found in await asyncio.gather(*sent)]
+
+    found = asyncio.run(all_of_them())
+    assert [item["flower"] for item in found] == list(range(len(rows)))
+    values = [list(item["prediction"]["probabilities"].values()) for item in found]
+    np.testing.assert_allclose(values, PIPELINE.predict_proba(FRAME), rtol=1e-4, atol=2e-6)
+
+
+def test_columns_by_the_other_protocols(columns: Server) -> None:
+    """Their inputs go by the graph's names there."""
+    row = FRAME.to_dict("records")[0]
+    names = dict(zip(FRAME.columns, ("elo_diff__Δ_", "form", "round", "home", "cup"), strict=True))
+    instance = {names[name]: value for name, value in row.items()}
+    label = PIPELINE.predict(FRAME[:1]).tolist()
+    found = columns.http.post("/v1/models/iris:predict", json={"instances": [instance]}).json()
+    assert [item["output_label"] for item in found["predictions"]] == label
+    types = {"round": "INT64", "home": "BYTES", "cup": "BYTES"}
+    inputs = [
+        {"name": name, "datatype": types.get(name, "FP32"), "shape": [1, 1], "data": [value]}
+        for name, value in instance.items()
+    ]
+    body = {"inputs": inputs, "outputs": [{"name": "output_label"}]}
+    assert columns.http.post("/v2/models/iris/infer", json=body).json()["outputs"][0]["data"] == label
+    assert columns.http.post("/predict", json=instance).json()["output_label"] == label[0]
 
 
 def test_info(server: Server) -> None:
