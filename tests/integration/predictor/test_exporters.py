@@ -227,7 +227,7 @@ def test_several_labels_of_a_network(tmp_path: Path) -> None:
 def test_anomalies_and_clusters(tmp_path: Path) -> None:
     """No probabilities: the scores are answered under their own name."""
     forest = IsolationForest(n_estimators=5, random_state=0).fit(IRIS.x)
-    found = asked(serve(tmp_path, exporters.sklearn(forest, IRIS.x), IRIS.features), IRIS)
+    found = asked(serve(tmp_path, exporters.sklearn(forest, IRIS.x, exporters.OLD), IRIS.features), IRIS)
     assert [row["predicted_class"] for row in found] == forest.predict(x300(IRIS)).tolist()
     np.testing.assert_allclose(
         [row["scores"] for row in found], forest.decision_function(x300(IRIS)), rtol=1e-4, atol=1e-6

@@ -103,7 +103,7 @@ def test_pipelines_that_end_in_boosted_trees(tmp_path: Path, kind: Any) -> None:
     exporters.register(kind, kind.__name__)
     trees = kind(**(LIGHT if kind is lightgbm.LGBMClassifier else TREES))
     model = quietly(make_pipeline(SelectKBest(k=3), trees), IRIS.x, IRIS.y)
-    found = serve(tmp_path, exporters.sklearn(model, IRIS.x), IRIS.features).predict(IRIS.rows())
+    found = serve(tmp_path, exporters.sklearn(model, IRIS.x, exporters.OLD), IRIS.features).predict(IRIS.rows())
     check(found, model.predict(IRIS.x), model.predict_proba(IRIS.x))
     assert list(found[0]["probabilities"]) == ["0", "1", "2"]
 

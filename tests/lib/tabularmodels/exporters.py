@@ -11,30 +11,30 @@ from onnxmltools.convert.xgboost.operator_converters.XGBoost import convert_xgbo
 from skl2onnx import convert_sklearn, to_onnx, update_registered_converter
 from skl2onnx.common.shape_calculator import calculate_linear_classifier_output_shapes
 
-OPSET = {"": 17, "ai.onnx.ml": 3}
-"""Converters of anomaly detectors and of boosted trees refuse the newest opset of trees."""
+OLD = {"": 17, "ai.onnx.ml": 3}
+"""Opsets for the converters that refuse the newest: of anomaly detectors, and of boosted trees in pipelines."""
 
 
-def sklearn(model: Any, x: Any, **options: Any) -> Any:
+def sklearn(model: Any, x: Any, opset: dict[str, int] | None = None, **options: Any) -> Any:
     """skl2onnx: an input for all columns of an array, or one for each column of a data frame; options are the model's."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        return to_onnx(model, x[:1], options={id(model): options} if options else None, target_opset=OPSET)
+        return to_onnx(model, x[:1], options={id(model): options} if options else None, target_opset=opset)
 
 
 def typed(model: Any, inputs: list[tuple[str, Any]]) -> Any:
     """skl2onnx with the inputs that the caller wants."""
-    return convert_sklearn(model, initial_types=inputs, target_opset=OPSET)
+    return convert_sklearn(model, initial_types=inputs)
 
 
 def lightgbm(model: Any, columns: int, **options: Any) -> Any:
     """onnxmltools of a LightGBM model, its scikit-learn wrapper or its Booster."""
-    return convert_lightgbm(model, initial_types=_x(columns), target_opset=15, **options)
+    return convert_lightgbm(model, initial_types=_x(columns), **options)
 
 
 def xgboost(model: Any, columns: int) -> Any:
     """onnxmltools of an XGBoost model, its scikit-learn wrapper or its Booster."""
-    return convert_xgboost(model, initial_types=_x(columns), target_opset=15)
+    return convert_xgboost(model, initial_types=_x(columns))
 
 
 def register(classifier: type, alias: str) -> None:
