@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import orjson
 import pandas as pd
 import pytest
 from skl2onnx.common.data_types import FloatTensorType, StringTensorType
@@ -113,6 +114,36 @@ def test_strings_alone(tmp_path: Path) -> None:
     model = quietly(make_pipeline(OneHotEncoder(), LogisticRegression()), frame.to_numpy(str), IRIS.y)
     served = serve(tmp_path, exporters.typed(model, [("X", StringTensorType([None, 2]))]), ["home", "cup"])
     check(served.predict(frame.to_dict("records")), model, frame.to_numpy(str))
+
+
+def test_categories_that_the_encoder_refuses(tmp_path: Path) -> None:
+    """OneHotEncoder's default: an unknown one is the caller's error; a sample lets the warm-up see the known ones."""
+    frame = matches()[["form", "home"]]
+    steps = [("form", "passthrough", ["form"]), ("home", OneHotEncoder(), ["home"])]
+    model = quietly(make_pipeline(ColumnTransformer(steps), LogisticRegression(max_iter=40)), frame, IRIS.y)
+    onnx, rows = exporters.sklearn(model, frame), frame.to_dict("records")
+    blind = serve(tmp_path, onnx, ["form", "home"])
+    check(blind.predict(rows), model, frame)
+    assert "give one in spec.samples" in blind.loaded.learnt.proof.why
+    with pytest.raises(BadRequest, match="Inference failed: .*Unknown Category"):
+        blind.one({"form": 1, "home": "Nobody"})
+    samples = [
+        {"request": {"row": 0, "features": row}, "response": {"prediction": {"predicted_class": int(label)}}}
+        for row, label in zip(rows[::40], model.predict(frame)[::40], strict=True)
+    ]
+    served = serve(tmp_path, onnx, ["form", "home"], samples=samples)
+    check(served.predict(rows), model, frame)
+    assert served.loaded.plan.batched, served.loaded.learnt.proof.why
+
+
+def test_an_input_that_is_called_features(tmp_path: Path) -> None:
+    model = quietly(LogisticRegression(max_iter=40), IRIS.x, IRIS.y)
+    onnx = exporters.typed(model, [("features", FloatTensorType([None, 4]))])
+    served = serve(tmp_path, onnx, IRIS.features)
+    [one] = IRIS.rows()[:1]
+    assert served.one(one)["predicted_class"] == 0
+    raw = orjson.loads(served.loaded.predict(orjson.dumps({"features": [list(one.values())]})))
+    assert raw["output_label"] == [0]
 
 
 @pytest.mark.parametrize(

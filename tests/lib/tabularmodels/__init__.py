@@ -81,10 +81,10 @@ def serve(folder: Path, onnx: Any, features: list[str], **spec: Any) -> Served:
         folder: where the file goes.
         onnx: an onnx.ModelProto.
         features: of preprocessing.tabular.
-        spec: further fields of preprocessing.tabular; `outputs` and `postprocessing` are the manifest's.
+        spec: further fields of preprocessing.tabular; `outputs`, `postprocessing` and `samples` are the manifest's.
     """
     (folder / "model.onnx").write_bytes(onnx.SerializeToString())
-    beside = {name: spec.pop(name) for name in ("outputs", "postprocessing") if name in spec}
+    beside = {name: spec.pop(name) for name in ("outputs", "postprocessing", "samples") if name in spec}
     manifest = {
         "apiVersion": "gpux.io/v1alpha1",
         "kind": "GpuxModel",

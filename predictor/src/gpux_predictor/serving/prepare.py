@@ -166,9 +166,11 @@ def _share(rest: Mapping[str, Any], group: Sequence[int], count: int) -> dict[st
 
 
 def _is_tabular(steps: Steps, request: Any) -> bool:  # noqa: ANN401
-    """Whether a request names features; the graph's own inputs may be sent too."""
+    """Whether a request names features; the graph's own inputs may be sent too, one that is called features among them."""
     inputs = steps.tabular.inputs if steps.tabular else frozenset()
-    return not (isinstance(request, dict) and FEATURES not in request and not inputs.isdisjoint(request))
+    if not isinstance(request, dict) or inputs.isdisjoint(request):
+        return True
+    return FEATURES in request and not (FEATURES in inputs and isinstance(request[FEATURES], list))
 
 
 def _features(steps: Steps, plan: Plan, request: Any) -> Prepared:  # noqa: ANN401
