@@ -6,16 +6,20 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import grpc
 import httpx
 import numpy as np
 import pytest
 import yaml
+from kserve.protocol.grpc import grpc_predict_v2_pb2 as pb
+from kserve.protocol.grpc.grpc_predict_v2_pb2_grpc import GRPCInferenceServiceStub
 from sklearn.linear_model import LogisticRegression
 
 import predictorserver
 from predictorserver import Server
 from tabularmodels import exporters, quietly, table
 from tabularmodels.frames import matches, pipeline
+from testcluster.ports import free_ports
 
 IRIS = table("iris")
 FEATURES = ["sepal_length", "sepal_width", "petal_length", "petal_width"]
@@ -25,7 +29,7 @@ PIPELINE = quietly(pipeline(), FRAME, IRIS.y)
 MODEL = quietly(LogisticRegression(max_iter=40), IRIS.x, IRIS.y)
 
 
-def serving(folder: Path, onnx: Any, features: list[str], **tabular: Any) -> Iterator[Server]:
+def serving(folder: Path, onnx: Any, features: list[str], *arguments: str, **tabular: Any) -> Iterator[Server]:
     (folder / "model.onnx").write_bytes(onnx.SerializeToString())
     spec = {
         "model": {"source": {"uri": "file://model.onnx"}},
@@ -33,15 +37,20 @@ def serving(folder: Path, onnx: Any, features: list[str], **tabular: Any) -> Ite
     }
     manifest = {"apiVersion": "gpux.io/v1alpha1", "kind": "GpuxModel", "metadata": {"name": "iris"}, "spec": spec}
     (folder / "gpuxmodel.yaml").write_text(yaml.safe_dump(manifest))
-    with predictorserver.serve(folder / "gpuxmodel.yaml", "--model-dir", str(folder)) as found:
+    with predictorserver.serve(folder / "gpuxmodel.yaml", "--model-dir", str(folder), *arguments) as found:
         yield found
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+def grpc_port() -> str:
+    return str(free_ports(1)[0])
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory, grpc_port: str) -> Iterator[Server]:
     """Iris with ZipMap; petal_width has a default."""
-    onnx = exporters.sklearn(MODEL, IRIS.x)
-    yield from serving(tmp_path_factory.mktemp("iris"), onnx, FEATURES, defaults={"petal_width": 0.2})
+    onnx, folder = exporters.sklearn(MODEL, IRIS.x), tmp_path_factory.mktemp("iris")
+    yield from serving(folder, onnx, FEATURES, "--grpc-port", grpc_port, defaults={"petal_width": 0.2})
 
 
 @pytest.fixture(scope="module")
@@ -145,6 +154,20 @@ def test_maps_in_the_open_inference_protocol(server: Server) -> None:
     found = server.http.post("/v2/models/iris/infer", json=asked).json()
     assert found["outputs"] == [{"name": "output_label", "datatype": "INT64", "shape": [1], "data": [0]}]
     assert server.http.get("/v2/models/iris").status_code == 200
+
+
+def test_maps_over_grpc(server: Server, grpc_port: str) -> None:
+    tensor = pb.ModelInferRequest.InferInputTensor(
+        name="X", datatype="FP32", shape=[1, 4], contents={"fp32_contents": FULL.values()}
+    )
+    label = pb.ModelInferRequest.InferRequestedOutputTensor(name="output_label")
+    with grpc.insecure_channel(f"127.0.0.1:{grpc_port}") as channel:
+        infer = GRPCInferenceServiceStub(channel).ModelInfer
+        with pytest.raises(grpc.RpcError) as refused:
+            infer(pb.ModelInferRequest(model_name="iris", inputs=[tensor]))
+        assert refused.value.code() is grpc.StatusCode.INVALID_ARGUMENT
+        found = infer(pb.ModelInferRequest(model_name="iris", inputs=[tensor], outputs=[label]))
+    assert [output.name for output in found.outputs] == ["output_label"]
 
 
 @pytest.mark.parametrize("name", ["server", "columns"])
