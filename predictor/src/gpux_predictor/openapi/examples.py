@@ -13,7 +13,7 @@ from gpux_api.v1alpha1.resource import GpuxModelSpec
 from gpux_predictor.tensors.batch_axis import BatchAxis
 from gpux_predictor.tensors.signature import Signature, Tensor
 from gpux_predictor.tensors.values import element_of
-from gpux_predictor.transforms import tabular_checks, token_inputs
+from gpux_predictor.transforms import tabular_columns, token_inputs
 from gpux_predictor.transforms.image_checks import find_tensor, sample_shape
 from gpux_predictor.transforms.tabular import FEATURES
 
@@ -56,7 +56,7 @@ def tensors(inputs: Sequence[Tensor], axis: BatchAxis, *, batched: bool) -> dict
 
 def _features(spec: TabularSpec, signature: Signature) -> dict[str, Any]:
     """A value of each feature; 1 for numbers, which floats and integers take alike."""
-    found = {name: columns.tensor for columns in tabular_checks.find(spec, signature) for name in columns.features}
+    found = {name: columns.tensor for columns in tabular_columns.find(spec, signature) for name in columns.features}
     return {name: _element(found[name]) if element_of(found[name]).kind in "sb" else 1 for name in spec.features}
 
 

@@ -7,7 +7,7 @@ from gpux_api.v1alpha1.resource import GpuxModelSpec
 from gpux_predictor.openapi.tensors import Schema, batch, exactly, nested, sample, taken
 from gpux_predictor.tensors.batch_axis import BatchAxis
 from gpux_predictor.tensors.signature import Signature, Tensor
-from gpux_predictor.transforms import tabular_checks, token_inputs
+from gpux_predictor.transforms import tabular_checks, tabular_columns, token_inputs
 from gpux_predictor.transforms.image_checks import find_tensor
 from gpux_predictor.transforms.tabular import FEATURES
 
@@ -111,7 +111,7 @@ def _filled(text: TextSpec | None, image: ImageSpec | None, signature: Signature
 
 def _features(spec: TabularSpec, signature: Signature) -> list[Schema]:
     """One entity, or a list of them."""
-    found = tabular_checks.find(spec, signature)
+    found = tabular_columns.find(spec, signature)
     fallback = tabular_checks.fallback(spec, found)
     kinds = {name: taken(columns.tensor) for columns in found for name in columns.features}
     features = exactly(

@@ -8,8 +8,8 @@ from gpux_api.v1alpha1.processing import TabularSpec
 from gpux_predictor.errors import BadRequest
 from gpux_predictor.tensors.signature import Signature
 from gpux_predictor.tensors.values import element_of, json_type
-from gpux_predictor.transforms import features, tabular_checks
-from gpux_predictor.transforms.tabular_checks import Columns
+from gpux_predictor.transforms import features, tabular_checks, tabular_columns
+from gpux_predictor.transforms.tabular_columns import Columns
 
 FEATURES = "features"
 """The key of a request that holds the features."""
@@ -31,7 +31,7 @@ class TabularTransform:
     """
 
     def __init__(self, spec: TabularSpec, signature: Signature) -> None:
-        self._columns = tabular_checks.find(spec, signature)
+        self._columns = tabular_columns.find(spec, signature)
         self._fallback = tabular_checks.fallback(spec, self._columns)
         self._names = list(spec.features)
         self._known = frozenset(spec.features)
