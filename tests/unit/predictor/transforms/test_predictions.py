@@ -193,13 +193,13 @@ def test_steps_before_predictions(make_signature: Any) -> None:
         {"output": "logits", "activation": "softmax", "name": "probabilities"},
         {"output": "spread", "activation": "sigmoid"},
     ]
-    post = PostprocessingSpec(outputs=steps)
+    post = PostprocessingSpec.model_validate({"outputs": steps})
     labels = [OutputSpec(name="logits", labels=["home", "draw", "away"])]
     [row, _] = Predictions(signature, labels, post).answers(outputs, 2, None, None)
     assert (row["predicted_class"], row["spread"]) == ("home", 0.5)
     assert row["probabilities"] == pytest.approx({"home": 0.58, "draw": 0.27, "away": 0.15})
     for step in ({"argmax": True}, {"topK": 2}, {"pooling": "mean"}):
-        wrong = PostprocessingSpec(outputs=[{"output": "probabilities", **step}])
+        wrong = PostprocessingSpec.model_validate({"outputs": [{"output": "probabilities", **step}]})
         with pytest.raises(LoadError, match="'probabilities': predictions of preprocessing.tabular take no pooling"):
             Predictions(make_signature(outputs=[("probabilities", "float32", ())]), None, wrong)
 
