@@ -171,9 +171,16 @@ def test_columns_are_classes_only_where_all_are(make_signature: Any) -> None:
     )
     found = predict(classes, {"output_label": np.array(["yes"], object), "sno": one, "syes": other}, 1)
     assert found == [{"predicted_class": "yes", "probabilities": {"no": 0.25, "yes": 0.75}}]
-    others = make_signature(outputs=[LABEL, ("score", "float32", (None,)), ("std", "float32", (None,))])
-    found = predict(others, {"label": np.array([1]), "score": one, "std": other}, 1)
-    assert found == [{"predicted_class": 1, "score": 0.25, "std": 0.75}]
+    names = [("label", "string", (None,)), ("score", "float32", (None,)), ("std", "float32", (None,))]
+    found = predict(make_signature(outputs=names), {"label": np.array(["a"], object), "score": one, "std": other}, 1)
+    assert found == [{"predicted_class": "a", "score": 0.25, "std": 0.75}]
+
+
+def test_whole_numbers_that_are_no_labels(make_signature: Any) -> None:
+    signature = make_signature(outputs=[("ranking", "int64", (None, 3)), TENSOR])
+    ranking = np.array([[0, 1, 2], [2, 1, 0]])
+    [row, _] = predict(signature, {"ranking": ranking, "probabilities": PROBABILITIES}, 2)
+    assert (row["predicted_class"], row["ranking"].tolist()) == (0, [0, 1, 2])
 
 
 def test_outputs_without_rows(make_signature: Any) -> None:
