@@ -8,13 +8,11 @@ import numpy as np
 
 from gpux_api.v1alpha1.model import OutputSpec
 from gpux_api.v1alpha1.processing import PostprocessingSpec
-from gpux_predictor.errors import InferenceFailed
 from gpux_predictor.tensors.signature import Signature
-from gpux_predictor.transforms import output_roles
+from gpux_predictor.transforms import output_roles, prediction_rows
 from gpux_predictor.transforms.output_steps import refuse
 from gpux_predictor.transforms.postprocess import Postprocessor
-
-Row = dict[str, object]
+from gpux_predictor.transforms.prediction_rows import Row
 
 
 class Predictions:
@@ -62,25 +60,30 @@ class Predictions:
             InferenceFailed: an output that is not what its type and name promise.
         """
         outputs = self._post.apply(outputs) if self._post.steps else outputs
-        rest = {name: _per_row(name, outputs[name], count) for name in self.roles.values}
+        rest = {name: prediction_rows.per_row(name, outputs[name], count) for name in self.roles.values}
         if self.roles.several:
             rows = self._several(outputs)
         elif self.roles.classifies:
             rows = self._classes(outputs, count)
         else:
-            rows = [_regression({name: column[i] for name, column in rest.items()}) for i in range(count)]
+            rows = [
+                prediction_rows.regression({name: column[i] for name, column in rest.items()}) for i in range(count)
+            ]
             rest = {}
         identity: Row = {"model_version": version, "model_run_id": run_id}
         return [{name: column[i] for name, column in rest.items()} | row | identity for i, row in enumerate(rows)]
 
     def _classes(self, outputs: Mapping[str, Any], count: int) -> list[Row]:
         label = self.roles.label
-        labels = None if label is None else _per_row(label, outputs[label], count)
+        labels = None if label is None else prediction_rows.per_row(label, outputs[label], count)
         maps = self._maps(outputs)
         if not maps:
             return [{"predicted_class": one} for one in labels or ()]
         found = [self._class(row, labels[i] if labels else None) for i, row in enumerate(maps)]
-        return [{"predicted_class": one, "probabilities": _named(row)} for one, row in zip(found, maps, strict=True)]
+        return [
+            {"predicted_class": one, "probabilities": prediction_rows.named(row)}
+            for one, row in zip(found, maps, strict=True)
+        ]
 
     def _class(self, row: Mapping[Any, Any], label: Any) -> object:  # noqa: ANN401
         """The label; the likeliest class where there is none, or where its declared names are others than the graph's."""
@@ -103,12 +106,16 @@ class Predictions:
             keys = self.names or (outputs[roles.classes].tolist() if roles.classes else range(value.shape[-1]))
             return [dict(zip(keys, row, strict=True)) for row in self._fitting(value, len(keys))]
         if not all(isinstance(row, Mapping) for row in value):
-            raise _unlike(roles.probabilities, "is no map of classes for each row: leave it out of spec.outputs")
+            raise prediction_rows.unlike(
+                roles.probabilities, "is no map of classes for each row: leave it out of spec.outputs"
+            )
         return [{key: np.float32(number) for key, number in row.items()} for row in value]
 
     def _fitting(self, value: np.ndarray, classes: int) -> np.ndarray:
         if value.shape[-1] != classes:
-            raise _unlike(str(self.roles.probabilities), f"has {value.shape[-1]} columns for {classes} classes")
+            raise prediction_rows.unlike(
+                str(self.roles.probabilities), f"has {value.shape[-1]} columns for {classes} classes"
+            )
         return value
 
     def _several(self, outputs: Mapping[str, Any]) -> list[Row]:
@@ -116,9 +123,12 @@ class Predictions:
         targets = outputs[self.roles.probabilities or ""]
         labels = outputs[self.roles.label or ""]
         if not all(isinstance(target, np.ndarray) and len(target) == len(labels) for target in targets):
-            raise _unlike(str(self.roles.probabilities), "is no tensor of probabilities for each target")
+            raise prediction_rows.unlike(str(self.roles.probabilities), "is no tensor of probabilities for each target")
         return [
-            {"predicted_class": label, "probabilities": [_named(dict(enumerate(target[i]))) for target in targets]}
+            {
+                "predicted_class": label,
+                "probabilities": [prediction_rows.named(dict(enumerate(target[i]))) for target in targets],
+            }
             for i, label in enumerate(labels.tolist())
         ]
 
@@ -131,29 +141,3 @@ def _after(post: Postprocessor, signature: Signature) -> Signature:
                 f"output '{step.output}': predictions of preprocessing.tabular take no pooling, topK or argmax: remove it"
             )
     return replace(signature, outputs=tuple(replace(t, name=post.key(t.name)) for t in signature.outputs))
-
-
-def _named(row: Mapping[Any, Any]) -> Row:
-    return {str(key): value for key, value in row.items()}
-
-
-def _regression(values: Row) -> Row:
-    if len(values) == 1:
-        return {"predicted_value": next(iter(values.values()))}
-    return {"predicted_values": values}
-
-
-def _per_row(name: str, value: Any, count: int) -> list[Any]:  # noqa: ANN401
-    """The value of each row: scalars of [N] and [N, 1], arrays of wider rows; of one row also what has no axis of rows."""
-    array = value if isinstance(value, list) else np.asarray(value)
-    if isinstance(array, np.ndarray) and array.ndim < 3 and array.size == count:
-        return array.reshape(-1).tolist() if array.dtype.kind != "f" else list(array.reshape(-1))
-    if (isinstance(array, list) or array.ndim) and len(array) == count:
-        return list(array)
-    if count == 1:
-        return [array]
-    raise _unlike(name, f"has no value for each of {count} entities: declare runtime.batching.batchAxis: none")
-
-
-def _unlike(output: str, problem: str) -> InferenceFailed:
-    return InferenceFailed(f"Inference failed: output '{output}' {problem}")
