@@ -1,5 +1,8 @@
-"""The text request of the `/predict` document, and its client programs as they stand there, against examples/review."""
+"""The client programs of both documents as they stand there: of `/predict` against examples/review, whose texts are held here too,
+of the prediction API against examples/match-outcome."""
 
+import json
+import re
 import shutil
 import subprocess
 import sys
@@ -70,11 +73,47 @@ const response = await fetch('http://localhost:8080/predict', {
 const result = await response.json();
 console.log(result.sentiment);
 """
+FEATURES_CURL = r"""
+curl -X POST http://localhost:8000/predict/ \
+-H "Content-Type: application/json" \
+-d '{
+"match_id": 99,
+"features": {
+"diff_win_5_mean": 0.3,
+"diff_goals_for_3_mean": 0.6,
+"home_elo_pre": 1520.0,
+"sex": 0
+}
+}'
+"""
+FEATURES_PYTHON = """
+import httpx
+response = httpx.post(
+    "http://localhost:8000/predict/",
+    json={
+        "match_id": 99,
+        "features": {
+            "diff_win_5_mean": 0.3,
+            "diff_goals_for_3_mean": 0.6,
+            "home_elo_pre": 1520.0,
+            "sex": 0,
+        },
+    },
+)
+response.raise_for_status()
+print(response.json())
+"""
+PREDICTION = {
+    "predicted_class": 0,
+    "probabilities": {"0": 0.58, "1": 0.27, "2": 0.15},
+    "model_version": "Production",
+    "model_run_id": "3f7a1c9d2e4b",
+}
 
 
 def output_of(server: Server, program: str, *command: str) -> str:
     """What the command prints with the program, its server being ours, as its last argument."""
-    found = program.replace("http://localhost:8080", str(server.http.base_url).rstrip("/"))
+    found = re.sub(r"http://localhost:80[08]0", str(server.http.base_url).rstrip("/"), program)
     return subprocess.run([*command, found], capture_output=True, text=True, check=True, timeout=60).stdout
 
 
@@ -104,6 +143,19 @@ def test_python(review: Server, program: str, printed: str) -> None:
 def test_javascript(review: Server) -> None:
     needs("node")
     assert output_of(review, FETCH, "node", "--input-type=module", "-e") == "[ 0.05, 0.95 ]\n"
+
+
+def test_curl_with_features(match_outcome: Server) -> None:
+    needs("curl")
+    assert json.loads(output_of(match_outcome, FEATURES_CURL, "bash", "-c")) == {
+        "match_id": 99,
+        "prediction": PREDICTION,
+    }
+
+
+def test_python_with_features(match_outcome: Server) -> None:
+    printed = output_of(match_outcome, FEATURES_PYTHON, sys.executable, "-c")
+    assert printed == f"{ ({'match_id': 99, 'prediction': PREDICTION}) }\n"
 
 
 @pytest.mark.parametrize("path", ["/predict", "/predict/"])

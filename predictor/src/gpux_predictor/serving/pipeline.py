@@ -94,7 +94,7 @@ class Pipeline:
             named: the prediction for one entity says which; a task's result does not.
         """
         if prepared.entities:
-            return self._predictions(prepared, join(results), named=named)
+            return self._predictions(prepared, results, named=named)
         if self._steps.post.steps or prepared.lengths:
             lengths = prepared.lengths or [()] * len(results)
             results = [self._post(*part) for part in zip(prepared.parts, results, lengths, strict=True)]
@@ -140,8 +140,11 @@ class Pipeline:
         steps = self._steps.post.steps.get(output)
         return steps is not None and steps.spec.pooling is not None
 
-    def _predictions(self, prepared: Prepared, outputs: Mapping[str, Any], *, named: bool) -> bytes:
-        rows = self._steps.predictions.answers(outputs, *self._identity)
+    def _predictions(self, prepared: Prepared, results: Sequence[Mapping[str, Any]], *, named: bool) -> bytes:
+        rows: list[dict[str, object]] = []
+        for part, outputs in zip(prepared.parts, results, strict=True):
+            count = len(next(iter(part.values())))
+            rows += self._steps.predictions.answers(outputs, count, *self._identity)
         if prepared.single and not named:
             return encode.value_to_json(rows[0])
         key = self._steps.tabular.entity_key if self._steps.tabular else ""
