@@ -1,6 +1,7 @@
 """The client programs of both documents as they stand there: of `/predict` against examples/review, whose texts are held here too,
 of the prediction API against examples/match-outcome."""
 
+import ast
 import json
 import re
 import shutil
@@ -103,6 +104,29 @@ response = httpx.post(
 response.raise_for_status()
 print(response.json())
 """
+SUBMIT_CURL = FEATURES_CURL.replace("/predict/", "/predict/async/")
+ASYNC_PYTHON = """
+import time
+import httpx
+client = httpx.Client(base_url="http://localhost:8000")
+payload = {
+    "match_id": 99,
+    "features": {"diff_win_5_mean": 0.3, "diff_goals_for_3_mean": 0.6, "sex": 0},
+}
+# Submit
+submit = client.post("/predict/async/", json=payload)
+submit.raise_for_status()
+task_id = submit.json()["task_id"]
+# Poll
+while True:
+    poll = client.get(f"/monitoring/task_status/{task_id}")
+    poll.raise_for_status()
+    data = poll.json()
+    if data["status"] in ("success", "failure"):
+        print(data)
+        break
+    time.sleep(1)
+"""
 PREDICTION = {
     "predicted_class": 0,
     "probabilities": {"0": 0.58, "1": 0.27, "2": 0.15},
@@ -156,6 +180,26 @@ def test_curl_with_features(match_outcome: Server) -> None:
 def test_python_with_features(match_outcome: Server) -> None:
     printed = output_of(match_outcome, FEATURES_PYTHON, sys.executable, "-c")
     assert printed == f"{ ({'match_id': 99, 'prediction': PREDICTION}) }\n"
+
+
+def test_curl_of_a_task(match_outcome: Server) -> None:
+    needs("curl")
+    submitted = json.loads(output_of(match_outcome, SUBMIT_CURL, "bash", "-c"))
+    where = f"/monitoring/task_status/{submitted['task_id']}"
+    assert submitted == {"task_id": submitted["task_id"], "status": "submitted", "status_url": where}
+    poll = f"curl http://localhost:8000{where}"
+    for _ in range(50):
+        found = json.loads(output_of(match_outcome, poll, "bash", "-c"))
+        if found != {"task_id": submitted["task_id"], "status": "pending"}:
+            break
+    assert found == {"task_id": submitted["task_id"], "status": "success", "result": PREDICTION}
+
+
+def test_python_of_a_task(match_outcome: Server) -> None:
+    printed = ast.literal_eval(output_of(match_outcome, ASYNC_PYTHON, sys.executable, "-c"))
+    payload = {"match_id": 99, "features": {"diff_win_5_mean": 0.3, "diff_goals_for_3_mean": 0.6, "sex": 0}}
+    result = match_outcome.http.post("/predict/", json=payload).json()["prediction"]
+    assert printed == {"task_id": printed["task_id"], "status": "success", "result": result}
 
 
 @pytest.mark.parametrize("path", ["/predict", "/predict/"])
