@@ -81,9 +81,12 @@ def _store(model: GpuxModel, state_dir: Path, held_to: Terms) -> TaskStore:
     url = os.environ.get(REDIS_URL)
     if not url:
         raise LoadError(
-            LoadReason.INTERNAL_ERROR,
+            LoadReason.INVALID_TASK_STORE,
             f"spec.async.store is redis, and {REDIS_URL} is not set: export it, for instance {REDIS_URL}=redis://127.0.0.1:6379/0",
         )
     from gpux_predictor.tasks.shared.store import SharedStore  # noqa: PLC0415  (only who asks for Redis pays for its client)
 
-    return SharedStore(url, f"{model.metadata.namespace or 'default'}/{model.metadata.name}", held_to)
+    try:
+        return SharedStore(url, f"{model.metadata.namespace or 'default'}/{model.metadata.name}", held_to)
+    except ValueError as error:
+        raise LoadError(LoadReason.INVALID_TASK_STORE, f"{REDIS_URL} is no URL of a Redis: {error}") from None

@@ -312,6 +312,16 @@ def test_what_the_environment_lacks_keeps_the_model_from_ready(
         assert f"{variable} is not" in answer.json()["detail"]
 
 
+def test_a_url_of_no_redis_keeps_the_model_from_ready(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GPUX_REDIS_URL", "http://user:password@redis:6379")
+    tasks = {"store": "redis", "redisUrlSecretRef": {"name": "r"}}
+    with spinning(folder, tasks=tasks, ready=False) as server:
+        health = server.http.get("/health").json()
+        assert health["reason"] == "InvalidTaskStore"
+        assert health["detail"].startswith("GPUX_REDIS_URL is no URL of a Redis: ")
+        assert "password" not in health["detail"]
+
+
 def test_an_image_is_a_task_too() -> None:
     """Raw, in a form, and as base64 in JSON: ten megabytes of it, and the answer of /predict."""
     example = EXAMPLES / "digits-image"
