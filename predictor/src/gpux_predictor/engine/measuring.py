@@ -7,7 +7,8 @@ import numpy as np
 
 from gpux_predictor.engine import curve, trials
 from gpux_predictor.engine.proof import Proof, Run, difference, without_rows
-from gpux_predictor.errors import PredictorError
+from gpux_predictor.engine.trial_run import TookTooLong
+from gpux_predictor.errors import RequestError
 from gpux_predictor.tensors.signature import Signature
 
 BUDGET_SECONDS = 10.0
@@ -35,7 +36,7 @@ def measure(  # noqa: PLR0913
         exact: results must be equal; else an output needs no more than a row for each sample.
 
     Raises:
-        PredictorError: a run of one sample broke.
+        RequestError, TookTooLong: a run of one sample broke.
     """
     batches: dict[int, dict[str, np.ndarray]] = {}
     singles: list[dict[str, Any]] = []
@@ -54,7 +55,7 @@ def measure(  # noqa: PLR0913
             if rows > 1 and new:
                 singles.extend(run(sample) for sample in proof.samples[len(singles) :])
                 changed = compare(signature, [singles[i % count] for i in range(rows)], found) or ""
-        except PredictorError as error:
+        except (RequestError, TookTooLong) as error:
             if rows == 1:
                 raise
             ended = str(error)

@@ -11,8 +11,7 @@ from typing import Any
 import numpy as np
 
 from gpux_predictor.engine.proof import Run, Samples, same
-from gpux_predictor.engine.trial_run import TookTooLong
-from gpux_predictor.errors import PredictorError
+from gpux_predictor.errors import RequestError
 from gpux_predictor.tensors.signature import Signature
 
 
@@ -59,9 +58,7 @@ def examine(signature: Signature, run: Run, samples: Samples, pads: Mapping[str,
             alone, filled = run(short), run(padded)
             if number == 0:
                 axes = _token_axes(signature, alone, run(sample), length, full)
-        except TookTooLong:
-            raise
-        except PredictorError as error:
+        except RequestError as error:
             return Padding(neutral=False, why=f"other lengths do not run: {error}")
         if problem := _difference(signature, alone, filled, axes, length):
             return Padding(neutral=False, why=problem, axes=axes)

@@ -12,8 +12,7 @@ from typing import Any
 import numpy as np
 
 from gpux_predictor.engine import trials
-from gpux_predictor.engine.trial_run import TookTooLong
-from gpux_predictor.errors import PredictorError
+from gpux_predictor.errors import RequestError
 from gpux_predictor.tensors.signature import Signature
 
 Run = Callable[[Mapping[str, np.ndarray]], dict[str, Any]]
@@ -63,9 +62,7 @@ def prove(signature: Signature, batched: frozenset[str], run: Run, make: Callabl
         try:
             apart = [run(sample) for sample in chosen]
             joined = [run(trials.together(group, batched)) for group in (chosen, chosen[3:1:-1])]
-        except TookTooLong:
-            raise
-        except PredictorError as error:
+        except RequestError as error:
             if scale != trials.scales(signature)[0]:
                 continue  # values that large are refused: smaller ones have been compared
             return Proof(False, f"a batch of samples does not run: {error}", None, first)

@@ -1,26 +1,22 @@
 """One ONNX Runtime session: its signature, its provider, and a run that can be stopped."""
 
 import ctypes
-import os
 import subprocess
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import onnxruntime as ort
 
-from gpux_predictor.engine import errors, placement, providers
-from gpux_predictor.engine.options import Device, with_options
-from gpux_predictor.errors import BadRequest, InferenceFailed, LoadError, LoadReason
+from gpux_predictor.engine import errors
+from gpux_predictor.engine.binding import Binding
+from gpux_predictor.engine.opening import open_session
+from gpux_predictor.engine.options import Device
+from gpux_predictor.errors import BadRequest, DeviceFailed, InferenceFailed, LoadError, LoadReason, RequestError
 from gpux_predictor.tensors import bfloat16
 from gpux_predictor.tensors.dtypes import from_onnx
 from gpux_predictor.tensors.signature import Signature, Tensor
-
-os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")  # before the import: onnxruntime >= 1.29 phones home by default
-
-import onnxruntime as ort
-
-from gpux_predictor.engine.binding import Binding
 
 _DEVICES = {"CUDAExecutionProvider": "cuda", "TensorrtExecutionProvider": "cuda", "ROCMExecutionProvider": "cuda"}
 """Providers whose memory is not the CPU's, with ONNX Runtime's name for it."""
@@ -50,20 +46,10 @@ class Session:
     """
 
     def __init__(self, file: Path, backend: str, device: Device) -> None:
-        asked = providers.wanted(backend, ort.get_available_providers())
-        options = ort.SessionOptions()
-        options.intra_op_num_threads = device.threads
-        options.add_session_config_entry("session.record_ep_graph_assignment_info", "1")
-        options.log_severity_level = 4  # errors are raised, with the same text
-        try:
-            self._session = ort.InferenceSession(
-                str(file.resolve()), sess_options=options, providers=with_options(asked, device)
-            )
-        except Exception as error:  # onnxruntime's errors share no base but Exception
-            raise LoadError(LoadReason.INVALID_MODEL, f"{file.name} cannot be loaded: {errors.plain(error)}") from error
-        self.providers: list[str] = self._session.get_providers()
-        providers.verify(backend, asked, self.providers)
-        self.placement = placement.placement(self._session)
+        opened = open_session(file, backend, device)
+        self._session = opened.session
+        self.providers = opened.providers
+        self.placement = opened.placement
         self.signature = _signature(self._session)
         self._bfloat16 = {
             t.name
@@ -112,6 +98,7 @@ class Session:
 
         Raises:
             BadRequest: the graph refuses the values (an index out of bounds, sizes that do not go together).
+            DeviceFailed: the device or its libraries broke.
             InferenceFailed: the run broke for another reason.
         """
         try:
@@ -120,8 +107,7 @@ class Session:
             run = self._session.run if self._binding is None else self._binding.run
             return dict(zip(outputs, run(outputs, feeds, options), strict=True))
         except Exception as error:
-            kind = BadRequest if errors.is_callers(error) else InferenceFailed
-            raise kind(f"Inference failed: {errors.plain(error)}") from error
+            raise _kind(error)(f"Inference failed: {errors.plain(error)}") from error
 
     def _run_with_bfloat16(
         self, outputs: Sequence[str], feeds: Mapping[str, np.ndarray], options: "ort.RunOptions | None"
@@ -138,6 +124,12 @@ class Session:
             name: bfloat16.from_bits(_bits(value)) if name in self._bfloat16 else value.numpy()
             for name, value in zip(outputs, results, strict=True)
         }
+
+
+def _kind(error: Exception) -> type[RequestError]:
+    if errors.is_callers(error):
+        return BadRequest
+    return DeviceFailed if errors.is_device(error) else InferenceFailed
 
 
 def versions() -> tuple[str, ...]:

@@ -10,7 +10,7 @@ import numpy as np
 from gpux_predictor.engine import curve, measuring, padding, trials
 from gpux_predictor.engine.proof import COUNT, Proof, Run, Samples, prove
 from gpux_predictor.engine.trial_run import TookTooLong
-from gpux_predictor.errors import PredictorError
+from gpux_predictor.errors import RequestError
 from gpux_predictor.tensors.signature import Signature
 
 MOST_ROWS = 256
@@ -127,9 +127,7 @@ def _maker(
         try:
             for sample in trials.samples(signature, batched, attempt, count, 1.0):
                 run(sample)
-        except TookTooLong:
-            raise
-        except PredictorError:
+        except RequestError:
             continue
         return lambda count, scale, attempt=attempt: trials.samples(signature, batched, attempt, count, scale)  # type: ignore[misc]
     return None
