@@ -7,7 +7,8 @@ _MEMORY = re.compile(r"\b(?:de|re|bad_|cuda)?alloc|out of memory", re.IGNORECASE
 _DEVICE = re.compile(r"\bCUDA|\bCUDNN|\bcuBLAS|\bHIP|\bMIGraphX|TensorRT", re.IGNORECASE)
 _STOPPED = re.compile(r"\bterminat", re.IGNORECASE)
 _SOURCE = re.compile(r"/\S+\.(?:h|hpp|cc|cpp|cu|cuh):\d+ (?:.*?was false\. ?)?")
-_WHERE = re.compile(r" ; GPU=\d+ ; hostname=.*")
+_WHERE = re.compile(r" ; GPU=-?\d+ ; hostname=.*")
+_FUNCTION = re.compile(r"^.*onnxruntime::CudaCall\(.*\] |\S+ onnxruntime::\S+\(.*?\) |\bError in execution: ")
 _PREFIX = re.compile(r"^\[ONNXRuntimeError\] : \d+ : [A-Z_]+ : ")
 
 
@@ -33,6 +34,8 @@ def is_device(error: BaseException) -> bool:
 
 
 def plain(error: BaseException) -> str:
-    """The error in one line, without prefixes, onnxruntime's own source lines and the machine's name."""
+    """The error in one line, without prefixes, onnxruntime's own source lines and functions, and the machine's name."""
     text = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-    return _WHERE.sub("", _SOURCE.sub("", _PREFIX.sub("", text)))
+    for part in (_PREFIX, _SOURCE, _FUNCTION, _WHERE):
+        text = part.sub("", text)
+    return text.strip()

@@ -4,6 +4,7 @@ ONNX Runtime's own fallback is off: it would go on without the provider, at the 
 """
 
 import logging
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,13 +23,16 @@ class Opened:
     """A session.
 
     Attributes:
+        session: the session, with ONNX Runtime's `run`.
         providers: what it runs on, best first.
         placement: for each provider the operators that it runs.
+        again: opens another session like this one; raises LoadError.
     """
 
     session: Any
     providers: list[str]
     placement: dict[str, dict[str, int]]
+    again: Callable[[], Any]
 
 
 def open_session(file: Path, backend: str, device: Device) -> Opened:
@@ -45,17 +49,17 @@ def open_session(file: Path, backend: str, device: Device) -> Opened:
     asked = providers.wanted(backend, ort.get_available_providers())
     libraries.preload(asked[0])
     try:
-        opened = _open(file, asked, device)
+        opened = _open(file, backend, asked, device)
         providers.verify(backend, asked, opened.providers, opened.placement, libraries.problem)
     except LoadError as error:
         if backend != "auto" or error.reason is not LoadReason.PROVIDER_UNAVAILABLE:
             raise
         logger.warning("the CPU serves: %s", error.message)
-        return _open(file, [providers.CPU], device)
+        return _open(file, backend, [providers.CPU], device)
     return opened
 
 
-def _open(file: Path, asked: list[str], device: Device) -> Opened:
+def _open(file: Path, backend: str, asked: list[str], device: Device) -> Opened:
     options = ort.SessionOptions()
     options.intra_op_num_threads = device.threads
     options.add_session_config_entry("session.record_ep_graph_assignment_info", "1")
@@ -65,11 +69,16 @@ def _open(file: Path, asked: list[str], device: Device) -> Opened:
             str(file.resolve()), sess_options=options, providers=with_options(asked, device), enable_fallback=0
         )
     except Exception as error:  # onnxruntime's errors share no base but Exception
-        raise _refused(file, asked[0], error) from error
-    return Opened(session, session.get_providers(), placement.placement(session))
+        raise _refused(file, backend, asked[0], error) from error
+    return Opened(
+        session,
+        session.get_providers(),
+        placement.placement(session),
+        lambda: _open(file, backend, asked, device).session,
+    )
 
 
-def _refused(file: Path, provider: str, error: Exception) -> LoadError:
+def _refused(file: Path, backend: str, provider: str, error: Exception) -> LoadError:
     """Whether the file or the device is to blame."""
     said = errors.plain(error)
     if provider != providers.CPU and errors.is_memory(error):
@@ -79,5 +88,7 @@ def _refused(file: Path, provider: str, error: Exception) -> LoadError:
         )
     missing = libraries.problem(provider)
     if missing or errors.is_device(error):
-        return LoadError(LoadReason.PROVIDER_UNAVAILABLE, f"{provider} could not start: {missing or said}")
+        return LoadError(
+            LoadReason.PROVIDER_UNAVAILABLE, f"backend {backend}: {provider} could not start: {missing or said}"
+        )
     return LoadError(LoadReason.INVALID_MODEL, f"{file.name} cannot be loaded: {said}")

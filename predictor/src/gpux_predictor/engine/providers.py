@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from gpux_predictor.errors import LoadError, LoadReason
 
-CPU = "CPUExecutionProvider"
+CPU, CUDA = "CPUExecutionProvider", "CUDAExecutionProvider"
 PROVIDERS: dict[str, tuple[str, ...]] = {
     "tensorrt": ("TensorrtExecutionProvider", "CUDAExecutionProvider"),
     "cuda": ("CUDAExecutionProvider",),

@@ -9,8 +9,7 @@ from typing import Any
 import numpy as np
 import onnxruntime as ort
 
-from gpux_predictor.engine import errors
-from gpux_predictor.engine.binding import Binding
+from gpux_predictor.engine import errors, pinned, providers, shaped
 from gpux_predictor.engine.opening import open_session
 from gpux_predictor.engine.options import Device
 from gpux_predictor.errors import BadRequest, DeviceFailed, InferenceFailed, LoadError, LoadReason, RequestError
@@ -18,8 +17,6 @@ from gpux_predictor.tensors import bfloat16
 from gpux_predictor.tensors.dtypes import from_onnx
 from gpux_predictor.tensors.signature import Signature, Tensor
 
-_DEVICES = {"CUDAExecutionProvider": "cuda", "TensorrtExecutionProvider": "cuda", "ROCMExecutionProvider": "cuda"}
-"""Providers whose memory is not the CPU's, with ONNX Runtime's name for it."""
 _BFLOAT16 = 16
 """`TensorProto.BFLOAT16` (onnx.proto)."""
 _NAMELESS = ("", "?", "None", "-1")
@@ -39,6 +36,8 @@ class Session:
     Attributes:
         providers: what the session runs on, best first.
         placement: for each provider the operators that it runs.
+        by_shape: whether each shape of the inputs takes a session of its own, so that few of them should be in use.
+        empty: memory for batches that the device reads faster than any other; None where there is none.
         signature: the graph's inputs and outputs.
 
     Raises:
@@ -50,22 +49,20 @@ class Session:
         self._session = opened.session
         self.providers = opened.providers
         self.placement = opened.placement
+        self.by_shape = shaped.is_planned(opened.placement)
+        self._run = shaped.ByShape(opened.session, opened.again).run if self.by_shape else opened.session.run
+        self.empty = pinned.buffers() if providers.CUDA in self.providers else None
         self.signature = _signature(self._session)
         self._bfloat16 = {
             t.name
             for t in (*self.signature.inputs, *self.signature.outputs)
             if t.element and t.element.name == "bfloat16"
         }
-        strings = any(
-            t.element is None or t.element.kind == "s" for t in (*self.signature.inputs, *self.signature.outputs)
-        )
-        on_device = None if strings else _DEVICES.get(self.providers[0])
-        self._binding = Binding(self._session, on_device) if on_device else None
 
     @property
     def raw_run(self) -> Callable[[list[str], dict[str, np.ndarray]], list[Any]] | None:
         """`InferenceSession.run`, for who takes its errors as they are; None where a run needs more than that."""
-        return None if self._bfloat16 or self._binding else self._session.run
+        return None if self._bfloat16 or self.by_shape else self._session.run
 
     def metadata(self) -> dict[str, Any]:
         """What the file says about itself."""
@@ -104,8 +101,7 @@ class Session:
         try:
             if self._bfloat16:
                 return self._run_with_bfloat16(outputs, feeds, options)
-            run = self._session.run if self._binding is None else self._binding.run
-            return dict(zip(outputs, run(outputs, feeds, options), strict=True))
+            return dict(zip(outputs, self._run(outputs, feeds, options), strict=True))
         except Exception as error:
             raise _kind(error)(f"Inference failed: {errors.plain(error)}") from error
 

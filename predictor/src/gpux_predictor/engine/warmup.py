@@ -8,13 +8,13 @@ from typing import Any
 import numpy as np
 
 from gpux_predictor.engine import curve, measuring, padding, trials
-from gpux_predictor.engine.proof import COUNT, Proof, Run, Samples, prove
+from gpux_predictor.engine.proof import COUNT, ON_CPU, Allowed, Proof, Run, Samples, prove
 from gpux_predictor.engine.trial_run import TookTooLong
 from gpux_predictor.errors import RequestError
 from gpux_predictor.tensors.signature import Signature
 
-MOST_ROWS = 256
-"""The largest batch tried where the manifest names no limit."""
+MOST_ROWS, FEW_ROWS = 256, 64
+"""The largest batch tried where the manifest names no limit, and that of a session of few sizes."""
 _DECLARED = "declared by runtime.batching.batchAxis"
 
 
@@ -24,6 +24,19 @@ class Wish:
 
     batch_axis: str = "auto"
     max_rows: int | None = None
+
+
+@dataclass(frozen=True)
+class Traits:
+    """What is known of a session beyond its graph.
+
+    Attributes:
+        allowed: differences between results that are rounding.
+        few_sizes: each batch size costs memory and time of its own: 1, 4, 16 and 64 rows are enough.
+    """
+
+    allowed: Allowed = field(default_factory=lambda: ON_CPU)
+    few_sizes: bool = False
 
 
 @dataclass(frozen=True)
@@ -52,6 +65,7 @@ class Learnt:
         capped: more rows a run are not wanted, or break: a request with more of them is run in pieces, however short they are.
         padding: whether texts of different lengths may share a run.
         pad: for inputs of tokens the value of padding.
+        sizes: the batch sizes that may run, rising; empty where all may.
     """
 
     proof: Proof
@@ -60,13 +74,19 @@ class Learnt:
     padding: padding.Padding
     pad: Mapping[str, int]
     capped: bool = True
+    sizes: tuple[int, ...] = ()
 
 
-def warm_up(signature: Signature, batched: frozenset[str], run: Run, wish: Wish, hints: Hints) -> Learnt:
+_USUAL = Traits()
+
+
+def warm_up(  # noqa: PLR0913, PLR0917
+    signature: Signature, batched: frozenset[str], run: Run, wish: Wish, hints: Hints, traits: Traits = _USUAL
+) -> Learnt:
     """Runs trials; a graph for which nothing runs, or not in time, is served all the same, one request a run."""
     fastest = _Fastest(run)
     try:
-        return _learn(signature, batched, fastest, wish, hints)
+        return _learn(signature, batched, fastest, wish, hints, traits)
     except TookTooLong as error:
         declared = wish.batch_axis == "first"
         proof = Proof(declared, _DECLARED if declared else str(error), None, [])
@@ -102,18 +122,25 @@ def _given(wish: Wish) -> int:
     return wish.max_rows or MOST_ROWS
 
 
-def _learn(signature: Signature, batched: frozenset[str], run: Run, wish: Wish, hints: Hints) -> Learnt:
+def _learn(  # noqa: PLR0913, PLR0917
+    signature: Signature, batched: frozenset[str], run: Run, wish: Wish, hints: Hints, traits: Traits
+) -> Learnt:
     make = _maker(signature, batched, run, hints)
-    proof = _proof(signature, batched, run, wish, make)
+    proof = _proof(signature, batched, run, wish, make, traits.allowed)
     if not proof.samples:
         return Learnt(proof, None, _given(wish) if proof.batchable else 1, padding.NONE, hints.pad)
-    pads = padding.examine(signature, run, proof.samples, hints.pad) if hints.pad else padding.NONE
-    most = _given(wish) if proof.batchable else 1
-    measured = measuring.measure(signature, batched, run, proof, most, exact=wish.batch_axis == "auto")
+    pads = padding.examine(signature, run, proof.samples, hints.pad, traits.allowed) if hints.pad else padding.NONE
+    most = wish.max_rows or (FEW_ROWS if traits.few_sizes else MOST_ROWS) if proof.batchable else 1
+    step = 4 if traits.few_sizes else 2
+    allowed = traits.allowed if wish.batch_axis == "auto" else None
+    measured = measuring.measure(signature, batched, run, proof, most, step, allowed)
     cost = curve.Curve(measured.points, _elements(proof.samples[0]))
     limit = min(wish.max_rows or cost.limit, measured.largest) if measured.proof.batchable else 1
     capped = wish.max_rows is not None or measured.largest < most
-    return Learnt(measured.proof, cost, limit, pads, hints.pad, capped)
+    if not traits.few_sizes or limit == 1:
+        return Learnt(measured.proof, cost, limit, pads, hints.pad, capped)
+    sizes = tuple(point.rows for point in measured.points if point.rows <= limit)
+    return Learnt(measured.proof, cost, sizes[-1], pads, hints.pad, sizes=sizes)
 
 
 def _maker(
@@ -133,8 +160,13 @@ def _maker(
     return None
 
 
-def _proof(
-    signature: Signature, batched: frozenset[str], run: Run, wish: Wish, make: Callable[[int, float], Samples] | None
+def _proof(  # noqa: PLR0913, PLR0917
+    signature: Signature,
+    batched: frozenset[str],
+    run: Run,
+    wish: Wish,
+    make: Callable[[int, float], Samples] | None,
+    allowed: Allowed,
 ) -> Proof:
     if make is None:
         why = "no made-up sample runs: give one in spec.samples"
@@ -144,4 +176,4 @@ def _proof(
         return Proof(wish.batch_axis == "first", _DECLARED, None, make(1, 1.0))
     if not batched:
         return Proof(False, "no input has a varying first dimension", None, make(1, 1.0))
-    return prove(signature, batched, run, make)
+    return prove(signature, batched, run, make, allowed)

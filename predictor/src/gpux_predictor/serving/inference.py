@@ -40,7 +40,7 @@ class Inference:
         self._outputs = [tensor.name for tensor in loaded.signature.outputs]
         self._plan = loaded.plan
         self.batcher = Batcher(
-            Runner(self._run, loaded.plan),
+            Runner(self._run, loaded.plan, loaded.session.empty),
             loaded.plan,
             run_options,
             Limits(2 if cpus.available() > 1 or loaded.session.providers[0] != CPU else 1, most_waiting, max_delay),

@@ -53,6 +53,12 @@ def test_the_knee(cost: Callable[[int], float], most: int, budget: float, sizes:
     assert machine.now <= budget + 4 * cost(1)
 
 
+@pytest.mark.parametrize(("most", "sizes"), [(64, [1, 4, 16, 64]), (10, [1, 4, 10]), (4, [1, 4]), (1, [1])])
+def test_larger_steps(most: int, sizes: list[int]) -> None:
+    machine = Machine(lambda rows: 0.01)
+    assert [point.rows for point in measure(machine.run, most, 100.0, machine.clock, step=4)] == sizes
+
+
 def test_a_size_that_does_not_run_ends_the_curve() -> None:
     machine = Machine(lambda rows: 0.01)
 
