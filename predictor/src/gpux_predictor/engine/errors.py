@@ -3,7 +3,7 @@
 import re
 
 _NODE = "Non-zero status code returned while running"
-_MEMORY = re.compile(r"\b(?:de|re|bad_|cuda)?alloc|out of memory", re.IGNORECASE)
+_MEMORY = re.compile(r"(?:\b|_)(?:de|re|bad_|cuda)?alloc|out of memory", re.IGNORECASE)
 _DEVICE = re.compile(r"\bCUDA|\bCUDNN|\bcuBLAS|\bHIP|\bMIGraphX|TensorRT", re.IGNORECASE)
 _STOPPED = re.compile(r"\bterminat", re.IGNORECASE)
 _SOURCE = re.compile(r"/\S+\.(?:h|hpp|cc|cpp|cu|cuh):\d+ (?:.*?was false\. ?)?")

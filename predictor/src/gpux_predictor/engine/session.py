@@ -3,6 +3,7 @@
 import ctypes
 import subprocess
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -36,7 +37,7 @@ class Session:
     Attributes:
         providers: what the session runs on, best first.
         placement: for each provider the operators that it runs.
-        by_shape: whether each shape of the inputs takes a session of its own, so that few of them should be in use.
+        sizes: how many batch sizes may be in use, as each takes time and memory of its own; None for any number.
         empty: memory for batches that the device reads faster than any other; None where there is none.
         signature: the graph's inputs and outputs.
 
@@ -46,11 +47,17 @@ class Session:
 
     def __init__(self, file: Path, backend: str, device: Device) -> None:
         opened = open_session(file, backend, device)
+        self.sizes = shaped.sessions(opened.placement, file.stat().st_size, device.memory_bytes)
+        if device.memory_bytes and self.sizes and self.sizes > 1:
+            part = replace(device, memory_bytes=device.memory_bytes // self.sizes)
+            del opened  # before the next one takes memory
+            opened = open_session(file, backend, part)
         self._session = opened.session
         self.providers = opened.providers
         self.placement = opened.placement
-        self.by_shape = shaped.is_planned(opened.placement)
-        self._run = shaped.ByShape(opened.session, opened.again).run if self.by_shape else opened.session.run
+        self._run = opened.session.run
+        if self.sizes and self.sizes > 1:
+            self._run = shaped.ByShape(opened.session, opened.again, self.sizes).run
         self.empty = pinned.buffers() if providers.CUDA in self.providers else None
         self.signature = _signature(self._session)
         self._bfloat16 = {
@@ -62,7 +69,7 @@ class Session:
     @property
     def raw_run(self) -> Callable[[list[str], dict[str, np.ndarray]], list[Any]] | None:
         """`InferenceSession.run`, for who takes its errors as they are; None where a run needs more than that."""
-        return None if self._bfloat16 or self.by_shape else self._session.run
+        return None if self._bfloat16 or self.sizes else self._session.run
 
     def metadata(self) -> dict[str, Any]:
         """What the file says about itself."""

@@ -14,14 +14,29 @@ import numpy as np
 
 from gpux_predictor.errors import LoadError
 
-SESSIONS = 4
-"""The most for one model: each has the weights on the device, and memory of its own for intermediate results."""
 _PLANNED = {"Conv", "ConvTranspose", "FusedConv"}
+_MANY, _SOME, _FEW = 7, 4, 2
+"""Sessions of one model. Each has the weights on the device, and memory of its own for intermediate results."""
+_SMALL, _MEDIUM = 160 * 2**20, 512 * 2**20
+"""Model files in bytes up to which there are many, and some."""
 
 
-def is_planned(placed: Mapping[str, Mapping[str, int]]) -> bool:
-    """Whether the device plans by shape what it runs of a graph, given the operators that each provider runs."""
-    return bool(_PLANNED & placed.get("CUDAExecutionProvider", {}).keys())
+def sessions(placed: Mapping[str, Mapping[str, int]], size: int, limit: int | None) -> int | None:
+    """How many sessions a model gets, which share a limit of memory in equal parts.
+
+    Args:
+        placed: for each provider the operators that it runs.
+        size: of the model file, in bytes.
+        limit: bytes of memory for all of them (`runtime.gpu.memory`); a part is to hold the weights twice.
+
+    Returns:
+        None where one serves any shape equally well.
+    """
+    if not _PLANNED & placed.get("CUDAExecutionProvider", {}).keys():
+        return None
+    if limit is not None:
+        return next((count for count in (_SOME, _FEW) if limit // count >= 2 * size), 1)
+    return _MANY if size <= _SMALL else _SOME if size <= _MEDIUM else _FEW
 
 
 class ByShape:
@@ -30,12 +45,13 @@ class ByShape:
     Args:
         first: the session there is.
         more: opens another one.
+        most: how many there may be.
     """
 
-    def __init__(self, first: Any, more: Callable[[], Any]) -> None:  # noqa: ANN401  (onnxruntime has no types)
+    def __init__(self, first: Any, more: Callable[[], Any], most: int) -> None:  # noqa: ANN401  (onnxruntime has no types)
         self._spare: list[Any] = [first]
         self._more = more
-        self._most = SESSIONS
+        self._most = most
         self._by_shape: OrderedDict[object, Any] = OrderedDict()
         self._lock = threading.Lock()
 

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import count
 from typing import Any
 
 import numpy as np
@@ -32,11 +33,11 @@ class Traits:
 
     Attributes:
         allowed: differences between results that are rounding.
-        few_sizes: each batch size costs memory and time of its own: 1, 4, 16 and 64 rows are enough.
+        sizes: how many batch sizes may be in use, None for any.
     """
 
     allowed: Allowed = field(default_factory=lambda: ON_CPU)
-    few_sizes: bool = False
+    sizes: int | None = None
 
 
 @dataclass(frozen=True)
@@ -130,17 +131,26 @@ def _learn(  # noqa: PLR0913, PLR0917
     if not proof.samples:
         return Learnt(proof, None, _given(wish) if proof.batchable else 1, padding.NONE, hints.pad)
     pads = padding.examine(signature, run, proof.samples, hints.pad, traits.allowed) if hints.pad else padding.NONE
-    most = wish.max_rows or (FEW_ROWS if traits.few_sizes else MOST_ROWS) if proof.batchable else 1
-    step = 4 if traits.few_sizes else 2
+    most, step = _sizes(wish, traits, batchable=proof.batchable)
     allowed = traits.allowed if wish.batch_axis == "auto" else None
     measured = measuring.measure(signature, batched, run, proof, most, step, allowed)
     cost = curve.Curve(measured.points, _elements(proof.samples[0]))
     limit = min(wish.max_rows or cost.limit, measured.largest) if measured.proof.batchable else 1
     capped = wish.max_rows is not None or measured.largest < most
-    if not traits.few_sizes or limit == 1:
+    if traits.sizes is None or limit == 1:
         return Learnt(measured.proof, cost, limit, pads, hints.pad, capped)
     sizes = tuple(point.rows for point in measured.points if point.rows <= limit)
     return Learnt(measured.proof, cost, sizes[-1], pads, hints.pad, sizes=sizes)
+
+
+def _sizes(wish: Wish, traits: Traits, *, batchable: bool) -> tuple[int, int]:
+    """The largest batch to try, and the factor from one size to the next."""
+    if not batchable or traits.sizes == 1:
+        return 1, 2
+    if traits.sizes is None:
+        return _given(wish), 2
+    most = wish.max_rows or FEW_ROWS
+    return most, next(step for step in count(2) if step ** (traits.sizes - 1) >= most)
 
 
 def _maker(
@@ -149,10 +159,10 @@ def _maker(
     """How samples are made that run; whole numbers are tried as often as they will be needed, since each may be too high."""
     if hints.samples:
         return lambda count, scale: trials.variations(hints.samples, batched, count, scale)
-    count = COUNT if any(t.element and t.element.kind == "i" for t in signature.inputs) else 1
+    number = COUNT if any(t.element and t.element.kind == "i" for t in signature.inputs) else 1
     for attempt in trials.attempts(signature, hints.constant):
         try:
-            for sample in trials.samples(signature, batched, attempt, count, 1.0):
+            for sample in trials.samples(signature, batched, attempt, number, 1.0):
                 run(sample)
         except RequestError:
             continue

@@ -130,7 +130,7 @@ def _warmed(  # noqa: PLR0913, PLR0917
     axis = batch_axis.find(signature)
     wish = Wish() if (b := spec.runtime.batching) is None else Wish(b.batch_axis, b.max_size)
     with _trial_run(spec, session, signature, WARM_UP_SECONDS) as run:
-        traits = Traits(ON_CPU if session.providers[0] == CPU else ON_DEVICE, session.by_shape)
+        traits = Traits(ON_CPU if session.providers[0] == CPU else ON_DEVICE, session.sizes)
         learnt = warm_up(signature, axis.inputs, run, wish, _hints(spec, signature, axis, made), traits)
     if learnt.proof.outputs is not None:
         axis = batch_axis.with_outputs(axis, learnt.proof.outputs)

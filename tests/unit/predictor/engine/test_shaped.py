@@ -52,7 +52,7 @@ def asked(sessions: ByShape, rows: int) -> None:
 
 def test_each_shape_stays_on_its_session(tmp_path: Path) -> None:
     file = File(tmp_path / "model.onnx")
-    sessions = ByShape(file.open(), file.open)
+    sessions = ByShape(file.open(), file.open, 4)
     for rows in (1, 4, 16, 64) * 3:
         asked(sessions, rows)
     assert [set(session.rows) for session in file.opened] == [{1}, {4}, {16}, {64}]
@@ -60,7 +60,7 @@ def test_each_shape_stays_on_its_session(tmp_path: Path) -> None:
 
 def test_a_shape_too_many_takes_the_session_that_was_idle_longest(tmp_path: Path) -> None:
     file = File(tmp_path / "model.onnx")
-    sessions = ByShape(file.open(), file.open)
+    sessions = ByShape(file.open(), file.open, 4)
     for rows in (1, 4, 16, 64, 1, 5, 1, 5):
         asked(sessions, rows)
     assert [session.rows for session in file.opened] == [[1, 1, 1], [4, 5, 5], [16], [64]]
@@ -68,7 +68,7 @@ def test_a_shape_too_many_takes_the_session_that_was_idle_longest(tmp_path: Path
 
 def test_a_device_that_is_full_shares_the_sessions_there_are(tmp_path: Path) -> None:
     file = File(tmp_path / "model.onnx", most=2)
-    sessions = ByShape(file.open(), file.open)
+    sessions = ByShape(file.open(), file.open, 4)
     for rows in (1, 4, 16, 4, 16, 1):
         asked(sessions, rows)
     assert [session.rows for session in file.opened] == [[1, 16, 16], [4, 4, 1]]
@@ -76,20 +76,30 @@ def test_a_device_that_is_full_shares_the_sessions_there_are(tmp_path: Path) -> 
 
 def test_from_many_threads(tmp_path: Path) -> None:
     file = File(tmp_path / "model.onnx")
-    sessions = ByShape(file.open(), file.open)
+    sessions = ByShape(file.open(), file.open, 4)
     with ThreadPoolExecutor(4) as threads:
         list(threads.map(lambda i: asked(sessions, 1 + i % 6), range(400)))
-    assert len(file.opened) == shaped.SESSIONS
+    assert len(file.opened) == 4
+
+
+CONVOLUTIONS, MIB = {"CUDAExecutionProvider": {"Conv": 3, "Relu": 1}}, 2**20
 
 
 @pytest.mark.parametrize(
-    ("placed", "expected"),
+    ("placed", "size", "limit", "expected"),
     [
-        ({"CUDAExecutionProvider": {"Conv": 3, "Relu": 1}}, True),
-        ({"CUDAExecutionProvider": {"MatMul": 3}, "CPUExecutionProvider": {"Conv": 1}}, False),
-        ({"CPUExecutionProvider": {"Conv": 3}}, False),
-        ({}, False),
+        (CONVOLUTIONS, 100 * MIB, None, 7),
+        (CONVOLUTIONS, 300 * MIB, None, 4),
+        (CONVOLUTIONS, 3000 * MIB, None, 2),
+        (CONVOLUTIONS, 100 * MIB, 800 * MIB, 4),
+        (CONVOLUTIONS, 100 * MIB, 799 * MIB, 2),
+        (CONVOLUTIONS, 100 * MIB, 399 * MIB, 1),
+        ({"CUDAExecutionProvider": {"MatMul": 3}, "CPUExecutionProvider": {"Conv": 1}}, 1, None, None),
+        ({"CPUExecutionProvider": {"Conv": 3}}, 1, None, None),
+        ({}, 1, None, None),
     ],
 )
-def test_which_graphs_are_planned(placed: dict[str, dict[str, int]], *, expected: bool) -> None:
-    assert shaped.is_planned(placed) is expected
+def test_how_many_sessions(
+    placed: dict[str, dict[str, int]], size: int, limit: int | None, expected: int | None
+) -> None:
+    assert shaped.sessions(placed, size, limit) == expected
