@@ -11,8 +11,8 @@ import pytest
 from onnx import TensorProto, helper
 
 import onnxmodels
-from gpux_predictor.engine import errors, session
-from gpux_predictor.engine.opening import Opened
+from gpux_predictor.engine import errors
+from gpux_predictor.engine.opening import Opened, open_session
 from gpux_predictor.engine.options import Device
 from gpux_predictor.engine.session import Session, run_options
 from gpux_predictor.errors import BadRequest, InferenceFailed, LoadError, LoadReason
@@ -205,10 +205,11 @@ def test_a_device_that_breaks_at_warm_up_is_not_ready(
     def broken(*_: object) -> None:
         raise RuntimeError("Non-zero status code returned while running Conv node. CUDNN failure: dlopen failed")
 
-    opened = session.open_session
-    monkeypatch.setattr(
-        session, "open_session", lambda *args: replace(opened(*args), session=Broken(opened(*args), broken))
-    )
+    def opened(file: Path, backend: str, device: Device) -> Opened:
+        real = open_session(file, backend, device)
+        return replace(real, session=Broken(real, broken))
+
+    monkeypatch.setattr("gpux_predictor.engine.session.open_session", opened)
     health = make_service().health
     assert health.reason == LoadReason.PROVIDER_UNAVAILABLE
     assert health.detail.startswith("a trial run broke on CPUExecutionProvider: Inference failed: ")

@@ -1,58 +1,20 @@
 """What is learnt of a loaded graph before it takes requests: which samples run, whether they batch, what a batch costs."""
 
 import time
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from itertools import count
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from gpux_predictor.engine import curve, measuring, padding, trials
-from gpux_predictor.engine.proof import COUNT, ON_CPU, Allowed, Proof, Run, Samples, prove
+from gpux_predictor.engine import curve, measuring, padding, trials, wishes
+from gpux_predictor.engine.proof import COUNT, Allowed, Proof, Run, Samples, prove
 from gpux_predictor.engine.trial_run import TookTooLong
+from gpux_predictor.engine.wishes import Hints, Traits, Wish
 from gpux_predictor.errors import RequestError
 from gpux_predictor.tensors.signature import Signature
 
-MOST_ROWS, FEW_ROWS = 256, 64
-"""The largest batch tried where the manifest names no limit, and that of a session of few sizes."""
 _DECLARED = "declared by runtime.batching.batchAxis"
-
-
-@dataclass(frozen=True)
-class Wish:
-    """What the manifest says of batching (`runtime.batching`)."""
-
-    batch_axis: str = "auto"
-    max_rows: int | None = None
-
-
-@dataclass(frozen=True)
-class Traits:
-    """What is known of a session beyond its graph.
-
-    Attributes:
-        allowed: differences between results that are rounding.
-        sizes: how many batch sizes may be in use, None for any.
-    """
-
-    allowed: Allowed = field(default_factory=lambda: ON_CPU)
-    sizes: int | None = None
-
-
-@dataclass(frozen=True)
-class Hints:
-    """What is known of a graph's inputs beyond their types.
-
-    Attributes:
-        samples: samples that are known to be right, first axis 1; made up where empty.
-        pad: for inputs of tokens the value of padding.
-        constant: inputs that are this number everywhere where samples are made up: an attention mask.
-    """
-
-    samples: Sequence[Mapping[str, np.ndarray]] = ()
-    pad: Mapping[str, int] = field(default_factory=dict)
-    constant: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -120,7 +82,7 @@ def _elements(feeds: Mapping[str, np.ndarray]) -> int:
 
 
 def _given(wish: Wish) -> int:
-    return wish.max_rows or MOST_ROWS
+    return wish.max_rows or wishes.MOST_ROWS
 
 
 def _learn(  # noqa: PLR0913, PLR0917
@@ -131,7 +93,7 @@ def _learn(  # noqa: PLR0913, PLR0917
     if not proof.samples:
         return Learnt(proof, None, _given(wish) if proof.batchable else 1, padding.NONE, hints.pad)
     pads = padding.examine(signature, run, proof.samples, hints.pad, traits.allowed) if hints.pad else padding.NONE
-    most, step = _sizes(wish, traits, batchable=proof.batchable)
+    most, step = wishes.sizes(wish, traits) if proof.batchable else (1, 2)
     allowed = traits.allowed if wish.batch_axis == "auto" else None
     measured = measuring.measure(signature, batched, run, proof, most, step, allowed)
     cost = curve.Curve(measured.points, _elements(proof.samples[0]))
@@ -141,16 +103,6 @@ def _learn(  # noqa: PLR0913, PLR0917
         return Learnt(measured.proof, cost, limit, pads, hints.pad, capped)
     sizes = tuple(point.rows for point in measured.points if point.rows <= limit)
     return Learnt(measured.proof, cost, sizes[-1], pads, hints.pad, sizes=sizes)
-
-
-def _sizes(wish: Wish, traits: Traits, *, batchable: bool) -> tuple[int, int]:
-    """The largest batch to try, and the factor from one size to the next."""
-    if not batchable or traits.sizes == 1:
-        return 1, 2
-    if traits.sizes is None:
-        return _given(wish), 2
-    most = wish.max_rows or FEW_ROWS
-    return most, next(step for step in count(2) if step ** (traits.sizes - 1) >= most)
 
 
 def _maker(

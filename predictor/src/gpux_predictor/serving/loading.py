@@ -19,7 +19,8 @@ from gpux_predictor.engine.proof import ON_CPU, ON_DEVICE, Run
 from gpux_predictor.engine.providers import CPU
 from gpux_predictor.engine.session import Session, versions
 from gpux_predictor.engine.trial_run import TrialRun
-from gpux_predictor.engine.warmup import Hints, Learnt, Traits, Wish, warm_up
+from gpux_predictor.engine.warmup import Learnt, warm_up
+from gpux_predictor.engine.wishes import Hints, Traits, Wish
 from gpux_predictor.errors import RequestError
 from gpux_predictor.serving import health, samples, steps
 from gpux_predictor.serving.health import Health

@@ -88,7 +88,6 @@ CONVOLUTIONS, MIB = {"CUDAExecutionProvider": {"Conv": 3, "Relu": 1}}, 2**20
 @pytest.mark.parametrize(
     ("placed", "size", "limit", "expected"),
     [
-        (CONVOLUTIONS, 100 * MIB, None, 7),
         (CONVOLUTIONS, 300 * MIB, None, 4),
         (CONVOLUTIONS, 3000 * MIB, None, 2),
         (CONVOLUTIONS, 100 * MIB, 800 * MIB, 4),

@@ -14,7 +14,8 @@ from gpux_predictor.engine.curve import Curve, Point, Stop, measure
 from gpux_predictor.engine.options import Device
 from gpux_predictor.engine.proof import ON_DEVICE
 from gpux_predictor.engine.session import Session
-from gpux_predictor.engine.warmup import Hints, Traits, Wish, warm_up
+from gpux_predictor.engine.warmup import warm_up
+from gpux_predictor.engine.wishes import Hints, Traits, Wish
 from gpux_predictor.serving.loading import LoadedModel
 
 Load = Callable[..., LoadedModel]
