@@ -6,6 +6,7 @@ import os
 import socket
 import sys
 import warnings
+from pathlib import Path
 
 import click
 
@@ -16,12 +17,18 @@ from gpux_predictor.http.observers import Observer, observers
 from gpux_predictor.kserving.server import Listen, Server
 from gpux_predictor.serving.loading import Origin
 from gpux_predictor.serving.service import ModelService
+from gpux_predictor.tasks.build import default_state_dir, task_service
+from gpux_predictor.tasks.service import TaskService
 
-__all__ = ["Listen", "Origin", "run"]
+__all__ = ["Listen", "Origin", "default_state_dir", "run"]
 
 
-def run(model: GpuxModel, origin: Origin, listen: Listen, *, log_requests: bool = False) -> None:
-    """Serves a model until the process is told to stop; exits with 1 if an address cannot be listened on."""
+def run(model: GpuxModel, origin: Origin, listen: Listen, state_dir: Path, *, log_requests: bool = False) -> None:
+    """Serves a model until the process is told to stop; exits with 1 if an address cannot be listened on.
+
+    Args:
+        state_dir: where an embedded store keeps the tasks.
+    """
     host, port, grpc_port = listen.host, listen.port, listen.grpc_port
     _check_address(host, port, "--port")
     if grpc_port is not None:
@@ -38,7 +45,7 @@ def run(model: GpuxModel, origin: Origin, listen: Listen, *, log_requests: bool 
         f"gpux-predictor: serving {service.name} on http://{shown}:{port} (POST /predict, GET /health /info /metrics){grpc}",
         err=True,
     )
-    server = Server(service, listen, _observers(log_requests=log_requests))
+    server = Server(service, listen, _observers(log_requests=log_requests), _tasks(service, state_dir))
     _calm_the_collector()
     server.serve()
 
@@ -49,6 +56,15 @@ def _observers(*, log_requests: bool) -> list[Observer]:
     except LoadError as error:
         click.echo(f"gpux-predictor: {error.message}", err=True)
         sys.exit(1)
+
+
+def _tasks(service: ModelService, state_dir: Path) -> TaskService | None:
+    """The model's tasks; where the environment lacks what they need, the model is not served, and /health says why."""
+    try:
+        return task_service(service, state_dir)
+    except LoadError as error:
+        service.refuse(error)
+        return None
 
 
 def _check_address(host: str, port: int, option: str) -> None:

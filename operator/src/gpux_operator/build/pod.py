@@ -4,6 +4,7 @@ from typing import Any
 
 from gpux_api.projection import resource_name
 from gpux_api.v1alpha1 import GRPC_PORT, GpuxModel
+from gpux_operator.build import tasks
 from gpux_operator.build.config_map import FILE_NAME
 from gpux_operator.build.metadata import Manifest
 from gpux_operator.build.resources import container_resources
@@ -25,11 +26,12 @@ def pod_spec(model: GpuxModel, config_map_name: str, image: str) -> Manifest:
     spec: Manifest = {
         "terminationGracePeriodSeconds": PRE_STOP_SECONDS + model.spec.runtime.timeout_seconds + DRAIN_SECONDS,
         "automountServiceAccountToken": False,
-        "securityContext": {"runAsNonRoot": True, "seccompProfile": {"type": "RuntimeDefault"}},
+        "securityContext": {"runAsNonRoot": True, "seccompProfile": {"type": "RuntimeDefault"}} | tasks.group(model),
         "containers": [_container(model, image)],
         "volumes": [
             {"name": "gpux-config", "configMap": {"name": config_map_name}},
             {"name": "tmp", "emptyDir": {}},
+            *tasks.volumes(model),
         ],
     }
     optional: Manifest = {
@@ -78,6 +80,7 @@ def _container(model: GpuxModel, image: str) -> Manifest:
         "volumeMounts": [
             {"name": "gpux-config", "mountPath": CONFIG_DIRECTORY, "readOnly": True},
             {"name": "tmp", "mountPath": "/tmp"},  # noqa: S108
+            *tasks.mounts(model),
         ],
     }
 
@@ -95,6 +98,7 @@ def _environment(model: GpuxModel) -> list[Manifest]:
     ours = [
         {"name": "STORAGE_URI", "value": model.spec.model.source.uri},
         {"name": "ORT_DISABLE_TELEMETRY", "value": "1"},
+        *tasks.environment(model),
     ]
     theirs = [
         _without_empty(variable.model_dump(mode="json", by_alias=True, exclude_none=True))

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from types import FrameType
 
 import uvloop
+from starlette.routing import Route
 
 from gpux_predictor.http import closed
 from gpux_predictor.http.front import front
@@ -16,9 +17,11 @@ from gpux_predictor.http.lean import Lean
 from gpux_predictor.http.observers import Observer
 from gpux_predictor.http.routes import routes
 from gpux_predictor.http.shortcut import shortcut
+from gpux_predictor.http.tasks import routes as task_routes
 from gpux_predictor.kserving.spared import spared
 from gpux_predictor.protocols import rest
 from gpux_predictor.serving.service import ModelService
+from gpux_predictor.tasks.service import TaskService
 
 sys_argv, sys.argv = sys.argv, sys.argv[:1]  # kserve.model_server parses the command line of whoever imports it
 with spared():
@@ -49,9 +52,16 @@ class Server(ModelServer):  # type: ignore[misc]  # kserve has no types
         service: the model.
         listen: where it listens. The gRPC server is ours: KServe's has no health service, no codes and no limits.
         observers: hear of each request over HTTP.
+        tasks: the model's tasks, if it takes any.
     """
 
-    def __init__(self, service: ModelService, listen: Listen, observers: Sequence[Observer] = ()) -> None:
+    def __init__(
+        self,
+        service: ModelService,
+        listen: Listen,
+        observers: Sequence[Observer] = (),
+        tasks: TaskService | None = None,
+    ) -> None:
         self._drain_seconds = service.model.spec.runtime.timeout_seconds + _DRAIN_MARGIN_SECONDS
         super().__init__(
             http_port=listen.port,
@@ -64,6 +74,7 @@ class Server(ModelServer):  # type: ignore[misc]  # kserve has no types
         self._host = listen.host
         self._own_grpc_port = listen.grpc_port
         self._observers = observers
+        self._tasks = tasks
         self.register_model(OnnxModel(service))
 
     def serve(self) -> None:
@@ -76,8 +87,7 @@ class Server(ModelServer):  # type: ignore[misc]  # kserve has no types
         service = self._service
         config = self._rest_server.config
         config.host = self._host  # KServe listens on all addresses and has no setting for it
-        ours = front([*routes(service), *closed.routes(service.model.spec.serving), *rest.routes(service)], behind=app)
-        config.app = Lean(ours, service, self._observers)
+        config.app = Lean(front(self._routes(), behind=app), service, self._observers)
         config.http = Gathering if self._observers else shortcut(service)
         config.proxy_headers = config.server_header = False
         access = logging.getLogger("uvicorn.access")
@@ -86,10 +96,31 @@ class Server(ModelServer):  # type: ignore[misc]  # kserve has no types
         loading = asyncio.get_running_loop().run_in_executor(None, service.load)
         told_to_stop = self._told_to_stop()
         grpc = await self._start_grpc(told_to_stop)
+        tasks = self._work_on_tasks(told_to_stop)
         await super()._serve()
         told_to_stop.set()
         await grpc
+        await tasks
         await loading
+
+    def _routes(self) -> list[Route]:
+        spec = self._service.model.spec
+        listed = spec.async_ is not None and spec.async_.listed
+        tasks = closed.tasks() if self._tasks is None else task_routes(self._tasks, listed=listed)
+        return [*routes(self._service), *tasks, *closed.routes(spec.serving), *rest.routes(self._service)]
+
+    def _work_on_tasks(self, told_to_stop: asyncio.Event) -> Awaitable[None]:
+        """Begins with the tasks; what it returns ends when those that run have ended or been given back."""
+        tasks = self._tasks
+        if tasks is None:
+            return asyncio.sleep(0)
+        tasks.start()
+
+        async def close() -> None:
+            await told_to_stop.wait()
+            await tasks.close()
+
+        return asyncio.create_task(close())
 
     def _told_to_stop(self) -> asyncio.Event:
         """Set by the first signal. KServe's own stop() comes only when uvicorn, which takes the signals, has drained."""

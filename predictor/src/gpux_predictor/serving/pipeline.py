@@ -86,14 +86,15 @@ class Pipeline:
             booleans.check(self._signature, body, request, self.image_key)
         return self._prepare(request, body)
 
-    def encode(self, prepared: Prepared, results: Sequence[dict[str, Any]]) -> bytes:
+    def encode(self, prepared: Prepared, results: Sequence[dict[str, Any]], *, named: bool = True) -> bytes:
         """The answer to a request, as JSON.
 
         Args:
             results: the outputs of each of its parts.
+            named: the prediction for one entity says which; a task's result does not.
         """
         if prepared.entities:
-            return self._predictions(prepared, join(results))
+            return self._predictions(prepared, results, named=named)
         if self._steps.post.steps or prepared.lengths:
             lengths = prepared.lengths or [()] * len(results)
             results = [self._post(*part) for part in zip(prepared.parts, results, lengths, strict=True)]
@@ -139,8 +140,13 @@ class Pipeline:
         steps = self._steps.post.steps.get(output)
         return steps is not None and steps.spec.pooling is not None
 
-    def _predictions(self, prepared: Prepared, outputs: Mapping[str, Any]) -> bytes:
-        rows = self._steps.predictions.answers(outputs, *self._identity)
+    def _predictions(self, prepared: Prepared, results: Sequence[Mapping[str, Any]], *, named: bool) -> bytes:
+        rows: list[dict[str, object]] = []
+        for part, outputs in zip(prepared.parts, results, strict=True):
+            count = len(next(iter(part.values())))
+            rows += self._steps.predictions.answers(outputs, count, *self._identity)
+        if prepared.single and not named:
+            return encode.value_to_json(rows[0])
         key = self._steps.tabular.entity_key if self._steps.tabular else ""
         answers = [{key: entity, "prediction": row} for entity, row in zip(prepared.entities, rows, strict=True)]
         return encode.value_to_json(answers[0] if prepared.single else answers)
