@@ -10,6 +10,7 @@ PredictorError
     ├── UnsupportedMedia 415
     ├── TooManyRequests  429  the backlog is too long: says when to come back
     ├── InferenceFailed  500  ONNX Runtime could not run the graph on valid input
+    │   └── DeviceFailed  the device or its libraries broke, whatever was sent
     ├── NotReady         503  loading, failed or stopping
     └── DeadlineExceeded 504
 """
@@ -99,6 +100,10 @@ class TooManyRequests(RequestError):
 
 class InferenceFailed(RequestError):
     """The graph failed on input that looked right."""
+
+
+class DeviceFailed(InferenceFailed):
+    """The device or its libraries broke; no other input would do better."""
 
 
 class NotReady(RequestError):

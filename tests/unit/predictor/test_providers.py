@@ -42,10 +42,28 @@ def test_a_build_without_the_provider(backend: str, tmp_path: Path) -> None:
         Session(file, backend, Device())
 
 
-def test_a_provider_that_did_not_start() -> None:
-    with pytest.raises(LoadError, match="backend cuda was asked for, but CUDAExecutionProvider could not start"):
-        providers.verify("cuda", ["CUDAExecutionProvider", "CPUExecutionProvider"], ["CPUExecutionProvider"])
-    providers.verify("auto", ["CUDAExecutionProvider", "CPUExecutionProvider"], ["CPUExecutionProvider"])
+ASKED = ["CUDAExecutionProvider", "CPUExecutionProvider"]
+
+
+@pytest.mark.parametrize(
+    ("got", "placed", "problem", "message"),
+    [
+        (CPU_BUILD, {}, None, "backend cuda: CUDAExecutionProvider could not start: check the device, its driver"),
+        (CPU_BUILD, {}, "libcudart.so.13: no", "backend cuda: CUDAExecutionProvider could not start: libcudart.so.13: no"),
+        (ASKED, {"CPUExecutionProvider": {"Add": 1}}, None, "CUDAExecutionProvider has no kernel for any node of this graph"),
+    ],
+)  # fmt: skip
+def test_a_provider_that_does_not_run_the_graph(
+    got: list[str], placed: dict[str, object], problem: str | None, message: str
+) -> None:
+    with pytest.raises(LoadError, match=message) as caught:
+        providers.verify("cuda", ASKED, got, placed, lambda _: problem)
+    assert caught.value.reason is LoadReason.PROVIDER_UNAVAILABLE
+
+
+@pytest.mark.parametrize("placed", [{}, {"CUDAExecutionProvider": {"Add": 1}, "CPUExecutionProvider": {"Shape": 3}}])
+def test_a_provider_that_runs_the_graph_or_a_part_of_it(placed: dict[str, object]) -> None:
+    providers.verify("cuda", ASKED, ASKED, placed, lambda _: None)
 
 
 def test_cpus_of_a_cgroup(tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """Every element type through a real session, and the errors of loading and running."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from onnx import TensorProto, helper
 
 import onnxmodels
 from gpux_predictor.engine import errors
+from gpux_predictor.engine.opening import Opened, open_session
 from gpux_predictor.engine.options import Device
 from gpux_predictor.engine.session import Session, run_options
 from gpux_predictor.errors import BadRequest, InferenceFailed, LoadError, LoadReason
@@ -144,6 +146,22 @@ def test_sizes_that_do_not_go_together_are_the_callers_error(
         ),
         ("Non-zero status code returned while running Gemm node. Failed to allocate memory", False, None),
         ("Non-zero status code returned while running Conv node. CUDA failure 700", False, None),
+        (
+            "[ONNXRuntimeError] : 1 : FAIL : /onnxruntime_src/onnxruntime/core/providers/cuda/cuda_call.cc:154 std::conditional_t<THRW, "
+            "void, onnxruntime::common::Status> onnxruntime::CudaCall(ERRTYPE, const char*, int) [with ERRTYPE = cudaError; "
+            "std::conditional_t<THRW, void, common::Status> = void] CUDA failure 100: no CUDA-capable device is detected ; GPU=-1 ; "
+            "hostname=secret ; file=/onnxruntime_src/x.cc ; line=355 ; expr=cudaSetDevice(info_.device_id);",
+            False,
+            "CUDA failure 100: no CUDA-capable device is detected",
+        ),
+        (
+            "[ONNXRuntimeError] : 1 : FAIL : Error in execution: Non-zero status code returned while running Gather node. Name:'' "
+            "Status Message: void* onnxruntime::BFCArena::AllocateRawInternal(size_t, bool, onnxruntime::Stream*) Available memory of "
+            "18 is smaller than requested bytes of 20",
+            False,
+            "Non-zero status code returned while running Gather node. Name:'' Status Message: Available memory of 18 is smaller than "
+            "requested bytes of 20",
+        ),
         ("Non-zero status code returned while running Add node. Name:'/relationship/Add' sizes differ", True, None),
         ("Non-zero status code returned while running Add node. Name:'/localloc/Add' sizes differ", True, None),
         ("Non-zero status code returned while running Conv node. HIPBLAS_STATUS_ALLOC_FAILED", False, None),
@@ -155,6 +173,58 @@ def test_sizes_that_do_not_go_together_are_the_callers_error(
 def test_whose_error_a_broken_run_is(text: str, callers: bool, plain: str | None) -> None:
     assert errors.is_callers(RuntimeError(text)) is callers
     assert errors.plain(RuntimeError(text)) == (text if plain is None else plain)
+
+
+@pytest.mark.parametrize(
+    ("text", "memory", "device"),
+    [
+        ("CUDA failure 700: an illegal memory access was encountered", False, True),
+        ("cuDNN is unavailable or disabled for CUDA Execution Provider: dlopen failed for libcudnn.so", False, True),
+        ("CUBLAS failure 14: an internal operation failed", False, True),
+        ("CUDA failure 2: out of memory", True, False),
+        ("CUBLAS failure 3: CUBLAS_STATUS_ALLOC_FAILED", True, False),
+        (
+            "void* onnxruntime::BFCArena::AllocateRawInternal(size_t) Available memory of 1 is smaller than 2",
+            True,
+            False,
+        ),
+        ("Exiting due to terminate flag being set to true.", False, False),
+    ],
+)
+def test_what_a_device_says(text: str, memory: bool, device: bool) -> None:
+    error = RuntimeError(f"Non-zero status code returned while running Conv node. Name:'' Status Message: {text}")
+    assert (errors.is_memory(error), errors.is_device(error)) == (memory, device)
+
+
+def test_a_device_that_breaks_at_warm_up_is_not_ready(
+    tmp_path: Path, make_service: MakeService, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A session without cuDNN starts, and each run of a convolution breaks: such a server would be ready, and answer 500 to all."""
+    onnxmodels.identity(tmp_path / "model.onnx")
+
+    def broken(*_: object) -> None:
+        raise RuntimeError("Non-zero status code returned while running Conv node. CUDNN failure: dlopen failed")
+
+    def opened(file: Path, backend: str, device: Device) -> Opened:
+        real = open_session(file, backend, device)
+        return replace(real, session=Broken(real, broken))
+
+    monkeypatch.setattr("gpux_predictor.engine.session.open_session", opened)
+    health = make_service().health
+    assert health.reason == LoadReason.PROVIDER_UNAVAILABLE
+    assert health.detail.startswith("a trial run broke on CPUExecutionProvider: Inference failed: ")
+    assert "dlopen failed" in health.detail
+
+
+class Broken:
+    """A session that knows its graph and cannot run it."""
+
+    def __init__(self, opened: Opened, run: Callable[..., None]) -> None:
+        self._session = opened.session
+        self.run = run
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._session, name)
 
 
 @pytest.mark.parametrize("dtype", ["int64", "uint64", "int32", "float64", "float32", "float16", "bool"])

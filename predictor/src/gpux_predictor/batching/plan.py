@@ -10,6 +10,7 @@ import numpy as np
 
 from gpux_predictor.engine.curve import Curve
 from gpux_predictor.engine.padding import pad
+from gpux_predictor.engine.pinned import Empty
 from gpux_predictor.errors import InferenceFailed
 
 Arrays = Mapping[str, np.ndarray]
@@ -32,6 +33,7 @@ class Plan:
         pads: inputs that may be padded along their second axis, with the value.
         capped: `limit` holds for the pieces of a large request too: the manifest sets it, or the graph breaks beyond it.
         axes: outputs with an entry for each token, and on which axis.
+        sizes: the batch sizes that run, rising, and filled up to the next; empty where any may run.
     """
 
     batched: frozenset[str] = frozenset()
@@ -40,6 +42,7 @@ class Plan:
     pads: Mapping[str, int] = field(default_factory=dict)
     axes: Mapping[str, int] = field(default_factory=dict)
     capped: bool = False
+    sizes: tuple[int, ...] = ()
 
     def rows(self, arrays: Arrays) -> int:
         """The samples in a request; 1 where the graph does not batch."""
@@ -90,9 +93,15 @@ class Plan:
         full = self.cost.seconds(self.limit) / self.limit
         return full * _elements(arrays) / self.cost.elements
 
-    def merge(self, parts: Sequence[Arrays]) -> dict[str, np.ndarray]:
-        """One run's feeds for the requests of one key."""
-        if len(parts) == 1:
+    def merge(self, parts: Sequence[Arrays], empty: Empty | None = None) -> dict[str, np.ndarray]:
+        """One run's feeds for the requests of one key.
+
+        Args:
+            parts: their inputs.
+            empty: where the device wants them, for numbers; None for anywhere.
+        """
+        filled = self._filled(parts)
+        if len(parts) == 1 and filled == self.rows(parts[0]):
             return dict(parts[0])
         merged = {}
         for name, first in parts[0].items():
@@ -103,7 +112,7 @@ class Plan:
             if name in self.pads:
                 longest = max(array.shape[1] for array in arrays)
                 arrays = [pad(array, longest, self.pads[name]) for array in arrays]
-            merged[name] = np.concatenate(arrays)
+            merged[name] = _rows(name, arrays, filled, empty)
         return merged
 
     def split(self, results: Mapping[str, Any], parts: Sequence[Arrays]) -> list[dict[str, Any]]:
@@ -112,9 +121,9 @@ class Plan:
         Raises:
             InferenceFailed: an output without a row for each sample, which the trials did not show.
         """
-        if len(parts) == 1:
+        rows = self._filled(parts)
+        if len(parts) == 1 and rows == self.rows(parts[0]):
             return [dict(results)]
-        rows = sum(self.rows(part) for part in parts)
         if wrong := [name for name, value in results.items() if not _has_rows(value, rows)]:
             raise InferenceFailed(f"Inference failed: output '{wrong[0]}' has no row for each of {rows} samples")
         found, start = [], 0
@@ -123,6 +132,12 @@ class Plan:
             found.append({name: self._cut(name, value[start:stop], part) for name, value in results.items()})
             start = stop
         return found
+
+    def _filled(self, parts: Sequence[Arrays]) -> int:
+        """The rows of the run of these requests: the next size. Inputs of different lengths stay as they are."""
+        rows = sum(self.rows(part) for part in parts)
+        place = bisect_left(self.sizes, rows)
+        return self.sizes[place] if rows and place < len(self.sizes) and not self._ragged(parts[0]) else rows
 
     def _ragged(self, arrays: Arrays) -> bool:
         """Whether the inputs with rows have different numbers of them."""
@@ -163,6 +178,16 @@ class Plan:
             {name: array[start : start + most] if name in self.batched else array for name, array in arrays.items()}
             for start in range(0, rows, most)
         ]
+
+
+def _rows(name: str, arrays: list[np.ndarray], filled: int, empty: Empty | None) -> np.ndarray:
+    """Arrays one after the other, and the first row again until there are enough."""
+    missing = filled - sum(len(array) for array in arrays)
+    arrays = [*arrays, np.broadcast_to(arrays[0][:1], (missing, *arrays[0].shape[1:]))] if missing else arrays
+    first = arrays[0]
+    if empty is None or first.dtype == object:
+        return np.concatenate(arrays)
+    return np.concatenate(arrays, out=empty(name, (filled, *first.shape[1:]), first.dtype))
 
 
 def _elements(arrays: Arrays) -> int:

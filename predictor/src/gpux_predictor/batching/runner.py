@@ -8,6 +8,7 @@ import numpy as np
 
 from gpux_predictor.batching.item import Batch, Item, RunOptions
 from gpux_predictor.batching.plan import Plan
+from gpux_predictor.engine.pinned import Empty
 from gpux_predictor.errors import InferenceFailed, RequestError
 
 logger = logging.getLogger(__name__)
@@ -22,10 +23,12 @@ class Runner:
     Args:
         run: one run of the graph.
         plan: how requests merge.
+        empty: memory for the merged inputs, None for any.
     """
 
-    def __init__(self, run: Run, plan: Plan) -> None:
+    def __init__(self, run: Run, plan: Plan, empty: Empty | None = None) -> None:
         self._run = run
+        self._empty = empty
         self._plan = plan
 
     def outcomes(self, batch: Batch) -> list[Outcome]:
@@ -43,7 +46,7 @@ class Runner:
         """
         parts = [item.arrays for item in items]
         try:
-            return list(self._plan.split(self._run(self._plan.merge(parts), options), parts))
+            return list(self._plan.split(self._run(self._plan.merge(parts, self._empty), options), parts))
         except RequestError as error:
             if len(items) == 1 or options.terminate:
                 return [_without_frames(error)] * len(items)

@@ -8,7 +8,7 @@ from functools import partial
 _ENOUGH = 0.98
 """A batch limit is the smallest that reaches this share of the best rate: beyond the knee only memory and latency grow."""
 _GAIN = 1.02
-"""Measuring stops once two doublings in a row bring less than this."""
+"""Measuring stops once two steps in a row bring less than this."""
 
 
 class Stop(Exception):
@@ -70,9 +70,13 @@ class Curve:
 
 
 def measure(
-    run: Callable[[int], object], most: int, budget_seconds: float, clock: Callable[[], float] = time.perf_counter
+    run: Callable[[int], object],
+    most: int,
+    budget_seconds: float,
+    clock: Callable[[], float] = time.perf_counter,
+    step: int = 2,
 ) -> tuple[Point, ...]:
-    """Times runs of 1, 2, 4, … rows until more rows bring nothing, `most` is reached or the time is up.
+    """Times runs of 1, 2, 4, … rows (1, 4, 16, … with a step of 4) until more rows bring nothing, `most` is reached or the time is up.
 
     The first run of each size is not counted: it allocates. Of the others the fastest counts; noise only ever adds.
 
@@ -81,6 +85,7 @@ def measure(
         most: the largest batch, at least 1.
         budget_seconds: for all of it; one size is always measured.
         clock: seconds, rising.
+        step: from one size to the next.
 
     Raises:
         PredictorError: what `run` raises. `Stop` ends the curve before the rows that raised it, if they are not the first.
@@ -97,7 +102,7 @@ def measure(
         stale = stale + 1 if points[-1].rate < _GAIN * best_before else 0
         if stale == 2 or clock() + 4 * points[-1].seconds > deadline:
             break
-        rows = most if rows < most < 2 * rows else 2 * rows
+        rows = most if rows < most < step * rows else step * rows
     return tuple(points)
 
 

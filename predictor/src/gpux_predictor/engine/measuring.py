@@ -6,8 +6,9 @@ from typing import Any
 import numpy as np
 
 from gpux_predictor.engine import curve, trials
-from gpux_predictor.engine.proof import Proof, Run, difference, without_rows
-from gpux_predictor.errors import PredictorError
+from gpux_predictor.engine.proof import Allowed, Proof, Run, difference, without_rows
+from gpux_predictor.engine.trial_run import TookTooLong
+from gpux_predictor.errors import RequestError
 from gpux_predictor.tensors.signature import Signature
 
 BUDGET_SECONDS = 10.0
@@ -23,8 +24,8 @@ class Measured:
     largest: int
 
 
-def measure(  # noqa: PLR0913
-    signature: Signature, batched: frozenset[str], run: Run, proof: Proof, most: int, *, exact: bool
+def measure(  # noqa: PLR0913, PLR0917
+    signature: Signature, batched: frozenset[str], run: Run, proof: Proof, most: int, step: int, allowed: Allowed | None
 ) -> Measured:
     """Times batches of rising size, and compares their results with those of samples alone.
 
@@ -32,16 +33,16 @@ def measure(  # noqa: PLR0913
 
     Args:
         most: rows of the largest batch.
-        exact: results must be equal; else an output needs no more than a row for each sample.
+        step: from one size to the next.
+        allowed: differences that are rounding; None where an output needs no more than a row for each sample.
 
     Raises:
-        PredictorError: a run of one sample broke.
+        RequestError, TookTooLong: a run of one sample broke.
     """
     batches: dict[int, dict[str, np.ndarray]] = {}
     singles: list[dict[str, Any]] = []
     changed = ended = ""
     count = len(proof.samples)
-    compare = difference if exact else without_rows
 
     def timed(rows: int) -> None:
         nonlocal changed, ended
@@ -53,15 +54,18 @@ def measure(  # noqa: PLR0913
             found = run(batches[rows])
             if rows > 1 and new:
                 singles.extend(run(sample) for sample in proof.samples[len(singles) :])
-                changed = compare(signature, [singles[i % count] for i in range(rows)], found) or ""
-        except PredictorError as error:
+                alone = [singles[i % count] for i in range(rows)]
+                changed = (
+                    difference(signature, alone, found, allowed) if allowed else without_rows(signature, alone, found)
+                ) or ""
+        except (RequestError, TookTooLong) as error:
             if rows == 1:
                 raise
             ended = str(error)
         if changed or ended:
             raise curve.Stop
 
-    points = curve.measure(timed, most, BUDGET_SECONDS)
+    points = curve.measure(timed, most, BUDGET_SECONDS, step=step)
     if changed or (ended and len(points) == 1):
         why = f"in a larger batch {changed}" if changed else ended
         return Measured(replace(proof, batchable=False, why=why), points[:1], 1)

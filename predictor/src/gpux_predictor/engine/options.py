@@ -53,7 +53,7 @@ def _cuda(device: Device) -> Options:
     options = {
         "cudnn_conv_algo_search": "HEURISTIC",
         "arena_extend_strategy": "kSameAsRequested",
-        "do_copy_in_default_stream": "1",
+        "use_tf32": "0",
     }
     if device.memory_bytes is not None:
         options["gpu_mem_limit"] = str(device.memory_bytes)

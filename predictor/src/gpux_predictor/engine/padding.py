@@ -10,9 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from gpux_predictor.engine.proof import Run, Samples, same
-from gpux_predictor.engine.trial_run import TookTooLong
-from gpux_predictor.errors import PredictorError
+from gpux_predictor.engine.proof import ON_CPU, Allowed, Run, Samples, same
+from gpux_predictor.errors import RequestError
 from gpux_predictor.tensors.signature import Signature
 
 
@@ -40,12 +39,15 @@ def pad(array: np.ndarray, length: int, value: int) -> np.ndarray:
     return array if missing <= 0 else np.pad(array, ((0, 0), (0, missing)), constant_values=value)
 
 
-def examine(signature: Signature, run: Run, samples: Samples, pads: Mapping[str, int]) -> Padding:
+def examine(
+    signature: Signature, run: Run, samples: Samples, pads: Mapping[str, int], allowed: Allowed = ON_CPU
+) -> Padding:
     """Runs samples short, whole, and short but padded.
 
     Args:
         samples: token rows of one length, at least 4; each is cut at another place.
         pads: the inputs of tokens with their padding values.
+        allowed: differences that are rounding.
     """
     full = min(samples[0][name].shape[1] for name in pads)
     if full < 4:
@@ -59,23 +61,26 @@ def examine(signature: Signature, run: Run, samples: Samples, pads: Mapping[str,
             alone, filled = run(short), run(padded)
             if number == 0:
                 axes = _token_axes(signature, alone, run(sample), length, full)
-        except TookTooLong:
-            raise
-        except PredictorError as error:
+        except RequestError as error:
             return Padding(neutral=False, why=f"other lengths do not run: {error}")
-        if problem := _difference(signature, alone, filled, axes, length):
+        if problem := _difference(signature, (alone, filled), axes, length, allowed):
             return Padding(neutral=False, why=problem, axes=axes)
     return Padding(neutral=True, why="a padded text gave what it gives alone", axes=axes)
 
 
 def _difference(
-    signature: Signature, alone: Mapping[str, Any], filled: Mapping[str, Any], axes: Mapping[str, int], length: int
+    signature: Signature,
+    found: tuple[Mapping[str, Any], Mapping[str, Any]],
+    axes: Mapping[str, int],
+    length: int,
+    allowed: Allowed,
 ) -> str | None:
+    alone, filled = found
     for tensor in signature.outputs:
         one, result = np.asarray(alone[tensor.name]), np.asarray(filled[tensor.name])
         if tensor.name in axes:
             result = result.take(range(length), axes[tensor.name])
-        if not same(one, result, tensor.element.name if tensor.element else "float32"):
+        if not same(one, result, tensor.element.name if tensor.element else "float32", allowed):
             return f"output '{tensor.name}' of a padded text differs"
     return None
 

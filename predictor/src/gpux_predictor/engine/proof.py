@@ -12,17 +12,19 @@ from typing import Any
 import numpy as np
 
 from gpux_predictor.engine import trials
-from gpux_predictor.engine.trial_run import TookTooLong
-from gpux_predictor.errors import PredictorError
+from gpux_predictor.errors import RequestError
 from gpux_predictor.tensors.signature import Signature
 
 Run = Callable[[Mapping[str, np.ndarray]], dict[str, Any]]
 """One run of the graph on complete feeds."""
 Samples = list[dict[str, np.ndarray]]
 
-_TOLERANCE = {"float16": 5e-3, "bfloat16": 2e-2, "float32": 1e-5, "float64": 1e-9}
-"""Differences allowed, since other batch sizes take other kernels: relative to the output's largest value if that is above 1,
-absolute below, where they are at most `_SHARE` times as much of it: a scale of 1e-9 must hide nothing."""
+Allowed = Mapping[str, float]
+ON_CPU: Allowed = {"float16": 5e-3, "bfloat16": 2e-2, "float32": 1e-5, "float64": 1e-9}
+"""Differences allowed by element type, since other batch sizes take other kernels: relative to the output's largest
+value if that is above 1, absolute below, where they are at most `_SHARE` times as much of it: a scale of 1e-9 must hide nothing."""
+ON_DEVICE: Allowed = {"float16": 1e-2, "bfloat16": 5e-2, "float32": 1e-3, "float64": 1e-7}
+"""The same on a device, where a batch size may choose another algorithm: Winograd's convolutions were 1e-4 away from others."""
 _SHARE = 100
 COUNT = 5
 """Samples compared; prime, so that a reshape that happens to fit shows."""
@@ -45,7 +47,13 @@ class Proof:
     samples: Samples
 
 
-def prove(signature: Signature, batched: frozenset[str], run: Run, make: Callable[[int, float], Samples]) -> Proof:
+def prove(
+    signature: Signature,
+    batched: frozenset[str],
+    run: Run,
+    make: Callable[[int, float], Samples],
+    allowed: Allowed = ON_CPU,
+) -> Proof:
     """Runs samples apart and together and compares.
 
     Args:
@@ -53,6 +61,7 @@ def prove(signature: Signature, batched: frozenset[str], run: Run, make: Callabl
         batched: the inputs whose first axis varies: the candidates.
         run: runs the graph.
         make: makes `count` samples of a magnitude that are known to run.
+        allowed: differences that are rounding.
     """
     carried: set[str] = set()
     varied: set[str] = set()
@@ -63,16 +72,14 @@ def prove(signature: Signature, batched: frozenset[str], run: Run, make: Callabl
         try:
             apart = [run(sample) for sample in chosen]
             joined = [run(trials.together(group, batched)) for group in (chosen, chosen[3:1:-1])]
-        except TookTooLong:
-            raise
-        except PredictorError as error:
+        except RequestError as error:
             if scale != trials.scales(signature)[0]:
                 continue  # values that large are refused: smaller ones have been compared
             return Proof(False, f"a batch of samples does not run: {error}", None, first)
         rows = {name for name in joined[0] if _has_rows(name, apart, joined[0])}
         carried = rows if chosen is first else carried & rows
         for pairs, batch in ((apart, joined[0]), (apart[3:1:-1], joined[1])):
-            if problem := difference(signature, pairs, batch):
+            if problem := difference(signature, pairs, batch, allowed):
                 return Proof(False, problem, frozenset(carried), first)
         varied |= {name for name in joined[0] if _varies([result[name] for result in apart])}
     names = [tensor.name for tensor in signature.outputs]
@@ -103,37 +110,41 @@ def without_rows(signature: Signature, apart: Sequence[Mapping[str, Any]], joine
     return f"output '{found[0]}' has no row for each sample" if found else None
 
 
-def difference(signature: Signature, apart: Sequence[Mapping[str, Any]], joined: Mapping[str, Any]) -> str | None:
+def difference(
+    signature: Signature, apart: Sequence[Mapping[str, Any]], joined: Mapping[str, Any], allowed: Allowed = ON_CPU
+) -> str | None:
     """In what the results of samples apart and together differ, for people.
 
     Args:
         apart: the outputs of each sample.
         joined: the outputs of all in one run.
+        allowed: differences that are rounding.
     """
     if problem := without_rows(signature, apart, joined):
         return problem
     for tensor in signature.outputs:
         dtype = tensor.element.name if tensor.element else "float32"
         rows = [one[tensor.name][0] for one in apart]
-        if not all(same(row, found, dtype) for row, found in zip(rows, joined[tensor.name], strict=True)):
+        if not all(same(row, found, dtype, allowed) for row, found in zip(rows, joined[tensor.name], strict=True)):
             return f"output '{tensor.name}' of a sample depends on the samples beside it"
     return None
 
 
-def same(one: Any, other: Any, element: str) -> bool:  # noqa: ANN401
+def same(one: Any, other: Any, element: str, allowed: Allowed = ON_CPU) -> bool:  # noqa: ANN401
     """Whether two results of one sample are equal but for rounding.
 
     Args:
         one: an array, or what ONNX Runtime gives for a map.
         other: the same of another run.
         element: the element type's name, which sets the tolerance.
+        allowed: the tolerances.
     """
     if isinstance(one, Mapping) or isinstance(other, Mapping):
         return (
             isinstance(one, Mapping)
             and isinstance(other, Mapping)
             and one.keys() == other.keys()
-            and all(same(one[key], other[key], element) for key in one)
+            and all(same(one[key], other[key], element, allowed) for key in one)
         )
     left, right = np.asarray(one), np.asarray(other)
     if left.shape != right.shape:
@@ -144,7 +155,7 @@ def same(one: Any, other: Any, element: str) -> bool:  # noqa: ANN401
         return True
     finite = left[np.isfinite(left)].astype(np.float64)
     largest = float(np.abs(finite).max(initial=0.0)) or 1.0
-    tolerance = _TOLERANCE.get(element, 1e-5) * min(max(1.0, largest), _SHARE * largest)
+    tolerance = allowed.get(element, allowed["float32"]) * min(max(1.0, largest), _SHARE * largest)
     return bool(np.allclose(left.astype(np.float64), right.astype(np.float64), rtol=0, atol=tolerance, equal_nan=True))
 
 

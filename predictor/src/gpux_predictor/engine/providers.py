@@ -4,11 +4,11 @@ ONNX Runtime falls back to the CPU without an error when a provider cannot start
 promised a GPU must not serve from the CPU in silence.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from gpux_predictor.errors import LoadError, LoadReason
 
-CPU = "CPUExecutionProvider"
+CPU, CUDA = "CPUExecutionProvider", "CUDAExecutionProvider"
 PROVIDERS: dict[str, tuple[str, ...]] = {
     "tensorrt": ("TensorrtExecutionProvider", "CUDAExecutionProvider"),
     "cuda": ("CUDAExecutionProvider",),
@@ -51,15 +51,36 @@ def wanted(backend: str, available: Sequence[str]) -> list[str]:
     return [*chosen, CPU]
 
 
-def verify(backend: str, asked: Sequence[str], got: Sequence[str]) -> None:
+def verify(
+    backend: str,
+    asked: Sequence[str],
+    got: Sequence[str],
+    placed: Mapping[str, object],
+    problem: Callable[[str], str | None],
+) -> None:
     """Holds what a session runs on against what was asked for.
 
+    Args:
+        backend: as in `runtime.gpu.backend`.
+        asked: the providers that the session was to have, best first.
+        got: those that it has.
+        placed: those that run a node of the graph; empty where that is not known.
+        problem: why a provider's library does not load, None if it does.
+
     Raises:
-        LoadError: ProviderUnavailable if a device was named and the session came up without it.
+        LoadError: ProviderUnavailable if the session came up without the device, or leaves all of the graph to the CPU.
     """
-    if backend != "auto" and asked[0] != CPU and asked[0] not in got:
+    if asked[0] == CPU:
+        return
+    if asked[0] not in got:
         raise LoadError(
             LoadReason.PROVIDER_UNAVAILABLE,
-            f"backend {backend} was asked for, but {asked[0]} could not start and the session fell back to {got[0]}: "
-            "check the device, its driver and the CUDA or ROCm libraries of the image",
+            f"backend {backend}: {asked[0]} could not start: "
+            f"{problem(asked[0]) or 'check the device, its driver and the libraries of the image'}",
+        )
+    if placed and not placed.keys() - {CPU}:
+        raise LoadError(
+            LoadReason.PROVIDER_UNAVAILABLE,
+            f"backend {backend}: {asked[0]} has no kernel for any node of this graph, all of it would run on the CPU: "
+            "remove runtime.gpu",
         )

@@ -1,29 +1,23 @@
 """One ONNX Runtime session: its signature, its provider, and a run that can be stopped."""
 
 import ctypes
-import os
 import subprocess
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import onnxruntime as ort
 
-from gpux_predictor.engine import errors, placement, providers
-from gpux_predictor.engine.options import Device, with_options
-from gpux_predictor.errors import BadRequest, InferenceFailed, LoadError, LoadReason
+from gpux_predictor.engine import errors, pinned, providers, shaped
+from gpux_predictor.engine.opening import open_session
+from gpux_predictor.engine.options import Device
+from gpux_predictor.errors import BadRequest, DeviceFailed, InferenceFailed, LoadError, LoadReason, RequestError
 from gpux_predictor.tensors import bfloat16
 from gpux_predictor.tensors.dtypes import from_onnx
 from gpux_predictor.tensors.signature import Signature, Tensor
 
-os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")  # before the import: onnxruntime >= 1.29 phones home by default
-
-import onnxruntime as ort
-
-from gpux_predictor.engine.binding import Binding
-
-_DEVICES = {"CUDAExecutionProvider": "cuda", "TensorrtExecutionProvider": "cuda", "ROCMExecutionProvider": "cuda"}
-"""Providers whose memory is not the CPU's, with ONNX Runtime's name for it."""
 _BFLOAT16 = 16
 """`TensorProto.BFLOAT16` (onnx.proto)."""
 _NAMELESS = ("", "?", "None", "-1")
@@ -43,6 +37,8 @@ class Session:
     Attributes:
         providers: what the session runs on, best first.
         placement: for each provider the operators that it runs.
+        sizes: how many batch sizes may be in use, as each takes time and memory of its own; None for any number.
+        empty: memory for batches that the device reads faster than any other; None where there is none.
         signature: the graph's inputs and outputs.
 
     Raises:
@@ -50,36 +46,30 @@ class Session:
     """
 
     def __init__(self, file: Path, backend: str, device: Device) -> None:
-        asked = providers.wanted(backend, ort.get_available_providers())
-        options = ort.SessionOptions()
-        options.intra_op_num_threads = device.threads
-        options.add_session_config_entry("session.record_ep_graph_assignment_info", "1")
-        options.log_severity_level = 4  # errors are raised, with the same text
-        try:
-            self._session = ort.InferenceSession(
-                str(file.resolve()), sess_options=options, providers=with_options(asked, device)
-            )
-        except Exception as error:  # onnxruntime's errors share no base but Exception
-            raise LoadError(LoadReason.INVALID_MODEL, f"{file.name} cannot be loaded: {errors.plain(error)}") from error
-        self.providers: list[str] = self._session.get_providers()
-        providers.verify(backend, asked, self.providers)
-        self.placement = placement.placement(self._session)
+        opened = open_session(file, backend, device)
+        self.sizes = shaped.sessions(opened.placement, file.stat().st_size, device.memory_bytes)
+        if device.memory_bytes and self.sizes and self.sizes > 1:
+            part = replace(device, memory_bytes=device.memory_bytes // self.sizes)
+            del opened  # before the next one takes memory
+            opened = open_session(file, backend, part)
+        self._session = opened.session
+        self.providers = opened.providers
+        self.placement = opened.placement
+        self._run = opened.session.run
+        if self.sizes and self.sizes > 1:
+            self._run = shaped.ByShape(opened.session, opened.again, self.sizes).run
+        self.empty = pinned.buffers() if providers.CUDA in self.providers else None
         self.signature = _signature(self._session)
         self._bfloat16 = {
             t.name
             for t in (*self.signature.inputs, *self.signature.outputs)
             if t.element and t.element.name == "bfloat16"
         }
-        strings = any(
-            t.element is None or t.element.kind == "s" for t in (*self.signature.inputs, *self.signature.outputs)
-        )
-        on_device = None if strings else _DEVICES.get(self.providers[0])
-        self._binding = Binding(self._session, on_device) if on_device else None
 
     @property
     def raw_run(self) -> Callable[[list[str], dict[str, np.ndarray]], list[Any]] | None:
         """`InferenceSession.run`, for who takes its errors as they are; None where a run needs more than that."""
-        return None if self._bfloat16 or self._binding else self._session.run
+        return None if self._bfloat16 or self.sizes else self._session.run
 
     def metadata(self) -> dict[str, Any]:
         """What the file says about itself."""
@@ -112,16 +102,15 @@ class Session:
 
         Raises:
             BadRequest: the graph refuses the values (an index out of bounds, sizes that do not go together).
+            DeviceFailed: the device or its libraries broke.
             InferenceFailed: the run broke for another reason.
         """
         try:
             if self._bfloat16:
                 return self._run_with_bfloat16(outputs, feeds, options)
-            run = self._session.run if self._binding is None else self._binding.run
-            return dict(zip(outputs, run(outputs, feeds, options), strict=True))
+            return dict(zip(outputs, self._run(outputs, feeds, options), strict=True))
         except Exception as error:
-            kind = BadRequest if errors.is_callers(error) else InferenceFailed
-            raise kind(f"Inference failed: {errors.plain(error)}") from error
+            raise _kind(error)(f"Inference failed: {errors.plain(error)}") from error
 
     def _run_with_bfloat16(
         self, outputs: Sequence[str], feeds: Mapping[str, np.ndarray], options: "ort.RunOptions | None"
@@ -138,6 +127,12 @@ class Session:
             name: bfloat16.from_bits(_bits(value)) if name in self._bfloat16 else value.numpy()
             for name, value in zip(outputs, results, strict=True)
         }
+
+
+def _kind(error: Exception) -> type[RequestError]:
+    if errors.is_callers(error):
+        return BadRequest
+    return DeviceFailed if errors.is_device(error) else InferenceFailed
 
 
 def versions() -> tuple[str, ...]:

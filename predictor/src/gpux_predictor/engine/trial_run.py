@@ -8,7 +8,7 @@ from typing import Any, Self
 import numpy as np
 
 from gpux_predictor.engine.session import Session, run_options
-from gpux_predictor.errors import PredictorError
+from gpux_predictor.errors import DeviceFailed, LoadError, LoadReason, PredictorError, RequestError
 
 _TICK = 0.05
 
@@ -51,12 +51,18 @@ class TrialRun:
 
         Raises:
             TookTooLong: the run was stopped.
-            PredictorError: the graph refused the values.
+            LoadError: ProviderUnavailable, the device broke.
+            RequestError: the graph refused the values, or needs more memory.
         """
         self._started = time.monotonic()
         try:
             return self._session.run(self._outputs, feeds, self._options)
-        except PredictorError:
+        except DeviceFailed as error:
+            raise LoadError(
+                LoadReason.PROVIDER_UNAVAILABLE,
+                f"a trial run broke on {self._session.providers[0]}: {error.detail}: check the device, its driver and its libraries",
+            ) from error
+        except RequestError:
             if self._options.terminate:
                 raise TookTooLong("trial runs take too long") from None
             raise

@@ -1,44 +1,20 @@
 """What is learnt of a loaded graph before it takes requests: which samples run, whether they batch, what a batch costs."""
 
 import time
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from gpux_predictor.engine import curve, measuring, padding, trials
-from gpux_predictor.engine.proof import COUNT, Proof, Run, Samples, prove
+from gpux_predictor.engine import curve, measuring, padding, trials, wishes
+from gpux_predictor.engine.proof import COUNT, Allowed, Proof, Run, Samples, prove
 from gpux_predictor.engine.trial_run import TookTooLong
-from gpux_predictor.errors import PredictorError
+from gpux_predictor.engine.wishes import Hints, Traits, Wish
+from gpux_predictor.errors import RequestError
 from gpux_predictor.tensors.signature import Signature
 
-MOST_ROWS = 256
-"""The largest batch tried where the manifest names no limit."""
 _DECLARED = "declared by runtime.batching.batchAxis"
-
-
-@dataclass(frozen=True)
-class Wish:
-    """What the manifest says of batching (`runtime.batching`)."""
-
-    batch_axis: str = "auto"
-    max_rows: int | None = None
-
-
-@dataclass(frozen=True)
-class Hints:
-    """What is known of a graph's inputs beyond their types.
-
-    Attributes:
-        samples: samples that are known to be right, first axis 1; made up where empty.
-        pad: for inputs of tokens the value of padding.
-        constant: inputs that are this number everywhere where samples are made up: an attention mask.
-    """
-
-    samples: Sequence[Mapping[str, np.ndarray]] = ()
-    pad: Mapping[str, int] = field(default_factory=dict)
-    constant: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -52,6 +28,7 @@ class Learnt:
         capped: more rows a run are not wanted, or break: a request with more of them is run in pieces, however short they are.
         padding: whether texts of different lengths may share a run.
         pad: for inputs of tokens the value of padding.
+        sizes: the batch sizes that may run, rising; empty where all may.
     """
 
     proof: Proof
@@ -60,13 +37,19 @@ class Learnt:
     padding: padding.Padding
     pad: Mapping[str, int]
     capped: bool = True
+    sizes: tuple[int, ...] = ()
 
 
-def warm_up(signature: Signature, batched: frozenset[str], run: Run, wish: Wish, hints: Hints) -> Learnt:
+_USUAL = Traits()
+
+
+def warm_up(  # noqa: PLR0913, PLR0917
+    signature: Signature, batched: frozenset[str], run: Run, wish: Wish, hints: Hints, traits: Traits = _USUAL
+) -> Learnt:
     """Runs trials; a graph for which nothing runs, or not in time, is served all the same, one request a run."""
     fastest = _Fastest(run)
     try:
-        return _learn(signature, batched, fastest, wish, hints)
+        return _learn(signature, batched, fastest, wish, hints, traits)
     except TookTooLong as error:
         declared = wish.batch_axis == "first"
         proof = Proof(declared, _DECLARED if declared else str(error), None, [])
@@ -99,21 +82,27 @@ def _elements(feeds: Mapping[str, np.ndarray]) -> int:
 
 
 def _given(wish: Wish) -> int:
-    return wish.max_rows or MOST_ROWS
+    return wish.max_rows or wishes.MOST_ROWS
 
 
-def _learn(signature: Signature, batched: frozenset[str], run: Run, wish: Wish, hints: Hints) -> Learnt:
+def _learn(  # noqa: PLR0913, PLR0917
+    signature: Signature, batched: frozenset[str], run: Run, wish: Wish, hints: Hints, traits: Traits
+) -> Learnt:
     make = _maker(signature, batched, run, hints)
-    proof = _proof(signature, batched, run, wish, make)
+    proof = _proof(signature, batched, run, wish, make, traits.allowed)
     if not proof.samples:
         return Learnt(proof, None, _given(wish) if proof.batchable else 1, padding.NONE, hints.pad)
-    pads = padding.examine(signature, run, proof.samples, hints.pad) if hints.pad else padding.NONE
-    most = _given(wish) if proof.batchable else 1
-    measured = measuring.measure(signature, batched, run, proof, most, exact=wish.batch_axis == "auto")
+    pads = padding.examine(signature, run, proof.samples, hints.pad, traits.allowed) if hints.pad else padding.NONE
+    most, step = wishes.sizes(wish, traits) if proof.batchable else (1, 2)
+    allowed = traits.allowed if wish.batch_axis == "auto" else None
+    measured = measuring.measure(signature, batched, run, proof, most, step, allowed)
     cost = curve.Curve(measured.points, _elements(proof.samples[0]))
     limit = min(wish.max_rows or cost.limit, measured.largest) if measured.proof.batchable else 1
     capped = wish.max_rows is not None or measured.largest < most
-    return Learnt(measured.proof, cost, limit, pads, hints.pad, capped)
+    if traits.sizes is None or limit == 1:
+        return Learnt(measured.proof, cost, limit, pads, hints.pad, capped)
+    sizes = tuple(point.rows for point in measured.points if point.rows <= limit)
+    return Learnt(measured.proof, cost, sizes[-1], pads, hints.pad, sizes=sizes)
 
 
 def _maker(
@@ -122,21 +111,24 @@ def _maker(
     """How samples are made that run; whole numbers are tried as often as they will be needed, since each may be too high."""
     if hints.samples:
         return lambda count, scale: trials.variations(hints.samples, batched, count, scale)
-    count = COUNT if any(t.element and t.element.kind == "i" for t in signature.inputs) else 1
+    number = COUNT if any(t.element and t.element.kind == "i" for t in signature.inputs) else 1
     for attempt in trials.attempts(signature, hints.constant):
         try:
-            for sample in trials.samples(signature, batched, attempt, count, 1.0):
+            for sample in trials.samples(signature, batched, attempt, number, 1.0):
                 run(sample)
-        except TookTooLong:
-            raise
-        except PredictorError:
+        except RequestError:
             continue
         return lambda count, scale, attempt=attempt: trials.samples(signature, batched, attempt, count, scale)  # type: ignore[misc]
     return None
 
 
-def _proof(
-    signature: Signature, batched: frozenset[str], run: Run, wish: Wish, make: Callable[[int, float], Samples] | None
+def _proof(  # noqa: PLR0913, PLR0917
+    signature: Signature,
+    batched: frozenset[str],
+    run: Run,
+    wish: Wish,
+    make: Callable[[int, float], Samples] | None,
+    allowed: Allowed,
 ) -> Proof:
     if make is None:
         why = "no made-up sample runs: give one in spec.samples"
@@ -146,4 +138,4 @@ def _proof(
         return Proof(wish.batch_axis == "first", _DECLARED, None, make(1, 1.0))
     if not batched:
         return Proof(False, "no input has a varying first dimension", None, make(1, 1.0))
-    return prove(signature, batched, run, make)
+    return prove(signature, batched, run, make, allowed)

@@ -42,7 +42,8 @@ class Inference:
         self._plan = loaded.plan
         in_flight = 2 if cpus.available() > 1 or loaded.session.providers[0] != CPU else 1
         limits = replace(limits, in_flight=in_flight)
-        self.batcher = Batcher(Runner(self._run, loaded.plan), loaded.plan, run_options, limits)
+        runner = Runner(self._run, loaded.plan, loaded.session.empty)
+        self.batcher = Batcher(runner, loaded.plan, run_options, limits)
         self._at_once = 0 if limits.max_delay else _elements_at_once(loaded)
         self._strikes = 0
         self._rows = 0

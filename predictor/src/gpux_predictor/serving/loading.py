@@ -15,11 +15,12 @@ from gpux_api.v1alpha1.resource import GpuxModelSpec
 from gpux_predictor.batching.plan import Plan
 from gpux_predictor.engine import cpus, source, uris
 from gpux_predictor.engine.options import Device, engine_cache
-from gpux_predictor.engine.proof import Run
+from gpux_predictor.engine.proof import ON_CPU, ON_DEVICE, Run
 from gpux_predictor.engine.providers import CPU
 from gpux_predictor.engine.session import Session, versions
 from gpux_predictor.engine.trial_run import TrialRun
-from gpux_predictor.engine.warmup import Hints, Learnt, Wish, warm_up
+from gpux_predictor.engine.warmup import Learnt, warm_up
+from gpux_predictor.engine.wishes import Hints, Traits, Wish
 from gpux_predictor.errors import RequestError
 from gpux_predictor.serving import health, samples, steps
 from gpux_predictor.serving.health import Health
@@ -130,7 +131,8 @@ def _warmed(  # noqa: PLR0913, PLR0917
     axis = batch_axis.find(signature)
     wish = Wish() if (b := spec.runtime.batching) is None else Wish(b.batch_axis, b.max_size)
     with _trial_run(spec, session, signature, WARM_UP_SECONDS) as run:
-        learnt = warm_up(signature, axis.inputs, run, wish, _hints(spec, signature, axis, made))
+        traits = Traits(ON_CPU if session.providers[0] == CPU else ON_DEVICE, session.sizes)
+        learnt = warm_up(signature, axis.inputs, run, wish, _hints(spec, signature, axis, made), traits)
     if learnt.proof.outputs is not None:
         axis = batch_axis.with_outputs(axis, learnt.proof.outputs)
     plan = _plan(axis, learnt)
@@ -158,7 +160,7 @@ def _plan(axis: batch_axis.BatchAxis, learnt: Learnt) -> Plan:
     if not learnt.proof.batchable:
         return Plan(cost=learnt.cost, axes=learnt.padding.axes)
     pads = learnt.pad if learnt.padding.neutral else {}
-    return Plan(axis.inputs, learnt.limit, learnt.cost, pads, learnt.padding.axes, learnt.capped)
+    return Plan(axis.inputs, learnt.limit, learnt.cost, pads, learnt.padding.axes, learnt.capped, learnt.sizes)
 
 
 def info(model: GpuxModel, loaded: LoadedModel | None) -> dict[str, Any]:
@@ -203,6 +205,8 @@ def _batching(loaded: LoadedModel) -> dict[str, Any]:
         "max_size": learnt.limit,
         "curve": learnt.cost.describe() if learnt.cost else [],
     }
+    if learnt.sizes:
+        found["sizes"] = learnt.sizes
     if learnt.pad:
         found["padding"] = {"enabled": learnt.padding.neutral, "reason": learnt.padding.why}
     return found

@@ -8,7 +8,7 @@ import orjson
 
 from gpux_api.v1alpha1.processing import SampleSpec
 from gpux_predictor.engine.trial_run import TookTooLong
-from gpux_predictor.errors import LoadError, LoadReason, PredictorError, RequestError
+from gpux_predictor.errors import LoadError, LoadReason, RequestError
 
 
 def check(samples: Sequence[SampleSpec], predict: Callable[[bytes], bytes], tell: Callable[[int, int], None]) -> None:
@@ -28,8 +28,8 @@ def check(samples: Sequence[SampleSpec], predict: Callable[[bytes], bytes], tell
             found = orjson.loads(predict(orjson.dumps(sample.request)))
         except TookTooLong:
             problem: str | None = "its run took longer than runtime.timeoutSeconds, which would be a 504"
-        except PredictorError as error:
-            problem = error.detail if isinstance(error, RequestError) else str(error)
+        except RequestError as error:
+            problem = error.detail
         else:
             problem = difference(sample.response, found, sample.tolerance, "response")
         if problem is not None:

@@ -1,6 +1,7 @@
 """Merging and splitting, against what each request gives alone."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -88,6 +89,51 @@ def test_together_is_as_alone(shapes: list[tuple[int, int]], session: Session) -
         alone = session.run(["tokens", "mean"], part)
         for name in ("tokens", "mean"):
             np.testing.assert_allclose(outcome[name], alone[name], atol=1e-6, strict=True)
+
+
+class Counting:
+    """Memory for merged inputs that remembers who asked."""
+
+    def __init__(self) -> None:
+        self.asked: list[tuple[str, tuple[int, ...]]] = []
+
+    def empty(self, name: str, shape: tuple[int, ...], dtype: "np.dtype[Any]") -> np.ndarray:
+        self.asked.append((name, shape))
+        return np.full(shape, -9, dtype)
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(shapes=st.lists(st.tuples(st.integers(1, 5), st.integers(1, 40)), min_size=1, max_size=6))
+def test_runs_of_few_sizes(shapes: list[tuple[int, int]], session: Session) -> None:
+    """Every run has one of the sizes, filled with rows that are valid, and nobody sees them."""
+    plan, memory = replace(TEXT, limit=32, sizes=(1, 8, 32), capped=True), Counting()
+    parts = [texts(rows, tokens, seed) for seed, (rows, tokens) in enumerate(shapes)]
+    ran: list[int] = []
+
+    def run(feeds: Any, options: Any) -> dict[str, Any]:
+        assert (feeds["mask"].sum(axis=1) > 0).all(), "a row without a token"
+        ran.append(len(feeds["ids"]))
+        return session.run(["tokens", "mean"], feeds, options)
+
+    outcomes = Runner(run, plan, memory.empty).outcomes(Batch(items(parts, plan), run_options(), 0.0))
+    rows = sum(rows for rows, _ in shapes)
+    assert ran == [next(size for size in plan.sizes if size >= rows)]
+    alone = len(parts) == 1 and rows in plan.sizes
+    assert [name for name, _ in memory.asked] == ([] if alone else ["ids", "mask"])
+    for part, outcome in zip(parts, outcomes, strict=True):
+        assert isinstance(outcome, dict)
+        for name, whole in session.run(["tokens", "mean"], part).items():
+            np.testing.assert_allclose(outcome[name], whole, atol=1e-6, strict=True)
+
+
+def test_what_is_never_filled_up() -> None:
+    plan = Plan(frozenset({"x", "z"}), 16, sizes=(1, 4, 16), capped=True)
+    for rows in ((0, 0), (2, 1), (3, 2), (17, 17)):
+        arrays = {name: np.zeros((count, 2), np.float32) for name, count in zip("xz", rows, strict=True)}
+        assert [len(array) for array in plan.merge([arrays]).values()] == list(rows)
+    words = np.array([["a"], ["b"]], dtype=object)
+    merged = Plan(frozenset({"w"}), 4, sizes=(1, 4)).merge([{"w": words}], Counting().empty)
+    assert merged["w"].tolist() == [["a"], ["b"], ["a"], ["a"]]
 
 
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

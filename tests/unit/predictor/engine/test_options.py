@@ -34,6 +34,7 @@ def test_options_by_provider() -> None:
     names = ["TensorrtExecutionProvider", "CUDAExecutionProvider", "OpenVINOExecutionProvider", "CPUExecutionProvider"]
     options = dict(with_options(names, DEVICE))
     assert options["CUDAExecutionProvider"]["cudnn_conv_algo_search"] == "HEURISTIC"
+    assert options["CUDAExecutionProvider"]["use_tf32"] == "0", "with it batches give other numbers than samples alone"
     assert options["CUDAExecutionProvider"]["gpu_mem_limit"] == str(2**31)
     folder = f"/engines/{cache_key(DEVICE)}"
     assert options["TensorrtExecutionProvider"]["trt_engine_cache_path"] == folder

@@ -1,7 +1,7 @@
 """What a start learns: the curve and its knee, limits, hints, and that slow or odd graphs are served all the same."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,11 @@ from onnx import helper
 
 import onnxmodels
 from gpux_predictor.engine.curve import Curve, Point, Stop, measure
+from gpux_predictor.engine.options import Device
+from gpux_predictor.engine.proof import ON_DEVICE
+from gpux_predictor.engine.session import Session
+from gpux_predictor.engine.warmup import warm_up
+from gpux_predictor.engine.wishes import Hints, Traits, Wish
 from gpux_predictor.serving.loading import LoadedModel
 
 Load = Callable[..., LoadedModel]
@@ -51,6 +56,35 @@ def test_the_knee(cost: Callable[[int], float], most: int, budget: float, sizes:
     assert [point.seconds for point in points] == pytest.approx([cost(rows) for rows in sizes])
     assert Curve(points, 1).limit == limit
     assert machine.now <= budget + 4 * cost(1)
+
+
+@pytest.mark.parametrize(("most", "sizes"), [(64, [1, 4, 16, 64]), (10, [1, 4, 10]), (4, [1, 4]), (1, [1])])
+def test_larger_steps(most: int, sizes: list[int]) -> None:
+    machine = Machine(lambda rows: 0.01)
+    assert [point.rows for point in measure(machine.run, most, 100.0, machine.clock, step=4)] == sizes
+
+
+@pytest.mark.parametrize(
+    ("most", "sizes", "expected"),
+    [
+        (None, 7, (1, 2, 4, 8, 16, 32, 64)),
+        (None, 4, (1, 4, 16, 64)),
+        (None, 2, (1, 64)),
+        (10, 4, (1, 3, 9, 10)),
+        (None, 1, ()),
+    ],
+)
+def test_a_session_of_few_sizes(most: int | None, sizes: int, expected: tuple[int, ...], tmp_path: Path) -> None:
+    """What is learnt of a graph whose every run takes a millisecond, on a device where each size costs."""
+    session = Session(onnxmodels.identity(tmp_path / "model.onnx"), "cpu", Device())
+
+    def run(feeds: Mapping[str, np.ndarray]) -> dict[str, Any]:
+        time.sleep(0.001)
+        return session.run(["y"], feeds)
+
+    learnt = warm_up(session.signature, frozenset({"x"}), run, Wish(max_rows=most), Hints(), Traits(ON_DEVICE, sizes))
+    assert learnt.proof.batchable is bool(expected) or sizes == 1
+    assert (learnt.sizes, learnt.limit) == (expected, expected[-1] if expected else 1)
 
 
 def test_a_size_that_does_not_run_ends_the_curve() -> None:
