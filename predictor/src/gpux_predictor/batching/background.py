@@ -162,7 +162,7 @@ class Background:
         return rows
 
     def _start(self, rows: int, *, protected: bool) -> None:
-        items = self._queue.take(lambda oldest: min(rows, self._plan.most_rows(oldest.arrays)))
+        items = self._queue.take(lambda oldest: self._most_rows(oldest, rows))
         loop = asyncio.get_running_loop()
         batch = Batch(items, self._new_options(), loop.time())
         run = _Run(batch, protected)
@@ -171,6 +171,9 @@ class Background:
         if self._patience is None:
             self._be_patient()
         self._threads.submit(self._work, run, loop)
+
+    def _most_rows(self, oldest: Item, rows: int) -> int:
+        return self._plan.worth(oldest.arrays, min(rows, self._plan.most_rows(oldest.arrays)), self._queue.rows)
 
     def _work(self, run: _Run, loop: asyncio.AbstractEventLoop) -> None:
         """In a thread: runs the batch and hands the outcomes to the loop."""

@@ -172,7 +172,7 @@ class Batcher:
         if pace * self.plan.seconds(oldest.arrays) < left:
             while most > 1 and pace * self.plan.batch_seconds(oldest.arrays, most) > left:
                 most //= 2
-        return most
+        return self.plan.worth(oldest.arrays, most, self._queue.rows)
 
     def _wait_for_more(self) -> bool:
         """Whether the manifest wants an idle runtime to wait for more, and the oldest has not waited that long."""

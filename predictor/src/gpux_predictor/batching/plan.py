@@ -74,6 +74,19 @@ class Plan:
             return self.limit
         return max(1, min(self.limit, int(self.limit * self.cost.elements / self._per_row(arrays))))
 
+    def worth(self, arrays: Arrays, most: int, waiting: int) -> int:
+        """How many rows to take where only some sizes run: the size that gets most done in its time with those that wait.
+
+        Args:
+            arrays: a request like them.
+            most: rows that may be taken.
+            waiting: rows that wait.
+        """
+        sizes = [size for size in self.sizes if size <= most]
+        if not sizes or self.cost is None:
+            return most
+        return max(sizes, key=lambda size: min(size, waiting) / self.batch_seconds(arrays, size))
+
     def seconds(self, arrays: Arrays) -> float:
         """The time that a run of this request alone takes; 0 where nothing was measured."""
         if self.cost is None:

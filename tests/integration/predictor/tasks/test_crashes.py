@@ -174,7 +174,7 @@ def test_two_predictors_on_redis_that_are_killed_lose_nothing(tmp_path: Path) ->
 @pytest.mark.timeout(600)
 def test_a_redis_that_is_killed_loses_nothing(tmp_path: Path) -> None:
     def harm(_: threading.Thread) -> None:
-        for _ in range(3):
+        for _kill in range(3):
             time.sleep(0.7)
             redis.kill()
             time.sleep(0.5)
@@ -218,7 +218,8 @@ def test_a_full_disk_refuses_and_loses_nothing(tmp_path: Path) -> None:
         with predictors(tmp_path, 1, None, maxStored="1Gi") as found:
             [predictor] = found
             body = {"x": [[i / 7e5] for i in range(20_000)]}
-            accepted, refused = [], []
+            accepted: list[httpx.Response] = []
+            refused: list[httpx.Response] = []
             for _ in range(30):
                 answer = httpx.post(f"{predictor.url}/predict/async", json=body, timeout=30)
                 (accepted if answer.status_code == 202 else refused).append(answer)

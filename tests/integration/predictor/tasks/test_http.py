@@ -331,8 +331,8 @@ def test_an_image_is_a_task_too() -> None:
             {"content": png, "headers": {"Content-Type": "image/png"}},
             {"files": {"image": ("digit.png", png, "image/png")}},
         ):
-            sync = server.http.post("/predict", **arguments)  # type: ignore[arg-type]
-            answer = server.http.post("/predict/async", **arguments)  # type: ignore[arg-type]
+            sync = server.http.post("/predict", **arguments)
+            answer = server.http.post("/predict/async", **arguments)
             assert answer.status_code == 202, answer.text
             assert outcome(server, answer.json()["task_id"])["result"] == sync.json()
 

@@ -274,3 +274,13 @@ def test_nothing_costs_no_crash(shape: tuple[int, int]) -> None:
     assert TEXT.most_rows(arrays) >= 1
     assert TEXT.share(arrays) >= 0
     assert len(TEXT.chunks(arrays)) == 1
+
+
+def test_a_size_is_taken_that_those_who_wait_are_worth() -> None:
+    """A ResNet-50's times on an H100: half of a large batch would be filled up with nothing."""
+    cost = Curve((Point(1, 0.003), Point(4, 0.004), Point(16, 0.007), Point(64, 0.020)), 1)
+    plan = Plan(frozenset({"x"}), 64, cost, sizes=(1, 4, 16, 64), capped=True)
+    arrays = {"x": np.zeros((1, 1), np.float32)}
+    assert [plan.worth(arrays, 64, waiting) for waiting in (1, 3, 10, 32, 50, 64, 500)] == [1, 4, 16, 16, 64, 64, 64]
+    assert plan.worth(arrays, 10, 64) == 4
+    assert Plan(frozenset({"x"}), 64, cost).worth(arrays, 64, 3) == 64
