@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TypeVar
 
 import pytest
+from redis import Redis as RedisClient
 
 from gpux_predictor.tasks.embedded.store import EmbeddedStore
 from gpux_predictor.tasks.records import (
@@ -570,3 +571,55 @@ def test_two_models_in_one_redis_do_not_see_each_other(redis: RedisServer) -> No
         await two.close()
 
     asyncio.run(test())
+
+
+def size_of(folder: Path) -> int:
+    return sum(file.stat().st_size for file in folder.iterdir())
+
+
+def test_a_days_load_leaves_the_file_bounded(tmp_path: Path) -> None:
+    """Twenty tasks a simulated minute, kept for an hour: the file of the second hour is the file of the last."""
+    now = 1_000_000.0
+    store = EmbeddedStore(tmp_path, replace(TERMS, most_queued=100, most_bytes=2**30, result_seconds=3600), lambda: now)
+    sizes = []
+
+    async def test() -> None:
+        nonlocal now
+        await store.open()
+        for minute in range(24 * 60):
+            now += 60
+            await asyncio.gather(*(store.submit(replace(BODY, body=secrets.token_bytes(2000))) for _ in range(20)))
+            claimed = await store.claim(ME, Appetite(100))
+            await store.finish(ME, [Outcome(task.id, task.attempt, secrets.token_bytes(1000)) for task in claimed])
+            await store.sweep()
+            if minute % 60 == 59:
+                sizes.append(size_of(tmp_path))
+        assert sum((await store.counts()).states.values()) <= 20 * 61
+        await store.close()
+
+    asyncio.run(test())
+    assert max(sizes[2:]) < 1.1 * sizes[1], sizes
+
+
+def test_what_has_expired_leaves_redis(redis: RedisServer) -> None:
+    """A thousand tasks of 10 KB that were kept for a moment: no key and no byte of them is left."""
+    name = secrets.token_hex(8)
+    store = SharedStore(redis.url, name, replace(TERMS, most_queued=2000, most_bytes=2**30, result_seconds=0.2))
+
+    async def test() -> None:
+        await store.open()
+        keyed = [replace(BODY, body=secrets.token_bytes(10_000), key=secrets.token_hex(4)) for _ in range(1000)]
+        await asyncio.gather(*(store.submit(task) for task in keyed))
+        while claimed := await store.claim(ME, Appetite(200)):
+            await store.finish(ME, [Outcome(task.id, task.attempt, b"r" * 1000) for task in claimed])
+        assert (await store.counts()).bytes == 1_000_000
+        await asyncio.sleep(0.3)
+        for _ in range(3):
+            await store.sweep()
+        assert (await store.counts()).bytes == 0
+        await store.close()
+
+    asyncio.run(test())
+    with RedisClient.from_url(redis.url) as client:
+        left = {key.decode().rpartition(":")[2] for key in client.scan_iter(f"{{gpux:{name}}}:*")}
+    assert left <= {"id_key", "seq", "bytes", "failed"}

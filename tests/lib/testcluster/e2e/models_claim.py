@@ -3,6 +3,7 @@
 import base64
 import io
 import tarfile
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,15 +14,16 @@ UNPACK = "import base64, io, sys, tarfile; tarfile.open(fileobj=io.BytesIO(base6
 Object = dict[str, Any]
 
 
-def fill(cluster: Cluster, namespace: str, host_path: Path) -> None:
+def fill(cluster: Cluster, namespace: str, host_path: Path, extra: Mapping[str, Path] | None = None) -> None:
     """Makes the claim and writes `<example>/model.onnx` of each example into it.
 
     Args:
         cluster: our own node has no storage provisioner: there a folder of the host becomes the volume.
         namespace: where the claim is made.
         host_path: that folder.
+        extra: further files by their path in the claim.
     """
-    spec: Object = {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "16Mi"}}}
+    spec: Object = {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "64Mi"}}}
     if cluster.kind == "native":
         host_path.chmod(0o777)
         for folder in host_path.parents:
@@ -32,7 +34,7 @@ def fill(cluster: Cluster, namespace: str, host_path: Path) -> None:
     cluster.apply(claim, _writer(cluster.images()["predictor"]), namespace=namespace)
     kubectl = ["--namespace", namespace]
     cluster.kubectl("wait", "--for=condition=Ready", "pod/writer", *kubectl, "--timeout=120s")
-    cluster.kubectl("exec", *kubectl, "-i", "writer", "--", "python3", "-c", UNPACK, stdin=_archive())
+    cluster.kubectl("exec", *kubectl, "-i", "writer", "--", "python3", "-c", UNPACK, stdin=_archive(extra or {}))
     cluster.kubectl("delete", "pod", "writer", *kubectl, "--grace-period=0", "--force")
 
 
@@ -49,7 +51,7 @@ def _volume(namespace: str, host_path: Path) -> Object:
         "metadata": {"name": f"models-{namespace}"},
         "spec": {
             "accessModes": ["ReadWriteOnce"],
-            "capacity": {"storage": "16Mi"},
+            "capacity": {"storage": "64Mi"},
             "storageClassName": namespace,
             "hostPath": {"path": str(host_path)},
         },
@@ -75,9 +77,11 @@ def _writer(image: str) -> Object:
     }
 
 
-def _archive() -> str:
+def _archive(extra: Mapping[str, Path]) -> str:
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w") as archive:
         for file in (*EXAMPLES.glob("*/model.onnx"), *EXAMPLES.glob("*/tokenizer.json")):
             archive.add(file, f"{file.parent.name}/{file.name}")
+        for name, file in extra.items():
+            archive.add(file.resolve(), name)
     return base64.b64encode(buffer.getvalue()).decode()
