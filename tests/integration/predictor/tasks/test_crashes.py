@@ -82,9 +82,9 @@ def predictors(folder: Path, count: int, redis: RedisServer | None, **tasks: Any
 class Client:
     """Submits tasks, some with a key that it sends again when it got no answer, and polls them until each has ended."""
 
-    def __init__(self, urls: list[str]) -> None:
+    def __init__(self, urls: list[str], http: httpx.Client) -> None:
         self._urls = urls
-        self._http = httpx.Client(timeout=10)
+        self._http = http
         self.accepted: dict[str, float] = {}
         self.ended: dict[str, dict[str, Any]] = {}
 
@@ -128,20 +128,23 @@ class Client:
             assert found["result"] == {"y": [[value]]}
 
 
-def run(found: list[Predictor], harm: Any) -> Client:
+def run(found: list[Predictor], harm: Any) -> None:
     """Submits and polls while harm is done."""
-    client = Client([predictor.url for predictor in found])
+    with httpx.Client(timeout=10) as http:
+        _run(Client([predictor.url for predictor in found], http), found, harm)
+
+
+def _run(client: Client, found: list[Predictor], harm: Any) -> None:
     submitting = threading.Thread(target=client.submit, args=(TASKS,))
     submitting.start()
     harm(submitting)
-    submitting.join(timeout=90)
+    submitting.join(timeout=300)
     assert not submitting.is_alive()
     assert len(client.accepted) >= TASKS
     for predictor in found:
         predictor.wait_ready()
-    client.poll(60)
+    client.poll(120)
     client.check()
-    return client
 
 
 def kill_some(found: list[Predictor]) -> Any:
