@@ -1,12 +1,10 @@
-"""Asynchronous tasks and predictions computed ahead. The shapes are settled; no release acts on them yet."""
+"""Asynchronous tasks. The shape is settled; no release acts on it yet."""
 
 from typing import Annotated, Literal
 
 from pydantic import Field
 
 from gpux_api.base import ApiModel
-
-Uri = Annotated[str, Field(min_length=1, max_length=2048)]
 
 
 class SecretKeyRef(ApiModel):
@@ -33,25 +31,3 @@ class AsyncSpec(ApiModel):
     max_attempts: Annotated[int, Field(ge=1, le=100)] = Field(
         default=3, description="Tries before a task fails for good."
     )
-
-
-class EntitiesSpec(ApiModel):
-    """The table of entities to predict for."""
-
-    uri: Uri = Field(description="A CSV or Parquet file.")
-
-
-class BatchOutputSpec(ApiModel):
-    """Where the predictions go."""
-
-    uri: Uri = Field(description="The folder that holds the results.")
-
-
-class BatchSpec(ApiModel):
-    """Predictions computed ahead, on a schedule."""
-
-    schedule: Annotated[str, Field(min_length=1, max_length=128)] = Field(
-        description="A cron expression, such as 0 5 * * *."
-    )
-    entities: EntitiesSpec = Field(description="The table of entities.")
-    output: BatchOutputSpec = Field(description="Where the predictions go.")
