@@ -25,6 +25,8 @@ class TabularTransform:
     Attributes:
         tensor: the graph's input that is filled.
         entity_key: the request's key that names the entity, repeated in the answer.
+        names: the features in the order of the graph's columns.
+        dtype: of the graph's columns.
 
     Raises:
         LoadError: InvalidPreprocessing, if the spec does not go with the graph.
@@ -34,12 +36,13 @@ class TabularTransform:
         self.tensor = tabular_checks.find(spec, signature)
         self.entity_key = spec.entity_key
         self._element = element_of(self.tensor)
-        self._names = list(spec.features)
+        self.dtype = self._element.dtype
+        self.names = list(spec.features)
         self._known = frozenset(spec.features)
         self._fallback = tabular_checks.fallback(spec, self._element.kind)
         if spec.defaults:
             try:
-                self._array({name: spec.defaults.get(name, 0.0) for name in self._names})
+                self._array({name: spec.defaults.get(name, 0.0) for name in self.names})
             except BadRequest as error:
                 raise tabular_checks.refuse(f"defaults: {error.detail}") from None
 
@@ -73,12 +76,16 @@ class TabularTransform:
             raise BadRequest(f"Invalid input type for '{FEATURES}': expected object")
         if not found.keys() <= self._known:
             unknown = next(name for name in found if name not in self._known)
-            raise BadRequest(f"Unknown feature: '{unknown}'; this model takes {tabular_checks.some(self._names)}")
+            raise BadRequest(f"Unknown feature: '{unknown}'; this model takes {tabular_checks.some(self.names)}")
         return self._array(found)
+
+    def fallback(self, name: str) -> float | None:
+        """The value of a feature that is absent; None if it must not be."""
+        return self._fallback.get(name)
 
     def _array(self, found: dict[str, Any]) -> np.ndarray:
         values = []
-        for name in self._names:
+        for name in self.names:
             value = found.get(name)
             if value is None:
                 value = self._fallback.get(name)
@@ -91,7 +98,7 @@ class TabularTransform:
 
     def _floats(self, values: list[float]) -> np.ndarray:
         largest = float(np.finfo(self._element.dtype).max)
-        for name, value in zip(self._names, values, strict=True):
+        for name, value in zip(self.names, values, strict=True):
             if _finite(value) and not -largest <= value <= largest:  # NaN and infinities go as they are
                 raise BadRequest(
                     f"Invalid feature value for '{name}': {_short(value)} is out of range for {self._element.name}"
@@ -100,7 +107,7 @@ class TabularTransform:
 
     def _integers(self, values: list[float]) -> np.ndarray:
         limits = np.iinfo(self._element.dtype)
-        for name, value in zip(self._names, values, strict=True):
+        for name, value in zip(self.names, values, strict=True):
             if not _finite(value) or value != int(value):
                 raise BadRequest(f"Invalid feature type for '{name}': expected integer")
             if not limits.min <= value <= limits.max:
