@@ -35,6 +35,11 @@ def main() -> None:
     help="Folder (or file) with the files of spec.model.source, if they are on this machine already.",
 )
 @click.option(
+    "--batch-dir",
+    type=click.Path(path_type=Path),
+    help="Folder with the results of spec.batch.  [default: spec.batch.output.uri, if it is file://]",
+)
+@click.option(
     "--log-level", type=click.Choice(["debug", "info", "warning", "error"]), default="info", show_default=True
 )
 @click.option(
@@ -49,6 +54,7 @@ def serve(  # noqa: PLR0913, PLR0917  (an argument an option)
     port: int | None,
     grpc_port: int | None,
     model_dir: Path | None,
+    batch_dir: Path | None,
     log_level: str,
     log_requests: bool,
 ) -> None:
@@ -70,7 +76,8 @@ def serve(  # noqa: PLR0913, PLR0917  (an argument an option)
     gc.disable()  # nothing that an import makes is garbage; `run` turns it on again
     from gpux_predictor.run import Listen, Origin, run  # noqa: PLC0415  (kserve takes a second to import; a wrong manifest should not)
 
-    run(model, Origin(manifest.resolve().parent, model_dir), Listen(host, *ports), log_requests=log_requests)
+    origin = Origin(manifest.resolve().parent, model_dir)
+    run(model, origin, Listen(host, *ports), batch_dir=batch_dir, log_requests=log_requests)
 
 
 @main.command()

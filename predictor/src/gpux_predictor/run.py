@@ -6,6 +6,7 @@ import os
 import socket
 import sys
 import warnings
+from pathlib import Path
 
 import click
 
@@ -14,14 +15,23 @@ from gpux_predictor.engine import cpus
 from gpux_predictor.errors import LoadError
 from gpux_predictor.http.observers import Observer, observers
 from gpux_predictor.kserving.server import Listen, Server
+from gpux_predictor.precomputed import places
+from gpux_predictor.precomputed.errors import OutputError
+from gpux_predictor.precomputed.lookups import Lookups
 from gpux_predictor.serving.loading import Origin
 from gpux_predictor.serving.service import ModelService
 
 __all__ = ["Listen", "Origin", "run"]
 
 
-def run(model: GpuxModel, origin: Origin, listen: Listen, *, log_requests: bool = False) -> None:
-    """Serves a model until the process is told to stop; exits with 1 if an address cannot be listened on."""
+def run(
+    model: GpuxModel, origin: Origin, listen: Listen, *, batch_dir: Path | None = None, log_requests: bool = False
+) -> None:
+    """Serves a model until the process is told to stop; exits with 1 if an address cannot be listened on.
+
+    Args:
+        batch_dir: where the results of spec.batch are; None to find them by its output's uri.
+    """
     host, port, grpc_port = listen.host, listen.port, listen.grpc_port
     _check_address(host, port, "--port")
     if grpc_port is not None:
@@ -38,7 +48,7 @@ def run(model: GpuxModel, origin: Origin, listen: Listen, *, log_requests: bool 
         f"gpux-predictor: serving {service.name} on http://{shown}:{port} (POST /predict, GET /health /info /metrics){grpc}",
         err=True,
     )
-    server = Server(service, listen, _observers(log_requests=log_requests))
+    server = Server(service, listen, _observers(log_requests=log_requests), _lookups(model, origin, batch_dir))
     _calm_the_collector()
     server.serve()
 
@@ -49,6 +59,18 @@ def _observers(*, log_requests: bool) -> list[Observer]:
     except LoadError as error:
         click.echo(f"gpux-predictor: {error.message}", err=True)
         sys.exit(1)
+
+
+def _lookups(model: GpuxModel, origin: Origin, batch_dir: Path | None) -> Lookups | str:
+    """Look-ups in the results of spec.batch, or why there are none; the model serves in any case."""
+    if batch_dir is not None:
+        return Lookups(batch_dir)
+    if model.spec.batch is None:
+        return "no predictions are computed ahead: the manifest has no spec.batch"
+    try:
+        return Lookups(places.folder(model.spec.batch.output.uri, origin.manifest_dir, "--batch-dir"))
+    except OutputError as error:
+        return f"spec.batch.output: {error}"
 
 
 def _check_address(host: str, port: int, option: str) -> None:

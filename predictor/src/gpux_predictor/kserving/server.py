@@ -9,7 +9,7 @@ from types import FrameType
 
 import uvloop
 
-from gpux_predictor.http import closed
+from gpux_predictor.http import batch, closed
 from gpux_predictor.http.front import front
 from gpux_predictor.http.gathering import Gathering
 from gpux_predictor.http.lean import Lean
@@ -17,6 +17,7 @@ from gpux_predictor.http.observers import Observer
 from gpux_predictor.http.routes import routes
 from gpux_predictor.http.shortcut import shortcut
 from gpux_predictor.kserving.spared import spared
+from gpux_predictor.precomputed.lookups import Lookups
 from gpux_predictor.protocols import rest
 from gpux_predictor.serving.service import ModelService
 
@@ -49,9 +50,16 @@ class Server(ModelServer):  # type: ignore[misc]  # kserve has no types
         service: the model.
         listen: where it listens. The gRPC server is ours: KServe's has no health service, no codes and no limits.
         observers: hear of each request over HTTP.
+        lookups: of predictions computed ahead, or why there are none.
     """
 
-    def __init__(self, service: ModelService, listen: Listen, observers: Sequence[Observer] = ()) -> None:
+    def __init__(
+        self,
+        service: ModelService,
+        listen: Listen,
+        observers: Sequence[Observer] = (),
+        lookups: Lookups | str = "nothing is computed ahead",
+    ) -> None:
         self._drain_seconds = service.model.spec.runtime.timeout_seconds + _DRAIN_MARGIN_SECONDS
         super().__init__(
             http_port=listen.port,
@@ -64,6 +72,7 @@ class Server(ModelServer):  # type: ignore[misc]  # kserve has no types
         self._host = listen.host
         self._own_grpc_port = listen.grpc_port
         self._observers = observers
+        self._lookups = lookups
         self.register_model(OnnxModel(service))
 
     def serve(self) -> None:
@@ -76,7 +85,9 @@ class Server(ModelServer):  # type: ignore[misc]  # kserve has no types
         service = self._service
         config = self._rest_server.config
         config.host = self._host  # KServe listens on all addresses and has no setting for it
-        ours = front([*routes(service), *closed.routes(service.model.spec.serving), *rest.routes(service)], behind=app)
+        spec = service.model.spec
+        every = [*routes(service), *batch.routes(self._lookups), *closed.routes(spec.serving), *rest.routes(service)]
+        ours = front(every, behind=app)
         config.app = Lean(ours, service, self._observers)
         config.http = Gathering if self._observers else shortcut(service)
         config.proxy_headers = config.server_header = False

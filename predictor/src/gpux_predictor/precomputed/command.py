@@ -1,5 +1,6 @@
 """The command `gpux-predictor batch`: from options to one run, and to an exit code."""
 
+import gc
 import sys
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -35,6 +36,7 @@ class Options:
 
 def batch(manifest: Path, model_dir: Path | None, options: Options, *, as_json: bool) -> int:
     """Runs the table, says what came of it, and returns the exit code."""
+    gc.set_threshold(200_000, 20, 100)  # a piece is a hundred thousand objects without a cycle among them
     try:
         model = load(manifest)
         with Display() as display:

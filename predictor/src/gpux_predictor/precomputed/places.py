@@ -47,12 +47,13 @@ def table(uri: str, manifest_dir: Path) -> Iterator[Path]:
         yield file
 
 
-def folder(uri: str, manifest_dir: Path) -> Path:
+def folder(uri: str, manifest_dir: Path, option: str = "--output") -> Path:
     """The folder of the results; it may not exist yet.
 
     Args:
         uri: `file://`, or a path.
         manifest_dir: what a relative file:// location is relative to.
+        option: of the command line, for the words of the error.
 
     Raises:
         OutputError: a uri that is not read from here.
@@ -60,7 +61,9 @@ def folder(uri: str, manifest_dir: Path) -> Path:
     found = _local(uri, manifest_dir)
     if found is None:
         scheme = uri.partition("://")[0]
-        raise OutputError(f"{scheme}:// is not written from here; on this machine pass --output with a folder")
+        raise OutputError(
+            f"{scheme}:// is not mounted here; on this machine pass {option} with the folder of the results"
+        )
     return found
 
 
