@@ -23,8 +23,8 @@ def content(spec: GpuxModelSpec, signature: Signature, axis: BatchAxis) -> Schem
     if not axis.always_single:
         forms.append(_outputs(signature, steps, axis, single=False))
     if spec.preprocessing is not None and spec.preprocessing.tabular is not None:
-        entity = _entity(spec.preprocessing.tabular.entity_key, spec, signature)
-        forms = [entity, {"type": "array", "items": entity, "minItems": 1}, *forms]
+        one = entity(spec.preprocessing.tabular.entity_key, spec, signature)
+        forms = [one, {"type": "array", "items": one, "minItems": 1}, *forms]
     return forms[0] if len(forms) == 1 else {"anyOf": forms}
 
 
@@ -71,7 +71,7 @@ def _stepped(step: Steps, item: Schema, shape: tuple[Dim, ...]) -> tuple[Schema,
     return item, shape
 
 
-def _entity(key: str, spec: GpuxModelSpec, signature: Signature) -> Schema:
+def entity(key: str, spec: GpuxModelSpec, signature: Signature) -> Schema:
     """The answer about one entity; its form is that which the outputs of one row of zeros have."""
     [row] = Predictions(signature, spec.outputs).answers(_zeros(spec, signature), "", "")
     name: Schema = {"type": ["string", "null"]}

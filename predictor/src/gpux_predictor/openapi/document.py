@@ -3,7 +3,7 @@
 from typing import Any
 
 from gpux_api.v1alpha1 import GpuxModel
-from gpux_predictor.openapi import answer, examples, parts, request, service, v1, v2
+from gpux_predictor.openapi import answer, batch, examples, parts, request, service, v1, v2
 from gpux_predictor.openapi.graph import Graph
 from gpux_predictor.openapi.parts import CALL, JSON
 from gpux_predictor.openapi.tensors import Schema
@@ -33,6 +33,7 @@ def document(model: GpuxModel, graph: Graph | None) -> dict[str, Any]:
         "tags": [{"name": tag, "description": text} for tag, text in _TAGS.items() if tag not in closed],
         "paths": {
             "/predict": {"post": _predict(model, graph)},
+            **batch.paths(model, graph),
             **service.paths(model),
             **(v1.paths(name, graph) if "v1" in protocols else {}),
             **(v2.paths(name, version, graph) if "v2" in protocols else {}),

@@ -10,7 +10,7 @@ JSON = "application/json"
 Response = dict[str, Any]
 _WHY = {
     400: "The request is wrong; the detail says which input and what was expected.",
-    404: "There is no such model or version.",
+    404: "There is no such model, version or entity.",
     405: "Another method; the header Allow has those that there are.",
     413: "The body is too large: send fewer samples at once.",
     415: "The body is of a type or an encoding that this model does not take.",
