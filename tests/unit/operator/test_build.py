@@ -51,7 +51,7 @@ def predictor(desired: Desired) -> Manifest:
 def test_golden(path: Path, images: Images) -> None:
     model = parse(yaml.safe_load(path.read_text()))
     desired = desired_children(model, model.metadata.namespace or "default", images)
-    text = yaml_text(desired.config_map, desired.inference_service)
+    text = yaml_text(*desired.manifests())
     golden = path.with_name(path.name.replace(".in.", ".out."))
     if os.environ.get("GPUX_UPDATE_GOLDEN"):
         golden.write_text(text)

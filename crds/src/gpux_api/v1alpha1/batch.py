@@ -86,11 +86,14 @@ class BatchSpec(ApiModel):
         "`gpux-predictor batch` writes to the output is served. Runs never overlap.",
     )
     time_zone: Annotated[str, Field(pattern=r"^[A-Za-z0-9_+-]+(/[A-Za-z0-9_+-]+)*$", max_length=64)] = Field(
-        default="Etc/UTC", description="The time zone of the schedule, and of today in /predict/upcoming: Europe/London."
+        default="Etc/UTC",
+        description="The time zone of the schedule, and of today in /predict/upcoming: Europe/London.",
     )
     suspend: bool = Field(default=False, description="True: no run is started; results are served.")
-    active_deadline_seconds: Annotated[int, Field(ge=60, le=604800)] | None = Field(
-        default=None, description="A run is stopped after this time; the next one goes on where it was."
+    active_deadline_seconds: Annotated[int, Field(ge=60, le=604800)] = Field(
+        default=21600,
+        description="A run is stopped after this time, so that one that hangs does not hold up those after it; the next goes on "
+        "where it was.",
     )
     resources: ResourcesSpec | None = Field(
         default=None, description="CPU and memory of a run. Omitted: those of serving.resources."

@@ -62,7 +62,8 @@ class GpuxModelSpec(ApiModel):
     )
     async_: Annotated[AsyncSpec | None, Field(alias="async")] = unsupported("call /predict")
     batch: BatchSpec | None = Field(
-        default=None, description="Predictions computed ahead for a table of entities, and looked up at /predict/batch/."
+        default=None,
+        description="Predictions computed ahead for a table of entities, and looked up at /predict/batch/.",
     )
     rollout: RolloutSpec = Field(
         default_factory=RolloutSpec, description="How a new version takes over.", json_schema_extra={"default": {}}
