@@ -12,7 +12,6 @@ from gpux_operator.build.metadata import Manifest, child_metadata
 from gpux_operator.build.pod import (
     CONFIG_DIRECTORY,
     CONTAINER_SECURITY,
-    MODEL_DIRECTORY,
     POD_SECURITY,
     environment,
     placement,
@@ -54,25 +53,18 @@ def cron_job(model: GpuxModel, namespace: str, config_map_name: str, images: Ima
 
 
 def _pod(model: GpuxModel, config_map_name: str, image: str) -> Manifest:
-    volumes, mounts, table = batch_volumes.of_run(model)
-    source = model.spec.model.source
-    arguments = ["batch", f"{CONFIG_DIRECTORY}/{FILE_NAME}", *_columns(model, table)]
-    if source.uri.startswith("pvc://"):
-        name, path = batch_volumes.claim(source.uri)
-        volumes.append({"name": "gpux-model", "persistentVolumeClaim": {"claimName": name}})
-        mounts.append({"name": "gpux-model", "mountPath": MODEL_DIRECTORY, "readOnly": True})
-        arguments += ["--model-dir", f"{MODEL_DIRECTORY}/{path}".rstrip("/")]
+    run = batch_volumes.of_run(model)
     container = {
         "name": "batch",
         "image": image,
-        "args": arguments,
+        "args": ["batch", f"{CONFIG_DIRECTORY}/{FILE_NAME}", *_options(model, run)],
         "env": environment(model, {"ORT_DISABLE_TELEMETRY": "1"}),
         "resources": container_resources(model, model.spec.batch.resources if model.spec.batch else None),
         "securityContext": CONTAINER_SECURITY,
         "volumeMounts": [
             {"name": "gpux-config", "mountPath": CONFIG_DIRECTORY, "readOnly": True},
             {"name": "tmp", "mountPath": "/tmp"},  # noqa: S108
-            *mounts,
+            *run.mounts,
         ],
     }
     pod: Manifest = {
@@ -83,20 +75,21 @@ def _pod(model: GpuxModel, config_map_name: str, image: str) -> Manifest:
         "volumes": [
             {"name": "gpux-config", "configMap": {"name": config_map_name}},
             {"name": "tmp", "emptyDir": {}},
-            *volumes,
+            *run.volumes,
         ],
     }
-    optional = {"serviceAccountName": source.service_account_name, **placement(model)}
+    optional = {"serviceAccountName": model.spec.model.source.service_account_name, **placement(model)}
     return pod | {name: value for name, value in optional.items() if value}
 
 
-def _columns(model: GpuxModel, table: str) -> list[str]:
+def _options(model: GpuxModel, run: batch_volumes.Run) -> list[str]:
     """What the manifest of the servers does not say: a change of it must roll no pod of theirs."""
     batch = model.spec.batch
     assert batch is not None  # noqa: S101
     assert batch.entities is not None  # noqa: S101
     options = {
-        "--entities": table,
+        "--model-dir": run.model,
+        "--entities": run.table,
         "--output": batch_volumes.results_path(model),
         "--key-column": batch.entities.key_column,
         "--date-column": batch.entities.date_column,

@@ -6,13 +6,12 @@ from typing import Any
 from gpux_api.projection import resource_name
 from gpux_api.v1alpha1 import GRPC_PORT, GpuxModel
 from gpux_operator.build import batch_volumes
+from gpux_operator.build.batch_volumes import MODEL_DIRECTORY
 from gpux_operator.build.config_map import FILE_NAME
 from gpux_operator.build.metadata import Manifest
 from gpux_operator.build.resources import container_resources
 
 CONFIG_DIRECTORY = "/etc/gpux"
-MODEL_DIRECTORY = "/mnt/models"
-"""Where KServe's storage initializer puts the model, and where it mounts a claim."""
 PRE_STOP_SECONDS = 5
 """Endpoints need a moment to forget a pod that ends; KServe's server closes its listener at once on SIGTERM."""
 DRAIN_SECONDS = 10
