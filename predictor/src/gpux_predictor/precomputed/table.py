@@ -2,6 +2,7 @@
 
 import csv
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -54,10 +55,8 @@ def open_table(file: Path) -> Table:
     Raises:
         TableError: it cannot be read, or a column is there twice.
     """
-    try:
+    with _reading(file):
         found = _parquet(file) if file.name.endswith(".parquet") else _csv(file)
-    except (pa.ArrowException, OSError, UnicodeDecodeError, csv.Error) as error:
-        raise TableError(f"{file.name} cannot be read: {_line(error)}") from None
     twice = [name for place, name in enumerate(found.names) if name in found.names[:place]]
     if twice:
         raise TableError(f"{file.name} has the column '{twice[0]}' twice: rename one")
@@ -92,12 +91,13 @@ def _csv(file: Path) -> Table:
             return "skip"
 
         with pa.input_stream(str(file), compression="detect") as stream:
-            reader = pa.csv.open_csv(
-                stream,
-                pa.csv.ReadOptions(use_threads=False, block_size=_BLOCK_BYTES),
-                pa.csv.ParseOptions(newlines_in_values=True, invalid_row_handler=skip),
-                pa.csv.ConvertOptions(column_types=dict.fromkeys(names, pa.string()), strings_can_be_null=False),
-            )
+            with _reading(file):
+                reader = pa.csv.open_csv(
+                    stream,
+                    pa.csv.ReadOptions(use_threads=False, block_size=_BLOCK_BYTES),
+                    pa.csv.ParseOptions(newlines_in_values=True, invalid_row_handler=skip),
+                    pa.csv.ConvertOptions(column_types=dict.fromkeys(names, pa.string()), strings_can_be_null=False),
+                )
             yield from _numbered(_even(reader, size, file), broken, reader.schema)
 
     return Table(names, True, None, pieces)
@@ -117,7 +117,7 @@ def _even(batches: Iterator[pa.RecordBatch], size: int, file: Path) -> Iterator[
     """
     held: list[pa.RecordBatch] = []
     rows = 0
-    try:
+    with _reading(file):
         for batch in batches:
             held.append(batch)
             rows += batch.num_rows
@@ -125,8 +125,6 @@ def _even(batches: Iterator[pa.RecordBatch], size: int, file: Path) -> Iterator[
                 whole = pa.Table.from_batches(held)
                 yield whole.slice(0, size)
                 held, rows = whole.slice(size).to_batches(), rows - size
-    except (pa.ArrowException, OSError) as error:
-        raise TableError(f"{file.name} cannot be read: {_line(error)}") from None
     if rows:
         yield pa.Table.from_batches(held)
 
@@ -146,5 +144,11 @@ def _numbered(tables: Iterator[pa.Table], broken: list[tuple[int, str]], schema:
         yield Piece(np.empty(0, np.int64), schema.empty_table(), broken)
 
 
-def _line(error: BaseException) -> str:
-    return " ".join(str(error).split())[:300]
+@contextmanager
+def _reading(file: Path) -> Iterator[None]:
+    """Words what goes wrong."""
+    try:
+        yield
+    except (pa.ArrowException, OSError, UnicodeDecodeError, csv.Error) as error:
+        why = " ".join(str(error).split())[:300]
+        raise TableError(f"{file.name} cannot be read: {why}") from None
