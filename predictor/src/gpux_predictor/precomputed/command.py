@@ -1,6 +1,7 @@
 """The command `gpux-predictor batch`: from options to one run, and to an exit code."""
 
 import gc
+import signal
 import sys
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -15,6 +16,7 @@ from gpux_predictor.precomputed import job
 from gpux_predictor.precomputed.columns import Choice
 from gpux_predictor.precomputed.errors import AlreadyRunning, NothingPredicted, OutputError, TableError
 from gpux_predictor.precomputed.progress import Display
+from gpux_predictor.precomputed.zones import UTC, is_zone
 from gpux_predictor.serving.loading import Origin
 
 UNUSABLE, NOTHING, BUSY, INTERRUPTED = 1, 3, 4, 130
@@ -36,6 +38,7 @@ class Options:
 
 def batch(manifest: Path, model_dir: Path | None, options: Options, *, as_json: bool) -> int:
     """Runs the table, says what came of it, and returns the exit code."""
+    signal.signal(signal.SIGTERM, _interrupt)  # which a pod's first process does not hear without a handler
     gc.set_threshold(200_000, 20, 100)  # a piece is a hundred thousand objects without a cycle among them
     try:
         model = load(manifest)
@@ -56,6 +59,10 @@ def batch(manifest: Path, model_dir: Path | None, options: Options, *, as_json: 
     return 0
 
 
+def _interrupt(*_: object) -> None:
+    raise KeyboardInterrupt
+
+
 def _order(model: GpuxModel, options: Options) -> job.Order:
     """The options, and what the manifest says where they say nothing.
 
@@ -74,7 +81,9 @@ def _order(model: GpuxModel, options: Options) -> job.Order:
         options.key_column or (table.key_column if table else None),
         options.date_column or (table.date_column if table else None),
     )
-    zone = options.time_zone or (spec.time_zone if spec else "Etc/UTC")
+    zone = options.time_zone or (spec.time_zone if spec else UTC)
+    if not is_zone(zone):
+        raise TableError(f"there is no time zone '{zone}': write for instance Europe/London")
     return job.Order(
         entities, output, choice, zone, options.keep or (spec.output.keep if spec else 2), options.rows_per_piece
     )

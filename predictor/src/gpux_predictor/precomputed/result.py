@@ -2,13 +2,11 @@
 
 import sqlite3
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Self
 from urllib.parse import quote
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from gpux_predictor.precomputed import layout
+from gpux_predictor.precomputed import layout, zones
 from gpux_predictor.precomputed.errors import OutputError
 
 _CACHE_KIB = 4096
@@ -84,7 +82,7 @@ class Result:
         Returns:
             None if the table does not have `after`.
         """
-        day, row = (self._today() if self._dates else ""), 0
+        day, row = (zones.today(self._zone).isoformat() if self._dates else ""), 0
         if after is not None:
             found = self._database.execute(
                 "SELECT coalesce(day, ''), row FROM entities WHERE entity = ?", (after,)
@@ -100,10 +98,3 @@ class Result:
     def close(self) -> None:
         """Lets go of the file."""
         self._database.close()
-
-    def _today(self) -> str:
-        try:
-            zone = ZoneInfo(self._zone)
-        except (ZoneInfoNotFoundError, ValueError):  # the run has warned
-            return datetime.now(UTC).date().isoformat()
-        return datetime.now(zone).date().isoformat()

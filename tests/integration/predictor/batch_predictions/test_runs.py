@@ -14,6 +14,8 @@ import pyarrow.parquet
 import pytest
 
 from batchtables import Case, batch, killed_midway, write
+from gpux_api.manifests import load
+from gpux_api.projection import serving_manifest
 from onnxmodels import several
 from predictorserver import PROGRAM, serve
 from testcluster.waiting import eventually
@@ -122,6 +124,26 @@ def test_two_runs_do_not_meet(case: Case) -> None:
     assert case.run()["rows"] == len(ROWS)
 
 
+def test_a_run_that_is_told_to_stop_says_how_to_go_on(case: Case) -> None:
+    case.table(*ROWS)
+    process = subprocess.Popen(
+        case.command("--rows-per-piece", "10"), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    eventually(lambda: list(case.results.glob(".part-*")), 20, "the run has begun")
+    process.terminate()
+    _, said = process.communicate(timeout=60)
+    assert (process.returncode, said.splitlines()[-1]) == (
+        130,
+        "gpux-predictor: stopped; the same command goes on from here",
+    )
+
+
+def test_a_time_zone_that_is_none(case: Case) -> None:
+    assert (
+        "there is no time zone 'Mars/Base': write for instance" in case.run("--time-zone", "Mars/Base", code=1)["error"]
+    )
+
+
 def test_older_results_are_removed(case: Case) -> None:
     for count in (1, 2, 3):
         case.table(*ROWS[:count])
@@ -191,6 +213,15 @@ def test_a_model_of_tensors_from_parquet(tmp_path: Path) -> None:
         answer = {"sum": [8.0, 9.0, 10.0], "product": [7.0, 8.0, 9.0], "said": "z"}
         assert server.http.get("/predict/batch/r").json() == {"key": "r", "prediction": answer}
         assert "its row failed: Invalid input shape for 'a'" in server.http.get("/predict/batch/q").json()["detail"]
+
+
+def test_the_manifest_of_a_pod_and_the_arguments_of_the_cron_job_are_enough(case: Case) -> None:
+    """A pod has the projection, which says of the batch where the results are; the rest comes as options."""
+    table = case.table(*ROWS[:20])
+    case.manifest.write_text(json.dumps(serving_manifest(load(case.manifest))))
+    claims = ("--entities", str(table), "--output", str(case.results), "--model-dir", str(case.folder))
+    found = case.run(*claims, "--time-zone", "Europe/London", "--keep", "1", "--date-column", "match_date")
+    assert (found["rows"], found["failed"]) == (20, 0)
 
 
 def test_help_tells_the_exit_codes() -> None:

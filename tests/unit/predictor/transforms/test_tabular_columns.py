@@ -73,9 +73,9 @@ def test_as_row_by_row(kind: str, missing: str, rows: list[tuple[Any, Any]], who
 def test_a_feature_that_the_table_does_not_have() -> None:
     a = Column(np.array([1.0, 2.0]), np.zeros(2, np.bool_))
     numbers, right, wrong = matrix(transform("float32", "error"), {"a": a}, 2)
-    assert (numbers.tolist(), right.all(), wrong) == ([[1, 2], [2, 2]], True, {})
+    assert (numbers.tolist(), bool(right.all()), wrong) == ([[1.0, 2.0], [2.0, 2.0]], True, {})
     b = Column(np.array([1, 2]), np.array([False, True]))
     numbers, right, wrong = matrix(transform("float32", "nan"), {"b": b}, 2)
     assert [math.isnan(row[0]) for row in numbers] == [True, True]
     _, right, wrong = matrix(transform("float32", "error"), {"b": b}, 2)
-    assert (right.any(), wrong) == (False, dict.fromkeys((0, 1), "Missing required feature: 'a'"))
+    assert (bool(right.any()), wrong) == (False, dict.fromkeys((0, 1), "Missing required feature: 'a'"))
