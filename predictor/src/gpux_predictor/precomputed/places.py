@@ -1,8 +1,10 @@
 """Where the table of entities and the folder of the results are on this machine."""
 
+import http.client
+import json
+import os
 import shutil
 import tempfile
-import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -92,10 +94,19 @@ def _only_file(found: Path) -> Path:
 
 
 def _download(uri: str, file: Path) -> Path:
-    """Over HTTPS, whatever the content type: kserve-storage takes nothing but application/octet-stream."""
+    """Over HTTPS, whatever the content type: kserve-storage takes nothing but application/octet-stream.
+
+    The variable `<host>-headers` holds headers as JSON, as for models; they do not follow a redirect.
+    """
+    request = urllib.request.Request(uri)  # noqa: S310  (https)
     try:
-        with urllib.request.urlopen(uri, timeout=_TIMEOUT_SECONDS) as reply, file.open("wb") as out:  # noqa: S310  (https)
+        for name, value in json.loads(os.environ.get(f"{urlsplit(uri).hostname}-headers", "{}")).items():
+            request.add_unredirected_header(name, value)
+        with urllib.request.urlopen(request, timeout=_TIMEOUT_SECONDS) as reply, file.open("wb") as out:  # noqa: S310
             shutil.copyfileobj(reply, out)
-    except (urllib.error.URLError, OSError) as error:
+            announced = reply.headers.get("Content-Length")
+    except (OSError, ValueError, http.client.HTTPException) as error:
         raise TableError(f"{shown(uri)} could not be fetched: {redacted(str(error), uri)}") from None
+    if announced is not None and int(announced) != file.stat().st_size:
+        raise TableError(f"{shown(uri)} broke off after {file.stat().st_size} of {announced} bytes: try again")
     return file
