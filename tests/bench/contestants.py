@@ -93,6 +93,8 @@ def ours(model: Model, runtime: Mapping[str, Any] | None = None) -> Command:
             "{port}",
             "--model-dir",
             str(model.file),
+            "--state-dir",
+            "state",
             "--log-level",
             "warning",
         ],

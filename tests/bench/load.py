@@ -78,7 +78,14 @@ def window(found: dict[str, int], server_cpu: float, load_cpu: float, machine_cp
 
 
 def run(
-    server: Running, bodies: Path, requests: Sequence[Request], connections: int, seconds: float, core: int
+    server: Running,
+    bodies: Path,
+    requests: Sequence[Request],
+    connections: int,
+    seconds: float,
+    core: int,
+    *,
+    quiet: bool = True,
 ) -> Window:
     """Posts the requests in turn on so many connections, each asking again as soon as it is answered.
 
@@ -89,6 +96,7 @@ def run(
         connections: how many.
         seconds: how long; wrk counts whole ones, at least 1.
         core: the logical CPU that wrk runs on.
+        quiet: whether to wait until the server is idle.
 
     Raises:
         LoadError: wrk failed.
@@ -107,7 +115,8 @@ def run(
     ]
     command = ["taskset", "--cpu-list", str(core), "wrk", *options, server.url + first.path]
     environment = {**os.environ, "BENCH_BODIES": str(bodies), "BENCH_COUNT": str(len(requests))}
-    settle(server)
+    if quiet:
+        settle(server)
     before = _cpu(server)
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     after = _cpu(server)

@@ -57,12 +57,19 @@ def serving_manifest(model: GpuxModel) -> dict[str, Any]:
     )
     spec["model"]["source"].pop("serviceAccountName", None)
     spec["runtime"]["gpu"] = _gpu(model)
-    return {
-        "apiVersion": model.api_version,
-        "kind": model.kind,
-        "metadata": {"name": model.metadata.name},
-        "spec": spec,
-    }
+    spec["async"] = _tasks(model)
+    metadata = {"name": model.metadata.name}
+    if spec["async"].get("store") == "redis" and model.metadata.namespace:
+        metadata["namespace"] = model.metadata.namespace  # a Redis may hold the tasks of many models
+    return {"apiVersion": model.api_version, "kind": model.kind, "metadata": metadata, "spec": spec}
+
+
+def _tasks(model: GpuxModel) -> dict[str, Any]:
+    """What the predictor needs to know of tasks. A pod has none unless they are asked for: its disk goes with it."""
+    tasks = model.spec.async_
+    if tasks is None or not tasks.enabled:
+        return {"enabled": False}
+    return tasks.model_dump(mode="json", by_alias=True, exclude_none=True, exclude={"claim_name"})
 
 
 def _gpu(model: GpuxModel) -> dict[str, Any]:

@@ -40,6 +40,12 @@ def main() -> None:
     help="Folder with the results of spec.batch.  [default: spec.batch.output.uri, if it is file://]",
 )
 @click.option(
+    "--state-dir",
+    type=click.Path(path_type=Path, file_okay=False),
+    envvar="GPUX_STATE_DIR",
+    help="Folder for the tasks of an embedded store.  [env: GPUX_STATE_DIR; default: one for each FILE under $XDG_STATE_HOME]",
+)
+@click.option(
     "--log-level", type=click.Choice(["debug", "info", "warning", "error"]), default="info", show_default=True
 )
 @click.option(
@@ -55,6 +61,7 @@ def serve(  # noqa: PLR0913, PLR0917  (an argument an option)
     grpc_port: int | None,
     model_dir: Path | None,
     batch_dir: Path | None,
+    state_dir: Path | None,
     log_level: str,
     log_requests: bool,
 ) -> None:
@@ -74,10 +81,11 @@ def serve(  # noqa: PLR0913, PLR0917  (an argument an option)
     if ports[0] == ports[1]:
         raise click.UsageError(f"port {ports[0]} cannot be the HTTP and the gRPC port: choose --port or --grpc-port")
     gc.disable()  # nothing that an import makes is garbage; `run` turns it on again
-    from gpux_predictor.run import Listen, Origin, run  # noqa: PLC0415  (kserve takes a second to import; a wrong manifest should not)
+    from gpux_predictor.run import Listen, Origin, default_state_dir, run  # noqa: PLC0415  (kserve takes a second to import; a wrong manifest should not)
 
     origin = Origin(manifest.resolve().parent, model_dir)
-    run(model, origin, Listen(host, *ports), batch_dir=batch_dir, log_requests=log_requests)
+    state = state_dir or default_state_dir(manifest)
+    run(model, origin, Listen(host, *ports), state, batch_dir=batch_dir, log_requests=log_requests)
 
 
 @main.command()

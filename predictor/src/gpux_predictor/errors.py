@@ -31,6 +31,8 @@ class LoadReason(StrEnum):
     INVALID_PREPROCESSING = "InvalidPreprocessing"
     SAMPLE_FAILED = "SampleFailed"
     PROVIDER_UNAVAILABLE = "ProviderUnavailable"
+    INVALID_TASK_STORE = "InvalidTaskStore"
+    INVALID_WEBHOOK_SECRET = "InvalidWebhookSecret"  # noqa: S105
     INTERNAL_ERROR = "InternalError"
 
 

@@ -6,7 +6,8 @@ What is counted on each request is a plain number, written on the event loop onl
 
 import time
 from bisect import bisect_left
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 
 import prometheus_client
 from prometheus_client import Counter, Gauge
@@ -107,6 +108,12 @@ DISCONNECTS = Counter("prediction_disconnects", "Total prediction requests whose
 QUEUE = Gauge("prediction_queue_depth", "Requests that wait for a run")
 RUNNING = Gauge("prediction_in_flight", "Requests that run")
 EFFICIENCY = Gauge("prediction_efficiency_ratio", "Samples a second of run time over the best rate measured at warm-up")
+TASKS = Gauge("prediction_tasks", "Tasks that are kept", ["state"])
+OLDEST_TASK = Gauge("prediction_tasks_oldest_seconds", "How long the oldest task that waits has waited")
+TASKS_STORED = Gauge("prediction_tasks_stored_bytes", "What the bodies and results of tasks take")
+TASKS_ENDED = Counter("prediction_tasks_ended", "Total tasks that ended on this replica", ["status"])
+TASK_RETRIES = Counter("prediction_task_retries", "Total runs of tasks on this replica that were not their first")
+CALLBACKS = Counter("prediction_callbacks", "Total requests that told a caller of a task's end", ["outcome"])
 MODEL = Gauge("prediction_model", "The model that serves", ["model", "version", "provider"])
 LOOKUPS = Counter(
     "prediction_batch_lookups", "Look-ups of precomputed predictions: found, failed, unknown, none", ["outcome"]
@@ -131,6 +138,18 @@ def watch(depth: Callable[[], tuple[int, int]], efficiency: Callable[[], float])
     QUEUE.set_function(lambda: depth()[0])
     RUNNING.set_function(lambda: depth()[1])
     EFFICIENCY.set_function(efficiency)
+
+
+def watch_tasks(counts: Callable[[], Mapping[str, int]], oldest: Callable[[], float], size: Callable[[], int]) -> None:
+    """Reads the tasks from the server when /metrics is asked: how many in each state, the age of the oldest, bytes."""
+    for state in ("queued", "running", "succeeded", "failed"):
+        TASKS.labels(state).set_function(partial(_of_state, counts, state))
+    OLDEST_TASK.set_function(oldest)
+    TASKS_STORED.set_function(size)
+
+
+def _of_state(counts: Callable[[], Mapping[str, int]], state: str) -> float:
+    return counts().get(state, 0)
 
 
 def answered(code: int, seconds: float) -> None:

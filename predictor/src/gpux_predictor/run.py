@@ -14,22 +14,31 @@ from gpux_api.v1alpha1 import GpuxModel
 from gpux_predictor.engine import cpus
 from gpux_predictor.errors import LoadError
 from gpux_predictor.http.observers import Observer, observers
-from gpux_predictor.kserving.server import Listen, Server
+from gpux_predictor.kserving.server import Listen, Server, Ways
 from gpux_predictor.precomputed import places
 from gpux_predictor.precomputed.errors import OutputError
 from gpux_predictor.precomputed.lookups import Lookups
 from gpux_predictor.serving.loading import Origin
 from gpux_predictor.serving.service import ModelService
+from gpux_predictor.tasks.build import default_state_dir, task_service
+from gpux_predictor.tasks.service import TaskService
 
-__all__ = ["Listen", "Origin", "run"]
+__all__ = ["Listen", "Origin", "default_state_dir", "run"]
 
 
-def run(
-    model: GpuxModel, origin: Origin, listen: Listen, *, batch_dir: Path | None = None, log_requests: bool = False
+def run(  # noqa: PLR0913
+    model: GpuxModel,
+    origin: Origin,
+    listen: Listen,
+    state_dir: Path,
+    *,
+    batch_dir: Path | None = None,
+    log_requests: bool = False,
 ) -> None:
     """Serves a model until the process is told to stop; exits with 1 if an address cannot be listened on.
 
     Args:
+        state_dir: where an embedded store keeps the tasks.
         batch_dir: where the results of spec.batch are; None to find them by its output's uri.
     """
     host, port, grpc_port = listen.host, listen.port, listen.grpc_port
@@ -48,7 +57,8 @@ def run(
         f"gpux-predictor: serving {service.name} on http://{shown}:{port} (POST /predict, GET /health /info /metrics){grpc}",
         err=True,
     )
-    server = Server(service, listen, _observers(log_requests=log_requests), _lookups(model, origin, batch_dir))
+    ways = Ways(_tasks(service, state_dir), _lookups(model, origin, batch_dir))
+    server = Server(service, listen, _observers(log_requests=log_requests), ways)
     _calm_the_collector()
     server.serve()
 
@@ -71,6 +81,15 @@ def _lookups(model: GpuxModel, origin: Origin, batch_dir: Path | None) -> Lookup
         return Lookups(places.folder(model.spec.batch.output.uri, origin.manifest_dir, "--batch-dir"))
     except OutputError as error:
         return f"spec.batch.output: {error}"
+
+
+def _tasks(service: ModelService, state_dir: Path) -> TaskService | None:
+    """The model's tasks; where the environment lacks what they need, the model is not served, and /health says why."""
+    try:
+        return task_service(service, state_dir)
+    except LoadError as error:
+        service.refuse(error)
+        return None
 
 
 def _check_address(host: str, port: int, option: str) -> None:

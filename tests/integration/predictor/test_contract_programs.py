@@ -1,5 +1,9 @@
-"""The text request of the `/predict` document, and its client programs as they stand there, against examples/review."""
+"""The client programs of both documents as they stand there: of `/predict` against examples/review, whose texts are held here too,
+of the prediction API against examples/match-outcome."""
 
+import ast
+import json
+import re
 import shutil
 import subprocess
 import sys
@@ -70,11 +74,70 @@ const response = await fetch('http://localhost:8080/predict', {
 const result = await response.json();
 console.log(result.sentiment);
 """
+FEATURES_CURL = r"""
+curl -X POST http://localhost:8000/predict/ \
+-H "Content-Type: application/json" \
+-d '{
+"match_id": 99,
+"features": {
+"diff_win_5_mean": 0.3,
+"diff_goals_for_3_mean": 0.6,
+"home_elo_pre": 1520.0,
+"sex": 0
+}
+}'
+"""
+FEATURES_PYTHON = """
+import httpx
+response = httpx.post(
+    "http://localhost:8000/predict/",
+    json={
+        "match_id": 99,
+        "features": {
+            "diff_win_5_mean": 0.3,
+            "diff_goals_for_3_mean": 0.6,
+            "home_elo_pre": 1520.0,
+            "sex": 0,
+        },
+    },
+)
+response.raise_for_status()
+print(response.json())
+"""
+SUBMIT_CURL = FEATURES_CURL.replace("/predict/", "/predict/async/")
+ASYNC_PYTHON = """
+import time
+import httpx
+client = httpx.Client(base_url="http://localhost:8000")
+payload = {
+    "match_id": 99,
+    "features": {"diff_win_5_mean": 0.3, "diff_goals_for_3_mean": 0.6, "sex": 0},
+}
+# Submit
+submit = client.post("/predict/async/", json=payload)
+submit.raise_for_status()
+task_id = submit.json()["task_id"]
+# Poll
+while True:
+    poll = client.get(f"/monitoring/task_status/{task_id}")
+    poll.raise_for_status()
+    data = poll.json()
+    if data["status"] in ("success", "failure"):
+        print(data)
+        break
+    time.sleep(1)
+"""
+PREDICTION = {
+    "predicted_class": 0,
+    "probabilities": {"0": 0.58, "1": 0.27, "2": 0.15},
+    "model_version": "Production",
+    "model_run_id": "3f7a1c9d2e4b",
+}
 
 
 def output_of(server: Server, program: str, *command: str) -> str:
     """What the command prints with the program, its server being ours, as its last argument."""
-    found = program.replace("http://localhost:8080", str(server.http.base_url).rstrip("/"))
+    found = re.sub(r"http://localhost:80[08]0", str(server.http.base_url).rstrip("/"), program)
     return subprocess.run([*command, found], capture_output=True, text=True, check=True, timeout=60).stdout
 
 
@@ -104,6 +167,39 @@ def test_python(review: Server, program: str, printed: str) -> None:
 def test_javascript(review: Server) -> None:
     needs("node")
     assert output_of(review, FETCH, "node", "--input-type=module", "-e") == "[ 0.05, 0.95 ]\n"
+
+
+def test_curl_with_features(match_outcome: Server) -> None:
+    needs("curl")
+    assert json.loads(output_of(match_outcome, FEATURES_CURL, "bash", "-c")) == {
+        "match_id": 99,
+        "prediction": PREDICTION,
+    }
+
+
+def test_python_with_features(match_outcome: Server) -> None:
+    printed = output_of(match_outcome, FEATURES_PYTHON, sys.executable, "-c")
+    assert printed == f"{ ({'match_id': 99, 'prediction': PREDICTION}) }\n"
+
+
+def test_curl_of_a_task(match_outcome: Server) -> None:
+    needs("curl")
+    submitted = json.loads(output_of(match_outcome, SUBMIT_CURL, "bash", "-c"))
+    where = f"/monitoring/task_status/{submitted['task_id']}"
+    assert submitted == {"task_id": submitted["task_id"], "status": "submitted", "status_url": where}
+    poll = f"curl http://localhost:8000{where}"
+    for _ in range(50):
+        found = json.loads(output_of(match_outcome, poll, "bash", "-c"))
+        if found != {"task_id": submitted["task_id"], "status": "pending"}:
+            break
+    assert found == {"task_id": submitted["task_id"], "status": "success", "result": PREDICTION}
+
+
+def test_python_of_a_task(match_outcome: Server) -> None:
+    printed = ast.literal_eval(output_of(match_outcome, ASYNC_PYTHON, sys.executable, "-c"))
+    payload = {"match_id": 99, "features": {"diff_win_5_mean": 0.3, "diff_goals_for_3_mean": 0.6, "sex": 0}}
+    result = match_outcome.http.post("/predict/", json=payload).json()["prediction"]
+    assert printed == {"task_id": printed["task_id"], "status": "success", "result": result}
 
 
 @pytest.mark.parametrize("path", ["/predict", "/predict/"])

@@ -44,11 +44,14 @@ class Server:
 
 
 @contextmanager
-def serve(manifest: Path, *arguments: str, ready: bool = True) -> Iterator[Server]:
-    """Serves a manifest while the block runs."""
-    port = free_ports(1)[0]
-    with tempfile.NamedTemporaryFile(suffix=".log") as log:
-        command = [str(PROGRAM), "serve", str(manifest), "--port", str(port), *arguments]
+def serve(
+    manifest: Path, *arguments: str, ready: bool = True, state: Path | None = None, port: int | None = None
+) -> Iterator[Server]:
+    """Serves a manifest while the block runs; its tasks are in `state`, or gone after it."""
+    port = port or free_ports(1)[0]
+    with tempfile.NamedTemporaryFile(suffix=".log") as log, tempfile.TemporaryDirectory() as folder:
+        command = [str(PROGRAM), "serve", str(manifest), "--port", str(port), "--state-dir", str(state or folder)]
+        command += arguments
         process = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT)
         server = Server(httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=30), process, Path(log.name))
         try:

@@ -61,6 +61,15 @@ EVERYTHING: dict[str, Any] = {
     },
     "serving": {"port": 9000, "protocols": ["v2", "grpc"]},
     "batch": {"output": {"uri": "pvc://results/m"}},
+    "async": {
+        "enabled": True,
+        "store": "embedded",
+        "resultTTLSeconds": 60,
+        "maxQueued": 9,
+        "maxStored": "2Gi",
+        "maxAttempts": 2,
+        "listed": True,
+    },
 }
 
 
@@ -76,10 +85,25 @@ def test_what_the_predictor_acts_on_is_in_it() -> None:
         {"serving": {"replicas": {"min": 9}}},
         {"serving": {"nodeSelector": {"a": "b"}, "visibility": "ClusterLocal", "env": [{"name": "A", "value": "b"}]}},
         {"rollout": {"strategy": "Recreate"}},
+        {"async": {"enabled": False}},
     ],
 )
 def test_what_pods_do_not_need_is_left_out(spec: dict[str, Any]) -> None:
     assert serving_manifest(model(**spec)) == serving_manifest(model())
+
+
+def test_tasks_in_redis_bring_the_namespace_which_tells_models_apart() -> None:
+    made = model(
+        **{"async": {"store": "redis", "redisUrlSecretRef": {"name": "r"}}, "serving": {"replicas": {"min": 3}}}
+    )
+    made = made.model_copy(update={"metadata": made.metadata.model_copy(update={"namespace": "prod"})})
+    projected = serving_manifest(made)
+    assert projected["metadata"] == {"name": "m", "namespace": "prod"}
+    assert serving_manifest(parse(projected)) == projected
+
+
+def test_a_claim_is_the_pods_business() -> None:
+    assert serving_manifest(model(**{"async": {"claimName": "c"}})) == serving_manifest(model(**{"async": {}}))
 
 
 def test_no_identity_of_the_cluster_is_in_it() -> None:

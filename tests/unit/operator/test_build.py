@@ -362,10 +362,13 @@ def test_a_run_fetches_what_is_in_no_claim(images: Images) -> None:
         ({"output": {"uri": "file:///results"}}, "s3://b/m", Reason.FILE_SOURCE_IN_CLUSTER),
         ({"entities": {"uri": "file:///e.csv"}}, "s3://b/m", Reason.FILE_SOURCE_IN_CLUSTER),
         ({}, "pvc://results/models", Reason.CLAIM_TWICE_IN_POD),
+        ({}, "s3://b/m", Reason.CLAIM_TWICE_IN_POD),
         ({"resources": {"limits": {"nvidia.com/gpu": 1}}}, "s3://b/m", Reason.INVALID_RESOURCES),
     ],
 )
 def test_batches_that_no_cluster_can_run(changed: Manifest, source: str, reason: Reason) -> None:
     parts = {**batch(**changed), "model": {"source": {"uri": source}}}
+    if reason is Reason.CLAIM_TWICE_IN_POD and source.startswith("s3"):
+        parts["async"] = {"claimName": "results"}
     document = {"apiVersion": "gpux.io/v1alpha1", "kind": "GpuxModel", "metadata": {"name": "m"}, "spec": parts}
     assert [problem.reason for problem in spec_problems(parse(document), "ns")] == [reason]

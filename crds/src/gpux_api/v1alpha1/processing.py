@@ -68,20 +68,22 @@ class ImageSpec(ApiModel):
 
 
 class TabularSpec(ApiModel):
-    """Named features to one row of numbers."""
+    """Named features to one row of the graph's inputs."""
 
     entity_key: Name = Field(
         default="id", description="The request's key that names the entity, repeated in the answer."
     )
-    input: Name | None = Field(default=None, description="The graph's input. Omitted: its only one.")
+    input: Name | None = Field(
+        default=None, description="The graph's input that takes all features. Omitted: its only one, or each its own."
+    )
     features: Annotated[list[Name], Field(min_length=1, max_length=4096, json_schema_extra=SET), distinct()] = Field(
-        description="The feature names in the order of the graph's columns."
+        description="The feature names in the order of the graph's columns; for a graph with an input for each, the inputs' names."
     )
     defaults: Annotated[dict[str, Number], Field(max_length=MAX_DEFAULTS)] | None = Field(
-        default=None, description="Values of absent features, by feature."
+        default=None, description="Numbers for absent features, by feature; a feature of strings has no default."
     )
     missing: Literal["nan", "error"] = Field(
-        default="error", description="What an absent feature without a default becomes: NaN, or a 400."
+        default="error", description="What an absent feature without a default becomes: NaN if it is a float, or a 400."
     )
 
     rules = TABULAR_RULES

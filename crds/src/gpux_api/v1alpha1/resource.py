@@ -60,7 +60,11 @@ class GpuxModelSpec(ApiModel):
     serving: ServingSpec = Field(
         default_factory=ServingSpec, description="How the model is run in a cluster.", json_schema_extra={"default": {}}
     )
-    async_: Annotated[AsyncSpec | None, Field(alias="async")] = unsupported("call /predict")
+    async_: AsyncSpec | None = Field(
+        default=None,
+        alias="async",
+        description="Tasks that are submitted and polled. Omitted: none in a cluster; on a laptop an embedded store.",
+    )
     batch: BatchSpec | None = Field(
         default=None,
         description="Predictions computed ahead for a table of entities, and looked up at /predict/batch/.",
@@ -70,7 +74,16 @@ class GpuxModelSpec(ApiModel):
     )
     suspend: bool | None = unsupported("delete the GpuxModel, and apply it again later")
 
-    rules = BATCH_RULES
+    rules = (
+        *BATCH_RULES,
+        Rule(
+            cel="!has(self.async) || !self.async.enabled || self.async.store != 'embedded' || self.serving.replicas.min == 1",
+            check=lambda s: (
+                s.async_ is None or not s.async_.enabled or s.async_.store != "embedded" or s.serving.replicas.min == 1
+            ),
+            message="an embedded store of tasks serves one replica: set async.store: redis, or serving.replicas.min: 1",
+        ),
+    )
 
 
 class GpuxModel(ApiModel):

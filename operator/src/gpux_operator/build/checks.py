@@ -10,6 +10,7 @@ from gpux_api.projection import resource_name
 from gpux_api.quantity import value_of
 from gpux_api.v1alpha1 import GpuxModel, ResourcesSpec
 from gpux_api.v1alpha1.resource import MAX_NAME_AND_NAMESPACE
+from gpux_operator.build import tasks
 from gpux_operator.build.batch_volumes import claim
 from gpux_operator.build.config_map import MAX_BYTES, manifest_text
 from gpux_operator.status.reasons import Reason
@@ -82,13 +83,17 @@ def _batch(model: GpuxModel) -> Iterator[Problem]:
                 Reason.FILE_SOURCE_IN_CLUSTER,
                 f"spec.batch.{field}.uri: file:// is for runs on one machine, a pod cannot see that file: use {others}",
             )
-    source = model.spec.model.source.uri
-    if source.startswith("pvc://") and claim(source)[0] == claim(batch.output.uri)[0]:
-        yield Problem(
-            Reason.CLAIM_TWICE_IN_POD,
-            f"spec.batch.output.uri: KServe mounts the claim {claim(source)[0]} for the model, and kubelet never starts a pod that "
-            "mounts one claim as two volumes: write the results to another claim",
-        )
+    results, source = claim(batch.output.uri)[0], model.spec.model.source.uri
+    others = {"the model": claim(source)[0] if source.startswith("pvc://") else None}
+    if tasks.keeps_a_claim(model) and model.spec.async_ is not None:
+        others["the tasks (async.claimName)"] = model.spec.async_.claim_name
+    for what, name in others.items():
+        if name == results and batch.output.uri.startswith("pvc://"):
+            yield Problem(
+                Reason.CLAIM_TWICE_IN_POD,
+                f"spec.batch.output.uri: the claim {name} is mounted for {what}, and kubelet never starts a pod that mounts one "
+                "claim as two volumes: write the results to another claim",
+            )
 
 
 def _backend(model: GpuxModel) -> Iterator[Problem]:

@@ -14,6 +14,7 @@ from gpux_operator.build.pod import (
     CONTAINER_SECURITY,
     POD_SECURITY,
     environment,
+    named,
     placement,
 )
 from gpux_operator.build.resources import container_resources
@@ -58,7 +59,7 @@ def _pod(model: GpuxModel, config_map_name: str, image: str) -> Manifest:
         "name": "batch",
         "image": image,
         "args": ["batch", f"{CONFIG_DIRECTORY}/{FILE_NAME}", *_options(model, run)],
-        "env": environment(model, {"ORT_DISABLE_TELEMETRY": "1"}),
+        "env": environment(model, named({"ORT_DISABLE_TELEMETRY": "1"})),
         "resources": container_resources(model, model.spec.batch.resources if model.spec.batch else None),
         "securityContext": CONTAINER_SECURITY,
         "volumeMounts": [

@@ -1,11 +1,11 @@
 """The predictor's pod, as the inline PodSpec of an InferenceService's predictor."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from gpux_api.projection import resource_name
 from gpux_api.v1alpha1 import GRPC_PORT, GpuxModel
-from gpux_operator.build import batch_volumes
+from gpux_operator.build import batch_volumes, tasks
 from gpux_operator.build.batch_volumes import MODEL_DIRECTORY
 from gpux_operator.build.config_map import FILE_NAME
 from gpux_operator.build.metadata import Manifest
@@ -33,12 +33,13 @@ def pod_spec(model: GpuxModel, config_map_name: str, image: str) -> Manifest:
     spec: Manifest = {
         "terminationGracePeriodSeconds": PRE_STOP_SECONDS + model.spec.runtime.timeout_seconds + DRAIN_SECONDS,
         "automountServiceAccountToken": False,
-        "securityContext": POD_SECURITY,
+        "securityContext": POD_SECURITY | tasks.group(model),
         "containers": [_container(model, image)],
         "volumes": [
             {"name": "gpux-config", "configMap": {"name": config_map_name}},
             {"name": "tmp", "emptyDir": {}},
             *batch_volumes.of_server(model),
+            *tasks.volumes(model),
         ],
     }
     optional: Manifest = {
@@ -92,6 +93,7 @@ def _container(model: GpuxModel, image: str) -> Manifest:
             {"name": "gpux-config", "mountPath": CONFIG_DIRECTORY, "readOnly": True},
             {"name": "tmp", "mountPath": "/tmp"},  # noqa: S108
             *batch_volumes.server_mounts(model),
+            *tasks.mounts(model),
         ],
     }
 
@@ -106,12 +108,17 @@ def _ports(model: GpuxModel) -> list[Manifest]:
 
 def _environment(model: GpuxModel) -> list[Manifest]:
     """STORAGE_URI makes KServe bring the model."""
-    return environment(model, {"STORAGE_URI": model.spec.model.source.uri, "ORT_DISABLE_TELEMETRY": "1"})
+    defaults = {"STORAGE_URI": model.spec.model.source.uri, "ORT_DISABLE_TELEMETRY": "1"}
+    return environment(model, [*named(defaults), *tasks.environment(model)])
 
 
-def environment(model: GpuxModel, defaults: Mapping[str, str]) -> list[Manifest]:
+def named(values: Mapping[str, str]) -> list[Manifest]:
+    """Variables by name."""
+    return [{"name": name, "value": value} for name, value in values.items()]
+
+
+def environment(model: GpuxModel, ours: Sequence[Manifest]) -> list[Manifest]:
     """Our defaults, and the user's variables, which win over them: names must be unique."""
-    ours = [{"name": name, "value": value} for name, value in defaults.items()]
     theirs = [
         _without_empty(variable.model_dump(mode="json", by_alias=True, exclude_none=True))
         for variable in model.spec.serving.env or ()

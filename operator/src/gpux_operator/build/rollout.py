@@ -3,16 +3,17 @@
 from gpux_api.projection import resource_name
 from gpux_api.v1alpha1 import GpuxModel
 from gpux_operator.build.metadata import Manifest
+from gpux_operator.build.tasks import keeps_a_claim
 
 
 def deployment_strategy(model: GpuxModel) -> Manifest:
     """The strategy for KServe's Deployment, whose own default (25 %/25 %) waits forever for a GPU that isn't there.
 
     `auto` with GPUs takes an old pod away before the new one comes; without, and for an explicit RollingUpdate, the new
-    pod serves first.
+    pod serves first. A claim for tasks makes `auto` end all old pods first: no other node could mount it meanwhile.
     """
     strategy = model.spec.rollout.strategy
-    if strategy == "Recreate":
+    if strategy == "Recreate" or (strategy == "auto" and keeps_a_claim(model)):
         return {"type": "Recreate"}
     needs_spare = strategy == "auto" and resource_name(model) is not None
     surge, unavailable = (0, 1) if needs_spare else (1, 0)

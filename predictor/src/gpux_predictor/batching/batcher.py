@@ -15,6 +15,7 @@ import numpy as np
 
 from gpux_predictor import metrics
 from gpux_predictor.batching.admission import SAFETY, Pace, admit
+from gpux_predictor.batching.background import Background
 from gpux_predictor.batching.item import Batch, Item, Result, RunOptions, Timing
 from gpux_predictor.batching.plan import Plan
 from gpux_predictor.batching.queue import WaitingQueue
@@ -34,11 +35,13 @@ class Limits:
         in_flight: runs at a time.
         most_waiting: `runtime.queue.maxRequests`.
         max_delay: `runtime.batching.maxDelayMilliseconds`, in seconds.
+        background_seconds: of a run for work that nobody waits for.
     """
 
     in_flight: int = 1
     most_waiting: int | None = None
     max_delay: float = 0.0
+    background_seconds: float = 30.0
 
 
 class Batcher:
@@ -63,6 +66,9 @@ class Batcher:
         self._turns = 0
         self._delay: asyncio.TimerHandle | None = None
         self._threads = ThreadPoolExecutor(limits.in_flight, thread_name_prefix="run")
+        self.background = Background(
+            runner, plan, new_options, limits.in_flight, limits.background_seconds, lambda: not self.idle
+        )
 
     @property
     def idle(self) -> bool:
@@ -113,6 +119,7 @@ class Batcher:
             self.admit(now, deadline, plan.seconds(arrays) or self._pace.seconds)
         share = plan.share(arrays) or self._pace.seconds
         item = Item(arrays, plan.rows(arrays), plan.key(arrays), share, now, deadline, loop.create_future())
+        self.background.give_way(now)
         self._queue.add(item)
         self._dispatch()
         timer = loop.call_at(deadline, self._expire, item)
@@ -125,6 +132,7 @@ class Batcher:
 
     def close(self) -> None:
         """Ends the threads once their runs have ended."""
+        self.background.close()
         self._threads.shutdown(wait=False)
 
     def _expire(self, item: Item) -> None:
@@ -138,6 +146,7 @@ class Batcher:
         item.dead = True
         if item.batch is None:
             self._queue.remove(item)
+            self.background.resume()
         elif item.batch in self._running:
             item.batch.stop_if_unwanted()
 
@@ -189,6 +198,7 @@ class Batcher:
     def _done(self, batch: Batch, outcomes: list[Outcome]) -> None:
         now = asyncio.get_running_loop().time()
         self._running.remove(batch)
+        self.background.give_way(now)
         took = now - max(batch.started, self._last_end)
         self._last_end = now
         self._pace.learn(max(batch.share, self._alone(batch)), took)
@@ -215,3 +225,4 @@ class Batcher:
             asyncio.get_running_loop().call_soon(self._turn, left - 1)
         else:
             self._dispatch()
+            self.background.resume()

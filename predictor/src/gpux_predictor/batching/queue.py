@@ -1,7 +1,7 @@
 """Requests that wait, in the order in which they came, by what may share a run."""
 
 from collections import deque
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Sequence
 
 from gpux_predictor.batching.item import Item
 
@@ -27,12 +27,23 @@ class WaitingQueue:
     @property
     def oldest(self) -> float:
         """When the request that has waited longest came, on the loop's clock; there must be one."""
-        return min(bucket[0].queued for bucket in self._buckets.values())
+        return self.head.queued
+
+    @property
+    def head(self) -> Item:
+        """The item that has waited longest; there must be one."""
+        return min((bucket[0] for bucket in self._buckets.values()), key=lambda item: item.queued)
 
     def add(self, item: Item) -> None:
         """Puts an item behind those of its bucket."""
         self._buckets.setdefault(item.key, deque()).append(item)
         self._count(item, 1)
+
+    def put_back(self, items: Sequence[Item]) -> None:
+        """Puts items of one key that `take` gave before those of their bucket, in their order."""
+        for item in reversed(items):
+            self._buckets.setdefault(item.key, deque()).appendleft(item)
+            self._count(item, 1)
 
     def remove(self, item: Item) -> None:
         """Takes out an item that waits."""

@@ -25,6 +25,13 @@ def routes(serving: ServingSpec) -> list[Route]:
     return found
 
 
+def tasks() -> list[Route]:
+    """Routes in the place of those of tasks, for a manifest that has none."""
+    why = _closed("detail", "this model takes no tasks: set spec.async")
+    paths = ("/predict/async", "/predict/async/", "/monitoring/{rest:path}")
+    return [Route(path, why, methods=_METHODS) for path in paths]
+
+
 def _closed(key: str, why: str) -> Callable[[Request], Awaitable[Response]]:
     async def closed(request: Request) -> Response:
         return as_json({key: f"{request.url.path} is closed: {why}"}, HTTPStatus.NOT_FOUND)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from types import FrameType
 
 import uvloop
+from starlette.routing import Route
 
 from gpux_predictor.http import batch, closed
 from gpux_predictor.http.front import front
@@ -16,10 +17,12 @@ from gpux_predictor.http.lean import Lean
 from gpux_predictor.http.observers import Observer
 from gpux_predictor.http.routes import routes
 from gpux_predictor.http.shortcut import shortcut
+from gpux_predictor.http.tasks import routes as task_routes
 from gpux_predictor.kserving.spared import spared
 from gpux_predictor.precomputed.lookups import Lookups
 from gpux_predictor.protocols import rest
 from gpux_predictor.serving.service import ModelService
+from gpux_predictor.tasks.service import TaskService
 
 sys_argv, sys.argv = sys.argv, sys.argv[:1]  # kserve.model_server parses the command line of whoever imports it
 with spared():
@@ -43,6 +46,19 @@ class Listen:
     grpc_port: int | None = None
 
 
+@dataclass(frozen=True)
+class Ways:
+    """Other ways to predictions than to ask for them and wait.
+
+    Attributes:
+        tasks: the model's tasks, if it takes any.
+        lookups: of predictions computed ahead, or why there are none.
+    """
+
+    tasks: TaskService | None = None
+    lookups: Lookups | str = "nothing is computed ahead"
+
+
 class Server(ModelServer):  # type: ignore[misc]  # kserve has no types
     """A ModelServer for one model.
 
@@ -50,7 +66,7 @@ class Server(ModelServer):  # type: ignore[misc]  # kserve has no types
         service: the model.
         listen: where it listens. The gRPC server is ours: KServe's has no health service, no codes and no limits.
         observers: hear of each request over HTTP.
-        lookups: of predictions computed ahead, or why there are none.
+        ways: to predictions beside /predict.
     """
 
     def __init__(
@@ -58,7 +74,7 @@ class Server(ModelServer):  # type: ignore[misc]  # kserve has no types
         service: ModelService,
         listen: Listen,
         observers: Sequence[Observer] = (),
-        lookups: Lookups | str = "nothing is computed ahead",
+        ways: Ways = Ways(),
     ) -> None:
         self._drain_seconds = service.model.spec.runtime.timeout_seconds + _DRAIN_MARGIN_SECONDS
         super().__init__(
@@ -72,7 +88,8 @@ class Server(ModelServer):  # type: ignore[misc]  # kserve has no types
         self._host = listen.host
         self._own_grpc_port = listen.grpc_port
         self._observers = observers
-        self._lookups = lookups
+        self._ways = ways
+        self._tasks = ways.tasks
         self.register_model(OnnxModel(service))
 
     def serve(self) -> None:
@@ -85,10 +102,7 @@ class Server(ModelServer):  # type: ignore[misc]  # kserve has no types
         service = self._service
         config = self._rest_server.config
         config.host = self._host  # KServe listens on all addresses and has no setting for it
-        spec = service.model.spec
-        every = [*routes(service), *batch.routes(self._lookups), *closed.routes(spec.serving), *rest.routes(service)]
-        ours = front(every, behind=app)
-        config.app = Lean(ours, service, self._observers)
+        config.app = Lean(front(self._routes(), behind=app), service, self._observers)
         config.http = Gathering if self._observers else shortcut(service)
         config.proxy_headers = config.server_header = False
         access = logging.getLogger("uvicorn.access")
@@ -97,10 +111,32 @@ class Server(ModelServer):  # type: ignore[misc]  # kserve has no types
         loading = asyncio.get_running_loop().run_in_executor(None, service.load)
         told_to_stop = self._told_to_stop()
         grpc = await self._start_grpc(told_to_stop)
+        tasks = self._work_on_tasks(told_to_stop)
         await super()._serve()
         told_to_stop.set()
         await grpc
+        await tasks
         await loading
+
+    def _routes(self) -> list[Route]:
+        spec = self._service.model.spec
+        listed = spec.async_ is not None and spec.async_.listed
+        tasks = closed.tasks() if self._tasks is None else task_routes(self._tasks, listed=listed)
+        lookups = batch.routes(self._ways.lookups)
+        return [*routes(self._service), *tasks, *lookups, *closed.routes(spec.serving), *rest.routes(self._service)]
+
+    def _work_on_tasks(self, told_to_stop: asyncio.Event) -> Awaitable[None]:
+        """Begins with the tasks; what it returns ends when those that run have ended or been given back."""
+        tasks = self._tasks
+        if tasks is None:
+            return asyncio.sleep(0)
+        tasks.start()
+
+        async def close() -> None:
+            await told_to_stop.wait()
+            await tasks.close()
+
+        return asyncio.create_task(close())
 
     def _told_to_stop(self) -> asyncio.Event:
         """Set by the first signal. KServe's own stop() comes only when uvicorn, which takes the signals, has drained."""

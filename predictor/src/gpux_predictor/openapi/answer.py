@@ -8,14 +8,19 @@ from gpux_api.v1alpha1.resource import GpuxModelSpec
 from gpux_predictor.openapi.tensors import Schema, exactly, given, nested
 from gpux_predictor.tensors.batch_axis import BatchAxis
 from gpux_predictor.tensors.signature import Dim, Signature, Tensor
+from gpux_predictor.transforms.output_roles import Roles
 from gpux_predictor.transforms.output_steps import Steps, plan
 from gpux_predictor.transforms.predictions import Predictions
 
 _SCORE: Schema = {"type": ["number", "null"]}
 
 
-def content(spec: GpuxModelSpec, signature: Signature, axis: BatchAxis) -> Schema:
-    """Every form of an answer: of a batch, of one sample, of entities."""
+def content(spec: GpuxModelSpec, signature: Signature, axis: BatchAxis, *, named: bool = True) -> Schema:
+    """Every form of an answer: of a batch, of one sample, of entities.
+
+    Args:
+        named: the prediction for one entity says which; a task's result does not.
+    """
     steps = plan(spec.postprocessing, spec.outputs, signature)
     forms = []
     if axis.inputs or axis.always_single:
@@ -24,7 +29,8 @@ def content(spec: GpuxModelSpec, signature: Signature, axis: BatchAxis) -> Schem
         forms.append(_outputs(signature, steps, axis, single=False))
     if spec.preprocessing is not None and spec.preprocessing.tabular is not None:
         one = entity(spec.preprocessing.tabular.entity_key, spec, signature)
-        forms = [one, {"type": "array", "items": one, "minItems": 1}, *forms]
+        alone = one if named else one["properties"]["prediction"]
+        forms = [alone, {"type": "array", "items": one, "minItems": 1}, *forms]
     return forms[0] if len(forms) == 1 else {"anyOf": forms}
 
 
@@ -73,14 +79,19 @@ def _stepped(step: Steps, item: Schema, shape: tuple[Dim, ...]) -> tuple[Schema,
 
 def entity(key: str, spec: GpuxModelSpec, signature: Signature) -> Schema:
     """The answer about one entity; its form is that which the outputs of one row of zeros have."""
-    [row] = Predictions(signature, spec.outputs).answers(_zeros(spec, signature), "", "")
+    predictions = Predictions(signature, spec.outputs, spec.postprocessing)
+    [row] = predictions.answers(_zeros(spec, signature, predictions.roles), 1, "", "")
+    if predictions.names and predictions.roles.label:
+        row["predicted_class"] = ""  # the graph's label or a declared name
     name: Schema = {"type": ["string", "null"]}
     properties = {part: _like(value) for part, value in row.items()}
+    if isinstance(values := row.get("predicted_values"), dict):
+        properties["predicted_values"] = exactly({output: _like(value) for output, value in values.items()})
     properties |= {"model_version": name, "model_run_id": name}
     return exactly({key: {"type": ["string", "number"]}, "prediction": exactly(properties)})
 
 
-def _zeros(spec: GpuxModelSpec, signature: Signature) -> dict[str, Any]:
+def _zeros(spec: GpuxModelSpec, signature: Signature, roles: Roles) -> dict[str, Any]:
     """Outputs of one row, as ONNX Runtime would give them."""
     labels = {item.name: len(item.labels) for item in spec.outputs or () if item.labels}
     found: dict[str, Any] = {}
@@ -89,7 +100,11 @@ def _zeros(spec: GpuxModelSpec, signature: Signature) -> dict[str, Any]:
         shape = [dim if isinstance(dim, int) else varying for dim in tensor.shape[1:]]
         element = tensor.element
         zero = "" if element is not None and element.kind == "s" else 0
-        found[tensor.name] = [{"": 0.0}] if element is None else np.full([1, *shape], zero, element.dtype)
+        if element is None:
+            found[tensor.name] = [np.zeros((1, 1), np.float32)] if roles.several else [{"": 0.0}]
+        else:
+            rows = tensor.shape[:1] if tensor.name == roles.classes else (1,)
+            found[tensor.name] = np.full([*rows, *shape], zero, element.dtype)
     return found
 
 
@@ -99,8 +114,8 @@ def _like(value: object) -> Schema:
         return {"type": ["string", "integer"]} if value == "" else {"type": "string"}
     if isinstance(value, dict):
         return {"type": "object", "additionalProperties": _SCORE}
-    if isinstance(value, np.ndarray):
-        return {"type": "array", "items": _like(value.flat[0]) if value.size else {}}
+    if isinstance(value, (list, np.ndarray)):
+        return {"type": "array", "items": _like(value[0]) if len(value) else {}}
     if isinstance(value, (int, np.integer)):
         return {"type": "integer"}
     return _SCORE

@@ -3,7 +3,7 @@
 from typing import Any
 
 from gpux_api.v1alpha1 import GpuxModel
-from gpux_predictor.openapi import answer, batch, examples, parts, request, service, v1, v2
+from gpux_predictor.openapi import answer, batch, examples, parts, request, service, tasks, v1, v2
 from gpux_predictor.openapi.graph import Graph
 from gpux_predictor.openapi.parts import CALL, JSON
 from gpux_predictor.openapi.tensors import Schema
@@ -11,6 +11,7 @@ from gpux_predictor.openapi.tensors import Schema
 _IMAGE_TYPES = ("image/jpeg", "image/png", "image/webp")
 _TAGS = {
     "Predict": "One sample or a batch, by the names of the model's inputs.",
+    "Tasks": "The same, submitted and polled.",
     "Model": "What is served and how it is.",
     "V1": "KServe's V1 protocol.",
     "V2": "The Open Inference Protocol; tensors as bytes by its binary extension are taken, too.",
@@ -27,6 +28,8 @@ def document(model: GpuxModel, graph: Graph | None) -> dict[str, Any]:
     name, version = model.metadata.name, model.spec.model.version
     protocols = model.spec.serving.open_protocols
     closed = {"V1", "V2"} - {protocol.upper() for protocol in protocols}
+    if not takes_tasks(model):
+        closed |= {"Tasks"}
     return {
         "openapi": "3.1.0",
         "info": {"title": name, "version": version or "unversioned", "description": _description(graph)},
@@ -34,6 +37,7 @@ def document(model: GpuxModel, graph: Graph | None) -> dict[str, Any]:
         "paths": {
             "/predict": {"post": _predict(model, graph)},
             **batch.paths(model, graph),
+            **(tasks.paths(model.spec, _takes(model, graph), _result(model, graph)) if takes_tasks(model) else {}),
             **service.paths(model),
             **(v1.paths(name, graph) if "v1" in protocols else {}),
             **(v2.paths(name, version, graph) if "v2" in protocols else {}),
@@ -51,18 +55,29 @@ def _description(graph: Graph | None) -> str:
     )
 
 
+def takes_tasks(model: GpuxModel) -> bool:
+    """Whether the manifest has tasks; one that says nothing of them has."""
+    return model.spec.async_ is None or model.spec.async_.enabled
+
+
 def _predict(model: GpuxModel, graph: Graph | None) -> dict[str, Any]:
-    schema: Schema = {"type": "object"}
-    found, example, expected = schema, None, None
-    if graph is not None:
-        schema = request.body(model.spec, *graph)
-        found = answer.content(model.spec, *graph)
-        example = examples.request(model.spec, *graph)
-        expected = model.spec.samples[0].response if model.spec.samples else None
-    media = {"schema": schema} | ({} if example is None else {"example": example})
+    found = {"type": "object"} if graph is None else answer.content(model.spec, *graph)
+    expected = model.spec.samples[0].response if graph is not None and model.spec.samples else None
     responses = {"200": parts.answer(found, "The outputs.", parts.TIMING, expected)} | parts.errors(CALL, "Detail")
-    operation = parts.operation("Predict", "predict", "Predict", responses)
-    return operation | parts.takes({JSON: media, **_files(model, graph)})
+    return parts.operation("Predict", "predict", "Predict", responses) | parts.takes(_takes(model, graph))
+
+
+def _result(model: GpuxModel, graph: Graph | None) -> Schema:
+    return {} if graph is None else answer.content(model.spec, *graph, named=False)
+
+
+def _takes(model: GpuxModel, graph: Graph | None) -> dict[str, Any]:
+    """The bodies of a call that predicts, by media type."""
+    if graph is None:
+        return {JSON: {"schema": {"type": "object"}}}
+    example = examples.request(model.spec, *graph)
+    media = {"schema": request.body(model.spec, *graph)} | ({} if example is None else {"example": example})
+    return {JSON: media, **_files(model, graph)}
 
 
 def _files(model: GpuxModel, graph: Graph | None) -> dict[str, Any]:

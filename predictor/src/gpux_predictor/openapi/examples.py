@@ -8,11 +8,12 @@ from typing import Any
 
 from PIL import Image
 
-from gpux_api.v1alpha1.processing import ImageSpec
+from gpux_api.v1alpha1.processing import ImageSpec, TabularSpec
 from gpux_api.v1alpha1.resource import GpuxModelSpec
 from gpux_predictor.tensors.batch_axis import BatchAxis
 from gpux_predictor.tensors.signature import Signature, Tensor
-from gpux_predictor.transforms import token_inputs
+from gpux_predictor.tensors.values import element_of
+from gpux_predictor.transforms import tabular_columns, token_inputs
 from gpux_predictor.transforms.image_checks import find_tensor, sample_shape
 from gpux_predictor.transforms.tabular import FEATURES
 
@@ -30,7 +31,7 @@ def request(spec: GpuxModelSpec, signature: Signature, axis: BatchAxis) -> dict[
         return dict(spec.samples[0].request)
     before = spec.preprocessing
     if before is not None and before.tabular is not None:
-        return {before.tabular.entity_key: 1, FEATURES: dict.fromkeys(before.tabular.features, 1)}
+        return {before.tabular.entity_key: 1, FEATURES: _features(before.tabular, signature)}
     found: dict[str, Any] = {}
     filled: set[str] = set()
     if before is not None and before.text is not None:
@@ -51,6 +52,12 @@ def tensors(inputs: Sequence[Tensor], axis: BatchAxis, *, batched: bool) -> dict
     if sum(math.prod(shape) for shape in shapes.values()) > _MOST_ELEMENTS:
         return None
     return {tensor.name: _value(_element(tensor), shapes[tensor.name]) for tensor in inputs}
+
+
+def _features(spec: TabularSpec, signature: Signature) -> dict[str, Any]:
+    """A value of each feature; 1 for numbers, which floats and integers take alike."""
+    found = {name: columns.tensor for columns in tabular_columns.find(spec, signature) for name in columns.features}
+    return {name: _element(found[name]) if element_of(found[name]).kind in "sb" else 1 for name in spec.features}
 
 
 def flat(values: Mapping[str, Any]) -> dict[str, tuple[list[Any], list[int]]]:

@@ -10,14 +10,16 @@ JSON = "application/json"
 Response = dict[str, Any]
 _WHY = {
     400: "The request is wrong; the detail says which input and what was expected.",
-    404: "There is no such model, version or entity.",
+    404: "There is no such model, version, task or entity.",
     405: "Another method; the header Allow has those that there are.",
     413: "The body is too large: send fewer samples at once.",
+    422: "The Idempotency-Key was used with another body.",
     415: "The body is of a type or an encoding that this model does not take.",
     429: "The backlog is too long for the request's deadline.",
     500: "The graph failed on input that looked right.",
     503: "The model is loading, has failed, or is stopping.",
     504: "The deadline passed (runtime.timeoutSeconds).",
+    507: "There is no room for more tasks (spec.async.maxStored, or the disk).",
 }
 _RETRY_AFTER = {
     "description": "Seconds until the backlog has gone far enough.",

@@ -7,7 +7,7 @@ from gpux_api.v1alpha1.resource import GpuxModelSpec
 from gpux_predictor.openapi.tensors import Schema, batch, exactly, nested, sample, taken
 from gpux_predictor.tensors.batch_axis import BatchAxis
 from gpux_predictor.tensors.signature import Signature, Tensor
-from gpux_predictor.transforms import tabular_checks, token_inputs
+from gpux_predictor.transforms import tabular_checks, tabular_columns, token_inputs
 from gpux_predictor.transforms.image_checks import find_tensor
 from gpux_predictor.transforms.tabular import FEATURES
 
@@ -111,12 +111,14 @@ def _filled(text: TextSpec | None, image: ImageSpec | None, signature: Signature
 
 def _features(spec: TabularSpec, signature: Signature) -> list[Schema]:
     """One entity, or a list of them."""
-    tensor = tabular_checks.find(spec, signature)
-    fallback = tabular_checks.fallback(spec, "i" if taken(tensor)["type"] == "integer" else "f")
-    number = taken(tensor)
-    absent = {"anyOf": [number, {"type": "null"}]}
+    found = tabular_columns.find(spec, signature)
+    fallback = tabular_checks.fallback(spec, found)
+    kinds = {name: taken(columns.tensor) for columns in found for name in columns.features}
     features = exactly(
-        {name: absent if name in fallback else number for name in spec.features},
+        {
+            name: {"anyOf": [kinds[name], {"type": "null"}]} if name in fallback else kinds[name]
+            for name in spec.features
+        },
         [name for name in spec.features if name not in fallback],
     )
     entity = exactly(

@@ -34,6 +34,7 @@ _LOADED: dict[str, Schema] = {
     "providers": {"type": "array", "items": _TEXT},
     "placement": {"type": "object", "description": "Where each node of the graph was placed."},
     "batching": {"type": "object", "description": "Whether samples share a run, why, and what a batch costs."},
+    "prediction": {"type": "object", "description": "Of models of tables: from which outputs a prediction is made."},
 }
 
 

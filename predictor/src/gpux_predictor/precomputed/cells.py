@@ -14,7 +14,7 @@ import orjson
 import pyarrow as pa
 import pyarrow.compute
 
-from gpux_predictor.transforms.tabular_columns import Column
+from gpux_predictor.transforms.tabular_table import Column
 
 MISSING = frozenset({"", "nan", "na", "n/a", "null", "none"})
 """What stands for no number in a CSV, in any case of letters."""
@@ -37,6 +37,27 @@ def _key(cell: Any) -> str | int | float | None:  # noqa: ANN401
     if isinstance(cell, float):
         return int(cell) if cell.is_integer() else cell
     return (cell or None) if isinstance(cell, str) else cell if type(cell) is int else str(cell)
+
+
+def feature(column: pa.ChunkedArray, *, texts: bool, kind: str) -> Column:
+    """A feature's cells.
+
+    Args:
+        kind: of the graph's element type: `f`loat, `i`nteger, `b`oolean or `s`tring. In a CSV a string that is empty is absent, and a
+            boolean is true or false in any case of letters, 1 or 0.
+    """
+    if kind in "fi":
+        return numbers(column, texts=texts, whole=kind == "i")
+    cells = column.to_pylist()
+    if texts:
+        cells = [_boolean(cell) if kind == "b" else cell or None for cell in cells]
+    absent = np.array([cell is None for cell in cells], np.bool_)
+    return Column(np.zeros(len(cells)), absent, {row: cell for row, cell in enumerate(cells) if cell is not None})
+
+
+def _boolean(cell: str) -> Any:  # noqa: ANN401  (what is none stays text)
+    word = cell.strip().lower()
+    return None if word in MISSING else {"true": True, "1": True, "false": False, "0": False}.get(word, cell)
 
 
 def numbers(column: pa.ChunkedArray, *, texts: bool, whole: bool) -> Column:

@@ -1,5 +1,6 @@
 """Which columns of a table are what to a model, and the entries of a piece. Pure but for the runs."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,6 +13,8 @@ from gpux_predictor.precomputed.store import Entry, Problem
 from gpux_predictor.precomputed.table import Piece, Table
 from gpux_predictor.serving.loading import LoadedModel
 from gpux_predictor.serving.rows import Answers, Rows
+from gpux_predictor.tensors.values import element_of
+from gpux_predictor.transforms.tabular_columns import Columns as Group
 
 _NO_KEY = "the entity key '{}' is empty"
 
@@ -115,9 +118,9 @@ class Columns:
 
     def _predict(self, data: pa.Table) -> Answers:
         if self._tabular is not None:
-            whole = self._tabular.dtype.kind in "iu"
-            numbers = {n: cells.numbers(data.column(n), texts=self._texts, whole=whole) for n in self._needed}
-            return self._rows.features(numbers, data.num_rows)
+            kinds = {name: kind for group in self._tabular.columns for name, kind in _kinds(group)}
+            found = {n: cells.feature(data.column(n), texts=self._texts, kind=kinds[n]) for n in self._needed}
+            return self._rows.features(found, data.num_rows)
         columns = {name: self._values(data.column(name), numbers=is_number) for name, is_number in self._needed.items()}
         return self._rows.requests(
             [
@@ -131,6 +134,12 @@ class Columns:
         return (
             [cells.json_of_text(cell) for cell in column.to_pylist()] if self._texts and numbers else column.to_pylist()
         )
+
+
+def _kinds(group: Group) -> Iterator[tuple[str, str]]:
+    """The features of an input with the kind of its elements."""
+    kind = element_of(group.tensor).kind
+    return ((name, kind) for name in group.features)
 
 
 def _some(names: list[str]) -> str:

@@ -31,7 +31,7 @@ def routes(service: ModelService) -> list[Route]:
     async def predict(request: Request) -> Response:
         check(request)
         return Response(
-            await calls.predict_v1(service, await _body(request), _waiting(request)), media_type="application/json"
+            await calls.predict_v1(service, await body_of(request), _waiting(request)), media_type="application/json"
         )
 
     async def explain(request: Request) -> Response:
@@ -41,7 +41,7 @@ def routes(service: ModelService) -> list[Route]:
     async def infer(request: Request) -> Response:
         check(request)
         body, headers = await calls.infer_v2(
-            service, await _body(request), request.headers.get(HEADER_LENGTH), _waiting(request)
+            service, await body_of(request), request.headers.get(HEADER_LENGTH), _waiting(request)
         )
         return Response(body, headers=headers)
 
@@ -90,7 +90,7 @@ def _readiness(service: ModelService, named: Mapping[str, str]) -> Response:
     return as_json({**named, "ready": False, **why}, HTTPStatus.SERVICE_UNAVAILABLE)
 
 
-async def _body(request: Request) -> bytes:
+async def body_of(request: Request) -> bytes:
     """The body, of any content type.
 
     Raises:

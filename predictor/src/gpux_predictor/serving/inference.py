@@ -3,7 +3,8 @@
 import asyncio
 import logging
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -32,20 +33,17 @@ class Inference:
 
     Args:
         loaded: the model.
-        most_waiting, max_delay: as in `batching.batcher.Limits`.
+        limits: what the queue holds to; `in_flight` is decided here.
     """
 
-    def __init__(self, loaded: LoadedModel, most_waiting: int | None = None, max_delay: float = 0.0) -> None:
+    def __init__(self, loaded: LoadedModel, limits: Limits = Limits()) -> None:  # noqa: B008  (frozen)
         self._session = loaded.session
         self._outputs = [tensor.name for tensor in loaded.signature.outputs]
         self._plan = loaded.plan
-        self.batcher = Batcher(
-            Runner(self._run, loaded.plan),
-            loaded.plan,
-            run_options,
-            Limits(2 if cpus.available() > 1 or loaded.session.providers[0] != CPU else 1, most_waiting, max_delay),
-        )
-        self._at_once = 0 if max_delay else _elements_at_once(loaded)
+        in_flight = 2 if cpus.available() > 1 or loaded.session.providers[0] != CPU else 1
+        limits = replace(limits, in_flight=in_flight)
+        self.batcher = Batcher(Runner(self._run, loaded.plan), loaded.plan, run_options, limits)
+        self._at_once = 0 if limits.max_delay else _elements_at_once(loaded)
         self._strikes = 0
         self._rows = 0
         self._seconds = 0.0
@@ -98,9 +96,23 @@ class Inference:
             result = await self.batcher.submit(pieces[0][0], deadline)
             return [result.outputs], result.timing
         self.batcher.admit(asyncio.get_running_loop().time(), deadline)
-        tasks = [
-            [asyncio.ensure_future(self.batcher.submit(p, deadline, admitted=True)) for p in piece] for piece in pieces
-        ]
+        return await self._together(pieces, lambda piece: self.batcher.submit(piece, deadline, admitted=True))
+
+    async def background(self, parts: Sequence[Arrays]) -> list[dict[str, Any]]:
+        """Runs parts that nobody waits for, in the gaps between requests; the outputs of each.
+
+        Raises:
+            RequestError: the run refused the values or broke, or took longer than a run may.
+        """
+        pieces = [self._plan.chunks(part) for part in parts]
+        found, _ = await self._together(pieces, self.batcher.background.submit)
+        return found
+
+    async def _together(
+        self, pieces: Sequence[Sequence[Arrays]], submit: Callable[[Arrays], Awaitable[Result]]
+    ) -> tuple[list[dict[str, Any]], Timing]:
+        """Submits the pieces of all parts at once, and joins their outputs by part; where one fails, the others leave."""
+        tasks = [[asyncio.ensure_future(submit(piece)) for piece in group] for group in pieces]
         every = [task for group in tasks for task in group]
         try:
             results = await asyncio.gather(*every)

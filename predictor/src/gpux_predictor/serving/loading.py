@@ -26,7 +26,7 @@ from gpux_predictor.serving.health import Health
 from gpux_predictor.serving.pipeline import Pipeline
 from gpux_predictor.tensors import batch_axis
 from gpux_predictor.tensors.signature import Signature, declared
-from gpux_predictor.transforms import token_inputs
+from gpux_predictor.transforms import output_roles, token_inputs
 
 WARM_UP_SECONDS = 20.0
 """For all trial runs on a CPU; a model that has not been learnt by then serves one request a run."""
@@ -176,6 +176,9 @@ def info(model: GpuxModel, loaded: LoadedModel | None) -> dict[str, Any]:
     if loaded is None:
         return described
     size = loaded.file.stat().st_size
+    if model.spec.preprocessing is not None and model.spec.preprocessing.tabular is not None:
+        labelled = {output.name for output in model.spec.outputs or () if output.labels}
+        described["prediction"] = output_roles.describe(loaded.signature, labelled)
     return described | {
         "path": str(loaded.file),
         "size_bytes": size,

@@ -87,17 +87,15 @@ class Pipeline:
             booleans.check(self._signature, body, request, self.image_key)
         return self._prepare(request, body)
 
-    def encode(self, prepared: Prepared, results: Sequence[dict[str, Any]]) -> bytes:
+    def encode(self, prepared: Prepared, results: Sequence[dict[str, Any]], *, named: bool = True) -> bytes:
         """The answer to a request, as JSON.
 
         Args:
             results: the outputs of each of its parts.
+            named: the prediction for one entity says which; a task's result does not.
         """
         if prepared.entities:
-            rows = self.predictions(join(results))
-            key = self._steps.tabular.entity_key if self._steps.tabular else ""
-            answers = [{key: entity, "prediction": row} for entity, row in zip(prepared.entities, rows, strict=True)]
-            return encode.value_to_json(answers[0] if prepared.single else answers)
+            return self._predictions(prepared, results, named=named)
         outputs = self.outputs(prepared, results)
         return encode.to_json(batch_axis.squeeze(self._rows, outputs) if prepared.single else outputs)
 
@@ -123,13 +121,14 @@ class Pipeline:
         filled = self._steps.fills()
         return self._steps.keys(), [tensor for tensor in self._signature.inputs if tensor.name not in filled]
 
-    def predictions(self, outputs: Mapping[str, Any]) -> list[dict[str, object]]:
+    def predictions(self, outputs: Mapping[str, Any], count: int) -> list[dict[str, object]]:
         """What is said of each entity.
 
         Args:
             outputs: of the graph, with a row for each entity.
+            count: the entities.
         """
-        return self._steps.predictions.answers(outputs, *self._identity)
+        return self._steps.predictions.answers(outputs, count, *self._identity)
 
     def row(self, outputs: Mapping[str, Any], index: int) -> bytes:
         """The answer to one sample of a batch, as JSON: what it would have got alone.
@@ -188,6 +187,17 @@ class Pipeline:
     def _pools(self, output: str) -> bool:
         steps = self._steps.post.steps.get(output)
         return steps is not None and steps.spec.pooling is not None
+
+    def _predictions(self, prepared: Prepared, results: Sequence[Mapping[str, Any]], *, named: bool) -> bytes:
+        rows: list[dict[str, object]] = []
+        for part, outputs in zip(prepared.parts, results, strict=True):
+            count = len(next(iter(part.values())))
+            rows += self.predictions(outputs, count)
+        if prepared.single and not named:
+            return encode.value_to_json(rows[0])
+        key = self._steps.tabular.entity_key if self._steps.tabular else ""
+        answers = [{key: entity, "prediction": row} for entity, row in zip(prepared.entities, rows, strict=True)]
+        return encode.value_to_json(answers[0] if prepared.single else answers)
 
 
 def _cut(row: Any, axis: int | None, length: int) -> Any:  # noqa: ANN401

@@ -14,6 +14,7 @@ from gpux_predictor.tensors import decode
 from gpux_predictor.tensors.batch_axis import BatchAxis
 from gpux_predictor.tensors.signature import Signature
 from gpux_predictor.tensors.values import json_type
+from gpux_predictor.transforms.tabular import FEATURES
 from gpux_predictor.transforms.text import Row, TextTransform
 
 Feeds = dict[str, np.ndarray]
@@ -165,18 +166,17 @@ def _share(rest: Mapping[str, Any], group: Sequence[int], count: int) -> dict[st
 
 
 def _is_tabular(steps: Steps, request: Any) -> bool:  # noqa: ANN401
-    """Whether a request names features; the graph's own input may be sent too."""
-    tensor = steps.tabular.tensor.name if steps.tabular else ""
-    return not (isinstance(request, dict) and tensor in request and "features" not in request)
+    """Whether a request names features; the graph's own inputs may be sent too, one that is called features among them."""
+    inputs = steps.tabular.inputs if steps.tabular else frozenset()
+    if not isinstance(request, dict) or inputs.isdisjoint(request):
+        return True
+    return FEATURES in request and not (FEATURES in inputs and isinstance(request[FEATURES], list))
 
 
 def _features(steps: Steps, plan: Plan, request: Any) -> Prepared:  # noqa: ANN401
     tabular = steps.tabular
     assert tabular is not None  # noqa: S101
     bodies, single = tabular.parse(request)
-    rows = [tabular.row(body)[np.newaxis] for body in bodies]
     entities = [body[tabular.entity_key] for body in bodies]
-    parts = (
-        [{tabular.tensor.name: np.concatenate(rows)}] if plan.batched else [{tabular.tensor.name: row} for row in rows]
-    )
+    parts = [tabular.feeds(bodies)] if plan.batched else [tabular.feeds([body]) for body in bodies]
     return Prepared(parts, single, (), entities)

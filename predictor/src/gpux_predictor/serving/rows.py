@@ -10,7 +10,7 @@ from gpux_predictor.batching.plan import join
 from gpux_predictor.errors import RequestError
 from gpux_predictor.serving.loading import LoadedModel
 from gpux_predictor.tensors import encode
-from gpux_predictor.transforms.tabular_columns import Column, matrix
+from gpux_predictor.transforms.tabular_table import Column, feeds
 
 Answers = tuple[dict[int, bytes], dict[int, str]]
 """The predictions as JSON, and why there is none, by row."""
@@ -40,11 +40,11 @@ class Rows:
         """
         tabular = self._pipeline.tabular
         assert tabular is not None  # noqa: S101  (who asks has checked)
-        numbers, right, wrong = matrix(tabular, columns, count)
+        fed, right, wrong = feeds(tabular, columns, count)
 
         def predict(rows: Sequence[int]) -> list[bytes]:
-            outputs = self._run({tabular.tensor.name: numbers[list(rows)]})
-            return [_json(row) for row in self._pipeline.predictions(outputs)]
+            outputs = self._run({name: array[list(rows)] for name, array in fed.items()})
+            return [_json(row) for row in self._pipeline.predictions(outputs, len(rows))]
 
         rows = np.flatnonzero(right).tolist()
         groups = [rows] if self._plan.batched and rows else [[row] for row in rows]

@@ -13,6 +13,7 @@ import numpy as np
 
 from gpux_api.v1alpha1 import GpuxModel
 from gpux_predictor import metrics
+from gpux_predictor.batching.batcher import Limits
 from gpux_predictor.batching.item import Timing
 from gpux_predictor.engine import cpus
 from gpux_predictor.errors import DeadlineExceeded, LoadError, NotReady, Stopped
@@ -21,6 +22,7 @@ from gpux_predictor.serving.at_once import AtOnce, nothing
 from gpux_predictor.serving.inference import Inference
 from gpux_predictor.serving.loading import LoadedModel, Origin
 from gpux_predictor.serving.pipeline import LIGHT_BYTES
+from gpux_predictor.serving.prepare import Prepared
 from gpux_predictor.serving.requests import JSON
 from gpux_predictor.tensors import decode
 
@@ -71,8 +73,15 @@ class ModelService:
         """The model's name in every protocol: the manifest's."""
         return self.model.metadata.name
 
+    def refuse(self, error: LoadError) -> None:
+        """The model is not served, whatever its file is."""
+        self.health = health.failed(error)
+        logger.error("model %s cannot be served: %s: %s", self.name, error.reason, error.message)
+
     def load(self) -> None:
-        """Loads the model; blocks. How it ended is in `health`, nothing is raised."""
+        """Loads the model, unless it was refused; blocks. How it ended is in `health`, nothing is raised."""
+        if self.health.phase is health.Phase.FAILED:
+            return
         try:
             loaded = loading.load(self.model, self.origin, self._tell)
             self._serve(loaded)
@@ -80,8 +89,7 @@ class ModelService:
         except Stopped:
             logger.info("model %s: stopped while it was loading", self.name)
         except LoadError as error:
-            self.health = health.failed(error)
-            logger.error("model %s cannot be served: %s: %s", self.name, error.reason, error.message)
+            self.refuse(error)
         except Exception as error:
             self.health = health.crashed(error)
             logger.exception("model %s cannot be served", self.name)
@@ -108,22 +116,15 @@ class ModelService:
         Raises:
             RequestError: with the status and the detail to answer.
         """
-        loaded, inference = self._ready()
-        pipeline = loaded.pipeline
+        loaded, inference = self.ready()
         metrics.REQUESTS["sync"] += 1
         deadline = self._deadline(inference)
         started = time.perf_counter()
-        if pipeline.heavy(body, content_type):
-            prepared = await self._off_loop(lambda: pipeline.decode(body, content_type))
-        else:
-            prepared = pipeline.decode(body, content_type)
+        prepared = await self.decode(loaded, body, content_type)
         preprocess = time.perf_counter() - started
         results, timing = await self._run(inference, prepared.parts, deadline, waiting)
         started = time.perf_counter()
-        if sum([_bytes(outputs) for outputs in results]) <= LIGHT_BYTES:
-            content = pipeline.encode(prepared, results)
-        else:
-            content = await self._off_loop(lambda: pipeline.encode(prepared, results))
+        content = await self.encode(loaded, prepared, results)
         postprocess = time.perf_counter() - started
         metrics.HOT.staged(timing.queue, preprocess, timing.run, postprocess)
         return Answer(content, timing, preprocess, postprocess)
@@ -138,7 +139,7 @@ class ModelService:
         Raises:
             RequestError: with the status and the detail to answer.
         """
-        loaded, inference = self._ready()
+        loaded, inference = self.ready()
         metrics.REQUESTS["sync"] += 1
         deadline = self._deadline(inference)
         decode.check_complete(loaded.signature, arrays)
@@ -156,7 +157,32 @@ class ModelService:
             raise NotReady(f"The model is not ready: {self.health.reason}: {self.health.detail}")
         return self.loaded
 
-    def _ready(self) -> tuple[LoadedModel, Inference]:
+    async def decode(self, loaded: LoadedModel, body: bytes, content_type: str) -> Prepared:
+        """A body of /predict as feeds, off the event loop where that takes long.
+
+        Raises:
+            RequestError: the request is wrong.
+        """
+        pipeline = loaded.pipeline
+        if pipeline.heavy(body, content_type):
+            return await self._off_loop(lambda: pipeline.decode(body, content_type))
+        return pipeline.decode(body, content_type)
+
+    async def encode(
+        self, loaded: LoadedModel, prepared: Prepared, results: list[dict[str, Any]], *, named: bool = True
+    ) -> bytes:
+        """The answer of a request in JSON; `named` as in `Pipeline.encode`."""
+        pipeline = loaded.pipeline
+        if sum([_bytes(outputs) for outputs in results]) <= LIGHT_BYTES:
+            return pipeline.encode(prepared, results, named=named)
+        return await self._off_loop(lambda: pipeline.encode(prepared, results, named=named))
+
+    def ready(self) -> tuple[LoadedModel, Inference]:
+        """The model and its runs if it serves.
+
+        Raises:
+            NotReady: with the reason.
+        """
         loaded = self.ready_model()
         assert self._inference is not None  # noqa: S101  (set before `loaded`)
         return loaded, self._inference
@@ -173,9 +199,12 @@ class ModelService:
 
     def _serve(self, loaded: LoadedModel) -> None:
         runtime = self.model.spec.runtime
-        most_waiting = runtime.queue.max_requests if runtime.queue else None
-        delay = runtime.batching.max_delay_milliseconds / 1000 if runtime.batching else 0.0
-        inference = Inference(loaded, most_waiting, delay)
+        limits = Limits(
+            most_waiting=runtime.queue.max_requests if runtime.queue else None,
+            max_delay=runtime.batching.max_delay_milliseconds / 1000 if runtime.batching else 0.0,
+            background_seconds=self._seconds,
+        )
+        inference = Inference(loaded, limits)
         metrics.watch(lambda: inference.batcher.depth, inference.efficiency)
         self._inference = inference
         metrics.MODEL.labels(self.name, self.model.spec.model.version or "", loaded.session.providers[0]).set(1)

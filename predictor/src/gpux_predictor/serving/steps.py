@@ -71,7 +71,7 @@ def build(spec: GpuxModelSpec, root: Path, signature: Signature) -> Steps:
         step = ImageStep(image.input, tensor.name, ImageTransform(image, tensor))
     return Steps(
         post=Postprocessor(spec.postprocessing, spec.outputs, signature),
-        predictions=Predictions(signature, spec.outputs),
+        predictions=Predictions(signature, spec.outputs, spec.postprocessing if tabular else None),
         text=TextTransform(text, companion(root, text.tokenizer), signature) if text else None,
         text_key=text.input if text else "",
         pair_key=text.pair_with if text else None,

@@ -33,6 +33,10 @@ class Postprocessor:
     ) -> None:
         self.steps: Mapping[str, Steps] = plan(spec, outputs, signature)
 
+    def key(self, output: str) -> str:
+        """The answer's key of a graph's output."""
+        return self.steps[output].key if output in self.steps else output
+
     def apply(self, outputs: Mapping[str, object], mask: np.ndarray | None = None) -> dict[str, object]:
         """The answer of a batch.
 
@@ -49,7 +53,7 @@ class Postprocessor:
             InferenceFailed: an output of a shape on which its steps cannot work.
         """
         return {
-            (self.steps[name].key if name in self.steps else name): _process(self.steps[name], value, mask)
+            self.key(name): _process(self.steps[name], value, mask)
             if name in self.steps and isinstance(value, np.ndarray)
             else value
             for name, value in outputs.items()

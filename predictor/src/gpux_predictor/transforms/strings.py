@@ -18,11 +18,16 @@ def strings(name: str, value: Any) -> tuple[list[str], bool]:  # noqa: ANN401
     if not texts:
         raise BadRequest(f"Invalid input shape for '{name}': the array is empty")
     for text in texts:
-        _check_unicode(name, text)
+        check_unicode(name, text)
     return texts, single
 
 
-def _check_unicode(name: str, text: str) -> None:
+def check_unicode(name: str, text: str) -> None:
+    """Holds a string against what UTF-8 can write.
+
+    Raises:
+        BadRequest: a lone surrogate.
+    """
     if text.isascii():
         return
     try:

@@ -4,99 +4,23 @@ import asyncio
 import gc
 import time
 import weakref
-from collections.abc import Awaitable, Callable
-from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
-from onnx import helper
 
-import onnxmodels
+from batchinglab import BUSY, Setup, X, run, spinning
 from gpux_predictor.batching.admission import Pace, admit
-from gpux_predictor.batching.batcher import Batcher, Limits
+from gpux_predictor.batching.batcher import Limits
 from gpux_predictor.batching.item import Result
 from gpux_predictor.batching.plan import Plan
-from gpux_predictor.batching.runner import Runner
 from gpux_predictor.engine.curve import Curve, Point
-from gpux_predictor.engine.options import Device
-from gpux_predictor.engine.session import Session, run_options
+from gpux_predictor.engine.session import Session
 from gpux_predictor.errors import BadRequest, DeadlineExceeded, TooManyRequests
-
-node = helper.make_node
-X = frozenset({"x"})
-
-
-def spinning(folder: Path) -> Session:
-    """x float32 [n, 1] -> y = x, after sum(x) / 1000 iterations of a loop of about 2 µs each; negative x is refused."""
-    body = helper.make_graph(
-        [node("Identity", ["go_on"], ["go_on_out"]), node("Cos", ["state"], ["state_out"])],
-        "body",
-        [onnxmodels.tensor("i", "int64", []), onnxmodels.tensor("go_on", "bool", []), onnxmodels.tensor("state", "float32", [])],
-        [onnxmodels.tensor("go_on_out", "bool", []), onnxmodels.tensor("state_out", "float32", [])],
-    )  # fmt: skip
-    nodes = [
-        node("ReduceMin", ["x"], ["least"], keepdims=0),
-        node("Less", ["least", "zero"], ["bad"]),
-        node("Cast", ["bad"], ["index"], to=7),
-        node("Gather", ["one_row", "index"], ["checked"]),
-        node("ReduceSum", ["x"], ["sum"], keepdims=0),
-        node("Mul", ["sum", "checked"], ["total"]),
-        node("Cast", ["total"], ["count"], to=7),
-        node("Loop", ["count", "yes", "zero"], ["spun"], body=body),
-        node("Mul", ["spun", "zero"], ["nothing"]),
-        node("Add", ["x", "nothing"], ["y"]),
-    ]
-    constants = {
-        "zero": np.array(0, np.float32),
-        "one_row": np.ones(1, np.float32),
-        "yes": np.array(True),
-    }
-    x, y = (onnxmodels.tensor(name, "float32", ["n", 1]) for name in ("x", "y"))
-    return Session(onnxmodels.save(folder / "spin.onnx", nodes, [x], [y], constants), "cpu", Device())
 
 
 @pytest.fixture(scope="module")
 def session(tmp_path_factory: pytest.TempPathFactory) -> Session:
     return spinning(tmp_path_factory.mktemp("spin"))
-
-
-class Setup:
-    """A batcher on a session, and the rows of each of its runs."""
-
-    def __init__(self, session: Session, plan: Plan, limits: Limits) -> None:
-        self.runs: list[list[float]] = []
-
-        def run(feeds: Any, options: Any) -> dict[str, Any]:
-            self.runs.append(feeds["x"].ravel().tolist())
-            return session.run(["y"], feeds, options)
-
-        self.batcher = Batcher(Runner(run, plan), plan, run_options, limits)
-
-    async def ask(self, *values: float, seconds: float = 30.0) -> Result:
-        deadline = asyncio.get_running_loop().time() + seconds
-        return await self.batcher.submit({"x": np.array(values, np.float32)[:, None]}, deadline)
-
-    def start(self, *values: float, seconds: float = 30.0) -> "asyncio.Task[Result]":
-        return asyncio.create_task(self.ask(*values, seconds=seconds))
-
-
-BUSY = 20_000.0
-"""Iterations that keep a run busy for tens of milliseconds."""
-
-
-def run(setup: Setup, work: Callable[[], Awaitable[None]]) -> None:
-    async def guarded() -> None:
-        errors: list[Any] = []
-        asyncio.get_running_loop().set_exception_handler(lambda _, context: errors.append(context))
-        await work()
-        await asyncio.sleep(0.01)
-        assert errors == [], "an exception was lost"
-        assert setup.batcher.depth == (0, 0)
-        assert setup.batcher.idle
-
-    asyncio.run(guarded())
-    setup.batcher.close()
 
 
 def test_first_come_first_served_up_to_the_limit(session: Session) -> None:
@@ -155,7 +79,7 @@ def test_who_leaves_the_queue_does_not_run(session: Session) -> None:
     setup = Setup(session, Plan(X, 8), Limits())
 
     async def work() -> None:
-        first = setup.start(BUSY)
+        first = setup.start(4 * BUSY)
         await asyncio.sleep(0.005)
         tasks = [setup.start(float(i), seconds=0.005 if i == 2 else 30) for i in range(1, 5)]
         await asyncio.sleep(0)
@@ -168,7 +92,7 @@ def test_who_leaves_the_queue_does_not_run(session: Session) -> None:
         ]  # fmt: skip
 
     run(setup, work)
-    assert setup.runs == [[BUSY], [1, 4]]
+    assert setup.runs == [[4 * BUSY], [1, 4]]
 
 
 def test_a_run_that_nobody_waits_for_is_stopped(session: Session) -> None:

@@ -88,6 +88,78 @@ def test_features(make_model: MakeModel) -> None:
     assert not answers(found, {"match_id": 99, "prediction": row | {"predicted_class": 1.5}})
 
 
+def test_features_with_an_input_each(make_model: MakeModel) -> None:
+    tabular = {"entityKey": "id", "features": ["cup", "home", "elo"], "missing": "nan"}
+    inputs = tensors(("elo", "float32", (None, 1)), ("home", "string", (None, 1)), ("cup", "bool", (None, 1)))
+    found = document(make_model(preprocessing={"tabular": tabular}), graph(inputs))
+    assert media(found)["example"] == {"id": 1, "features": {"cup": True, "home": "text", "elo": 1}}
+    assert takes(found, {"id": 1, "features": {"cup": False, "home": "Arsenal"}})
+    assert takes(found, {"elo": [1.5], "home": "Arsenal", "cup": True})
+    assert not takes(found, {"id": 1, "features": {"cup": False, "home": 5}})
+    assert not takes(found, {"id": 1, "features": {"cup": False, "home": None}})
+    assert not takes(found, {"id": 1, "features": {"cup": 2, "home": "Arsenal"}})
+
+
+@pytest.mark.parametrize(
+    ("outputs", "right", "wrong"),
+    [
+        (
+            [("label", "int64", ("N", 2)), ("probabilities", "object", ())],
+            {"predicted_class": [1, 0], "probabilities": [{"0": 0.5, "1": 0.5}, {"0": 1}]},
+            {"predicted_class": 1, "probabilities": [{"0": 1}]},
+        ),
+        (
+            [("label", "string", ("N", 2)), ("probabilities", "float32", (2, "N", 3))],
+            {"predicted_class": ["a", "b"], "probabilities": [{"0": 0.5}]},
+            {"predicted_class": "a", "probabilities": [{"0": 0.5}]},
+        ),
+        (
+            [("label", "int64", ("N",)), ("probabilities", "float32", ("N", 3)), ("class_labels", "int64", (3,))],
+            {"predicted_class": 7, "probabilities": {"3": 0.5, "5": 0.25, "7": 0.25}},
+            {"predicted_class": 7, "probabilities": {"3": 0.5}, "class_labels": [3, 5, 7]},
+        ),
+        (
+            [("output_label", "int64", ("N",)), ("i3", "float32", ("N",)), ("i5", "float32", ("N",))],
+            {"predicted_class": 5, "probabilities": {"3": 0.25, "5": 0.75}},
+            {"predicted_class": 5, "i3": 0.25, "i5": 0.75},
+        ),
+        (
+            [("label", "int64", ("N", 1)), ("scores", "float32", ("N", 1))],
+            {"predicted_class": -1, "scores": -0.1},
+            {"predicted_class": -1},
+        ),
+        (
+            [("label", "int64", ("N", 2)), ("probabilities", "float32", ("N", 4))],
+            {"predicted_values": {"label": [0, 1], "probabilities": [0.5, 0.5, 0.25, None]}},
+            {"predicted_values": {"label": 1, "probabilities": [0.5, 0.5, 0.25, None]}},
+        ),
+    ],
+    ids=["targets", "one tensor of targets", "classes", "columns", "anomalies", "labels"],
+)
+def test_answers_of_classifiers(make_model: MakeModel, outputs: Any, right: Any, wrong: Any) -> None:
+    given = tuple(Tensor(name, TYPES.get(dtype), shape) for name, dtype, shape in outputs)
+    found = document(
+        make_model(preprocessing={"tabular": {"features": ["a", "b"]}}),
+        graph(tensors(("X", "float32", ("N", 2))), given),
+    )
+    of = {"model_version": "1", "model_run_id": None}
+    assert answers(found, {"id": 1, "prediction": right | of})
+    assert answers(found, [{"id": 1, "prediction": right | of}])
+    assert not answers(found, {"id": 1, "prediction": wrong | of})
+
+
+def test_a_prediction_after_a_softmax(make_model: MakeModel) -> None:
+    model = make_model(
+        preprocessing={"tabular": {"features": ["a", "b"]}},
+        postprocessing={"outputs": [{"output": "y", "activation": "softmax", "name": "probabilities"}]},
+    )
+    found = document(model, graph(tensors(("X", "float32", ("batch", 2)))))
+    row = {"predicted_class": 1, "probabilities": {"0": 0.4, "1": 0.6}, "model_version": None, "model_run_id": None}
+    assert answers(found, {"id": 1, "prediction": row})
+    assert answers(found, {"probabilities": [0.4, 0.6]})
+    assert not answers(found, {"y": [0.4, 0.6]})
+
+
 def test_images(make_model: MakeModel) -> None:
     model = make_model(preprocessing={"image": {"input": "image", "resize": [8, 8]}})
     found = document(model, graph(tensors(("pixels", "float32", ("batch", 3, 8, 8)))))

@@ -124,6 +124,15 @@ def test_numbers_of_a_typed_column(column: pa.ChunkedArray, expected: list[Any])
     assert [found.cell(row) for row in range(len(column))] == expected
 
 
+def test_features_that_are_no_numbers() -> None:
+    words = cells.feature(text("x", "", "nan"), texts=True, kind="s")
+    assert [words.cell(row) for row in range(3)] == ["x", None, "nan"]
+    truths = cells.feature(text("True", "0", "", "yes"), texts=True, kind="b")
+    assert [truths.cell(row) for row in range(4)] == [True, False, None, "yes"]
+    typed = cells.feature(chunked([True, None]), texts=False, kind="b")
+    assert [typed.cell(row) for row in range(2)] == [True, None]
+
+
 def test_days() -> None:
     assert cells.days(text("2026-04-25", "2026-04-25T20:00:00+02:00", "25.4.2026", "", "2026-13-01")) == [
         "2026-04-25",

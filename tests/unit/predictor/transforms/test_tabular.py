@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from gpux_api.v1alpha1.processing import TabularSpec
 from gpux_predictor.errors import BadRequest, LoadError, LoadReason
+from gpux_predictor.transforms.features import unknown
 from gpux_predictor.transforms.tabular import TabularTransform
 
 FEATURES = ["diff_win_5_mean", "home_elo_pre", "sex"]
@@ -26,6 +27,13 @@ def make(make_signature: Any) -> Any:
     return build
 
 
+def row(transform: TabularTransform, request: dict[str, Any]) -> np.ndarray:
+    """What one request puts into the graph's only input."""
+    [array] = transform.feeds([request]).values()
+    first: np.ndarray = array[0]
+    return first
+
+
 def body(**features: Any) -> dict[str, Any]:
     return {"match_id": 99, "features": features}
 
@@ -37,25 +45,25 @@ def test_a_row_is_in_the_graphs_order(make: Any) -> None:
     transform = make()
     [parsed], single = transform.parse(body(**FULL))
     assert single
-    row = transform.row(parsed)
-    assert row.dtype == np.float32
-    np.testing.assert_array_equal(row, np.array([0.3, 1520, 0], np.float32))
+    found = row(transform, parsed)
+    assert found.dtype == np.float32
+    np.testing.assert_array_equal(found, np.array([0.3, 1520, 0], np.float32))
     bodies, single = transform.parse([body(**FULL), body(**(FULL | {"sex": 1}))])
     assert not single
-    assert [transform.row(item)[2] for item in bodies] == [0, 1]
+    assert transform.feeds(bodies)["X"][:, 2].tolist() == [0, 1]
 
 
 def test_absent_features(make: Any) -> None:
     with pytest.raises(BadRequest, match="Missing required feature: 'home_elo_pre'"):
-        make().row(body(sex=1, diff_win_5_mean=0.1))
+        row(make(), body(sex=1, diff_win_5_mean=0.1))
     with pytest.raises(BadRequest, match="Missing required feature: 'sex'"):
-        make().row(body(**(FULL | {"sex": None})))
+        row(make(), body(**(FULL | {"sex": None})))
     defaults = make(defaults={"sex": 7.0})
-    assert defaults.row(body(**(FULL | {"sex": None})))[2] == 7
-    assert defaults.row(body(home_elo_pre=1, diff_win_5_mean=1))[2] == 7
+    assert row(defaults, body(**(FULL | {"sex": None})))[2] == 7
+    assert row(defaults, body(home_elo_pre=1, diff_win_5_mean=1))[2] == 7
     nan = make(missing="nan", defaults={"sex": 7.0})
-    assert np.isnan(nan.row(body(sex=None))[:2]).all()
-    assert nan.row(body())[2] == 7
+    assert np.isnan(row(nan, body(sex=None))[:2]).all()
+    assert row(nan, body())[2] == 7
 
 
 @pytest.mark.parametrize(
@@ -100,16 +108,16 @@ def test_wrong_bodies(make: Any, value: Any, detail: str) -> None:
 )  # fmt: skip
 def test_wrong_features(make: Any, dtype: str, features: Any, detail: str) -> None:
     with pytest.raises(BadRequest) as caught:
-        make(dtype).row({"match_id": 99, "features": features})
+        row(make(dtype), {"match_id": 99, "features": features})
     assert caught.value.detail == detail
 
 
 def test_large_whole_numbers(make: Any) -> None:
     exact = dict.fromkeys(FEATURES, 2**53 + 1)
-    assert make("int64").row(body(**exact)).tolist() == [2**53 + 1] * 3
-    assert make("int64").row(body(**dict.fromkeys(FEATURES, 3.0))).tolist() == [3] * 3
-    assert make("float64").row(body(**exact)).tolist() == [2.0**53] * 3  # the nearest float64
-    assert make("float32").row(body(**dict.fromkeys(FEATURES, 10**20))).tolist() == [float(np.float32(1e20))] * 3
+    assert row(make("int64"), body(**exact)).tolist() == [2**53 + 1] * 3
+    assert row(make("int64"), body(**dict.fromkeys(FEATURES, 3.0))).tolist() == [3] * 3
+    assert row(make("float64"), body(**exact)).tolist() == [2.0**53] * 3  # the nearest float64
+    assert row(make("float32"), body(**dict.fromkeys(FEATURES, 10**20))).tolist() == [float(np.float32(1e20))] * 3
 
 
 @given(
@@ -122,7 +130,7 @@ def test_large_whole_numbers(make: Any) -> None:
 def test_any_features(make: Any, features: Any) -> None:
     for dtype in ("float16", "float32", "float64", "int8", "uint64"):
         try:
-            assert make(dtype).row(body(**features)).shape == (3,)
+            assert row(make(dtype), body(**features)).shape == (3,)
         except BadRequest as error:
             assert "feature" in str(error)  # noqa: PT017
 
@@ -132,7 +140,11 @@ def test_any_features(make: Any, features: Any) -> None:
     [
         ("float32", (None, 4), {}, r"3 features do not fit input 'X' of the shape \[\?, 4\]"),
         ("float32", (None, 1, 3), {}, "do not fit"),
-        ("string", (None, 3), {}, "is string: features are numbers"),
+        ("float32", (None, None, 3), {}, "do not fit"),
+        ("float32", (3,), {}, "do not fit"),
+        ("float32", (8, 3), {}, "takes 8 rows, a request has one"),
+        ("string", (None, 3), {"defaults": {"sex": 1}}, "defaults are numbers and 'sex' takes strings"),
+        ("string", (None, 3), {"missing": "nan"}, "write missing: error"),
         ("float32", (None, 3), {"input": "Y"}, "input 'Y' is no input of the graph, which has 'X'"),
         (
             "float16",
@@ -155,6 +167,88 @@ def test_the_only_input_or_the_one_named(make_signature: Any) -> None:
     with pytest.raises(LoadError, match="the graph needs 'a' beside 'b'"):
         TabularTransform(TabularSpec(features=FEATURES, input="b"), two)
     optional = replace(two, inputs=(replace(two.inputs[0], required=False), two.inputs[1]))
-    assert TabularTransform(TabularSpec(features=FEATURES, input="b"), optional).tensor.name == "b"
-    with pytest.raises(LoadError, match="the graph has 2 inputs .* set input"):
-        TabularTransform(TabularSpec(features=FEATURES), two)
+    assert TabularTransform(TabularSpec(features=FEATURES, input="b"), optional).inputs == {"b"}
+
+
+TABLE = (("elo", "float32", (None, 1)), ("home", "string", (None, 1)), ("round", "int64", (None,)), ("cup", "bool", ()))
+MATCH = {"elo": 1520, "home": "Arsenal", "round": 3, "cup": False}
+
+
+def test_an_input_for_each_feature(make_signature: Any) -> None:
+    spec = TabularSpec(features=["cup", "home", "elo", "round"], defaults={"round": 1}, missing="nan")
+    transform = TabularTransform(spec, make_signature(*TABLE))
+    found = transform.feeds([body(**MATCH), body(home="", cup=1)])
+    assert {name: (array.dtype.kind, array.shape) for name, array in found.items()} == {
+        "cup": ("b", (2, 1)), "home": ("O", (2, 1)), "elo": ("f", (2, 1)), "round": ("i", (2,)),
+    }  # fmt: skip
+    assert [found["cup"].tolist(), found["home"].tolist(), found["round"].tolist()] == [
+        [[False], [True]], [["Arsenal"], [""]], [3, 1],
+    ]  # fmt: skip
+    assert found["elo"][0, 0] == 1520
+    assert np.isnan(found["elo"][1, 0])
+    with pytest.raises(BadRequest, match="Missing required feature: 'home'"):  # which no NaN stands for
+        transform.feeds([body(cup=True)])
+
+
+@pytest.mark.parametrize(
+    ("wrong", "detail"),
+    [
+        ({"home": 5}, "Invalid feature type for 'home': expected string"),
+        ({"home": "\ud800"}, "character 0 is a lone surrogate"),
+        ({"home": "A" * 21}, "'home': 21 characters, at most 20 are taken"),
+        ({"elo": "1520"}, "Invalid feature type for 'elo': expected number"),
+        ({"cup": 2}, "Invalid feature type for 'cup': expected boolean"),
+        ({"cup": "true"}, "Invalid feature type for 'cup': expected boolean"),
+        ({"round": True}, "Invalid feature type for 'round': expected number"),
+        ({"hom": "Arsenal"}, "Unknown feature: 'hom', did you mean 'home'? this model takes 'elo', "),
+    ],
+)
+def test_wrong_values_of_other_types(make_signature: Any, wrong: dict[str, Any], detail: str) -> None:
+    signature = make_signature(*TABLE)
+    limited = tuple(replace(t, max_length=20) if t.name == "home" else t for t in signature.inputs)
+    transform = TabularTransform(TabularSpec(features=list(MATCH)), replace(signature, inputs=limited))
+    with pytest.raises(BadRequest) as caught:
+        transform.feeds([body(**(MATCH | wrong))])
+    assert detail in caught.value.detail
+
+
+def test_the_names_that_skl2onnx_makes_of_columns(make_signature: Any) -> None:
+    inputs = make_signature(("sepal_length__cm_", "float32", (None, 1)), ("_2+Δ", "float32", (None, 1)))
+    transform = TabularTransform(TabularSpec(features=["2+Δ", "sepal length (cm)"]), inputs)
+    found = transform.feeds([body(**{"2+Δ": 2, "sepal length (cm)": 1})])
+    assert {name: array.item() for name, array in found.items()} == {"sepal_length__cm_": 1, "_2+Δ": 2}
+
+
+def test_inputs_of_several_columns_each(make_signature: Any) -> None:
+    """As of initial_types=[("numbers", FloatTensorType([None, 2])), ("names", StringTensorType([None, 1]))]."""
+    blocks = make_signature(("numbers", "float32", (None, 2)), ("names", "string", (None, 1)))
+    transform = TabularTransform(TabularSpec(features=["a", "b", "c"]), blocks)
+    found = transform.feeds([body(c="x", a=1, b=2)])
+    assert (found["numbers"].tolist(), found["names"].tolist()) == ([[1, 2]], [["x"]])
+
+
+@pytest.mark.parametrize(
+    ("inputs", "features", "message"),
+    [
+        (TABLE, ["elo", "home", "round"], "the graph has 4 inputs .*; without a feature: 'cup': .* set input"),
+        ((("a_b", "float32", (None, 1)), ("a_b1", "float32", (None, 1))), ["a b", "a_b"], "without a feature: 'a_b1'"),
+        (TABLE, [*MATCH, "cap"], "features must name; not among them: 'cap': correct"),
+        ((("x", "float32", (None, 2)), ("y", "float32", (None, 1))), ["a", "b"], "2 features do not fit 3 columns: .*'x' 2, 'y' 1"),
+        ((("x", "float32", (None, 2)), ("y", "float32", (None, 1))), ["y", "b", "c"], "'y' stands where input 'x' has"),
+        ((("x", "float32", (None, None)), ("y", "float32", (None, 1))), ["a", "y"], "'x' .* declare its shape in spec.inputs"),
+        ((("x", "float32", (None, 2, 2)), ("y", "float32", (None, 1))), ["a", "b", "y"], "do not fit"),
+    ],
+)  # fmt: skip
+def test_what_does_not_go_with_several_inputs(
+    make_signature: Any, inputs: Any, features: list[str], message: str
+) -> None:
+    with pytest.raises(LoadError, match=message) as caught:
+        TabularTransform(TabularSpec(features=features), make_signature(*inputs))
+    assert caught.value.reason is LoadReason.INVALID_PREPROCESSING
+
+
+def test_the_name_that_was_meant() -> None:
+    names = [f"feature_{i}" for i in range(4096)]
+    assert unknown("fature_7", names[:20]).detail.startswith("Unknown feature: 'fature_7', did you mean 'feature_7'?")
+    assert unknown("x" * 10**6, names).detail.endswith("and 4086 more")
+    assert len(unknown("x" * 10**6, names).detail) < 400

@@ -13,7 +13,7 @@ from gpux_predictor.errors import BadRequest
 from gpux_predictor.tensors.dtypes import ELEMENT_TYPES
 from gpux_predictor.tensors.signature import Signature, Tensor
 from gpux_predictor.transforms.tabular import FEATURES, TabularTransform
-from gpux_predictor.transforms.tabular_columns import Column, matrix
+from gpux_predictor.transforms.tabular_table import Column, feeds
 
 TYPES = {item.name: item for item in ELEMENT_TYPES}
 CELLS = st.one_of(
@@ -45,7 +45,8 @@ def column(cells: list[Any], *, whole: bool) -> Column:
 
 def by_the_rule(made: TabularTransform, cells: dict[str, Any]) -> np.ndarray | str:
     try:
-        return made.row({FEATURES: cells})
+        [row] = made.feeds([{FEATURES: cells}])["X"]
+        return np.asarray(row)
     except BadRequest as error:
         return error.detail
 
@@ -58,7 +59,7 @@ def test_as_row_by_row(kind: str, missing: str, rows: list[tuple[Any, Any]], who
         return
     made = transform(kind, missing)
     columns = {name: column([row[place] for row in rows], whole=whole) for place, name in enumerate("ab")}
-    numbers, right, wrong = matrix(made, columns, len(rows))
+    fed, right, wrong = feeds(made, columns, len(rows))
     for place, _ in enumerate(rows):
         cells = {name: columns[name].cell(place) for name in "ab"}
         expected = by_the_rule(made, cells)
@@ -66,16 +67,35 @@ def test_as_row_by_row(kind: str, missing: str, rows: list[tuple[Any, Any]], who
             assert (wrong[place], right[place]) == (expected, False)
         else:
             assert right[place]
-            np.testing.assert_array_equal(numbers[place], expected)
-    assert numbers.dtype == TYPES[kind].dtype
+            np.testing.assert_array_equal(fed["X"][place], expected)
+    assert fed["X"].dtype == TYPES[kind].dtype
 
 
 def test_a_feature_that_the_table_does_not_have() -> None:
     a = Column(np.array([1.0, 2.0]), np.zeros(2, np.bool_))
-    numbers, right, wrong = matrix(transform("float32", "error"), {"a": a}, 2)
-    assert (numbers.tolist(), bool(right.all()), wrong) == ([[1.0, 2.0], [2.0, 2.0]], True, {})
+    fed, right, wrong = feeds(transform("float32", "error"), {"a": a}, 2)
+    assert (fed["X"].tolist(), bool(right.all()), wrong) == ([[1.0, 2.0], [2.0, 2.0]], True, {})
     b = Column(np.array([1, 2]), np.array([False, True]))
-    numbers, right, wrong = matrix(transform("float32", "nan"), {"b": b}, 2)
-    assert [math.isnan(row[0]) for row in numbers] == [True, True]
-    _, right, wrong = matrix(transform("float32", "error"), {"b": b}, 2)
+    fed, right, wrong = feeds(transform("float32", "nan"), {"b": b}, 2)
+    assert [math.isnan(row[0]) for row in fed["X"]] == [True, True]
+    _, right, wrong = feeds(transform("float32", "error"), {"b": b}, 2)
     assert (bool(right.any()), wrong) == (False, dict.fromkeys((0, 1), "Missing required feature: 'a'"))
+
+
+def test_inputs_of_their_own_kinds() -> None:
+    """A data frame's pipeline has an input for each column: here one of numbers, one of strings and one of booleans."""
+    inputs = [Tensor(name, TYPES[kind], ("n", 1)) for name, kind in (("a", "float32"), ("b", "string"), ("c", "bool"))]
+    made = TabularTransform(TabularSpec(features=["a", "b", "c"]), Signature(tuple(inputs), ()))
+    none = np.zeros(3, np.bool_)
+    columns = {
+        "a": Column(np.array([1.5, 2, 3]), none),
+        "b": Column(np.zeros(3), none, {0: "x", 1: "y", 2: "z"}),
+        "c": Column(np.zeros(3), none, {0: True, 1: "maybe", 2: False}),
+    }
+    fed, right, wrong = feeds(made, columns, 3)
+    assert right.tolist() == [True, False, True]
+    assert wrong == {1: "Invalid feature type for 'c': expected boolean"}
+    assert [(fed["a"][i, 0], fed["b"][i, 0], bool(fed["c"][i, 0])) for i in (0, 2)] == [
+        (1.5, "x", True),
+        (3, "z", False),
+    ]

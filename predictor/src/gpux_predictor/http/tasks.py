@@ -1,0 +1,129 @@
+"""The routes of tasks: submit, poll, cancel, list."""
+
+from collections.abc import Awaitable, Callable
+from http import HTTPStatus
+
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from gpux_predictor.errors import BadRequest, RequestError, TooManyRequests
+from gpux_predictor.protocols.rest import as_json, body_of
+from gpux_predictor.serving.requests import JSON
+from gpux_predictor.tasks import answers
+from gpux_predictor.tasks.records import ENDED, NewTask, State, Task
+from gpux_predictor.tasks.service import TaskService
+
+Handler = Callable[[Request], Awaitable[Response]]
+SUBMIT_PATHS = ("/predict/async", "/predict/async/")
+STATUS_PATH = "/monitoring/task_status/{task_id}"
+MOST_WAIT_SECONDS = 60.0
+MOST_LISTED = 1000
+_STATES = {"pending": (State.QUEUED, State.RUNNING), "success": (State.SUCCEEDED,), "failure": (State.FAILED,)}
+
+
+def routes(tasks: TaskService, *, listed: bool) -> list[Route]:
+    """The routes of one model's tasks.
+
+    Args:
+        tasks: the tasks.
+        listed: whether callers may see the tasks of others.
+    """
+
+    async def submit(request: Request) -> Response:
+        body = await body_of(request)
+        task = NewTask(
+            body,
+            request.headers.get("content-type", JSON),
+            request.headers.get("idempotency-key"),
+            request.query_params.get("callback_url") or request.headers.get("callback-url"),
+        )
+        submitted = await tasks.submit(task)
+        where = STATUS_PATH.format(task_id=submitted.id)
+        headers = {"Location": where, "Queue-Position": str(submitted.position)}
+        answer = {"task_id": submitted.id, "status": "submitted", "status_url": where}
+        return as_json(answer, HTTPStatus.ACCEPTED, headers)
+
+    async def status(request: Request) -> Response:
+        seconds = _number(request, "wait", 0.0, MOST_WAIT_SECONDS)
+        return _described(await tasks.status(request.path_params["task_id"], seconds))
+
+    async def cancel(request: Request) -> Response:
+        return _described(await tasks.cancel(request.path_params["task_id"]))
+
+    async def queue(_: Request) -> Response:
+        counts = await tasks.counts()
+        shown = {state.value: counts.states.get(state, 0) for state in State}
+        return as_json({**shown, "oldest_seconds": round(counts.oldest_seconds, 3), "stored_bytes": counts.bytes})
+
+    async def page(request: Request) -> Response:
+        if not listed:
+            raise NotListed("Tasks are not listed: spec.async.listed is false")
+        most = int(_number(request, "limit", 100, MOST_LISTED))
+        found = await tasks.page(_wanted(request), request.query_params.get("after"), max(1, most))
+        after = found[-1].id if len(found) == max(1, most) else None
+        return as_json({"tasks": [answers.row(task) for task in found], "after": after})
+
+    return [
+        *(_route(path, submit, "POST") for path in SUBMIT_PATHS),
+        Route(STATUS_PATH, _answering_errors(_by_method(status, cancel)), methods=["GET", "DELETE"]),
+        _route("/monitoring/tasks", page, "GET"),
+        _route("/monitoring/queue", queue, "GET"),
+    ]
+
+
+class NotListed(RequestError):
+    """The manifest does not want tasks to be listed."""
+
+    status = HTTPStatus.NOT_FOUND
+
+
+def _by_method(get: Handler, delete: Handler) -> Handler:
+    async def answer(request: Request) -> Response:
+        return await (delete if request.method == "DELETE" else get)(request)
+
+    return answer
+
+
+def _described(task: Task) -> Response:
+    """The answer to a poll; one that has to be repeated says when."""
+    headers = None if task.state in ENDED else {"Retry-After": "1"}
+    return Response(answers.content(task), HTTPStatus.OK, headers, JSON)
+
+
+def _wanted(request: Request) -> list[State]:
+    names = request.query_params.getlist("status") or list(_STATES)
+    if unknown := [name for name in names if name not in _STATES]:
+        raise BadRequest(f"Invalid status: '{unknown[0]}': expected {', '.join(_STATES)}")
+    return [state for name in dict.fromkeys(names) for state in _STATES[name]]
+
+
+def _number(request: Request, name: str, default: float, most: float) -> float:
+    text = request.query_params.get(name)
+    if text is None:
+        return default
+    try:
+        value = float(text)
+    except ValueError:
+        value = -1.0
+    if not 0 <= value <= most:
+        raise BadRequest(f"Invalid {name}: '{text[:50]}': expected a number from 0 to {most:g}")
+    return value
+
+
+def _route(path: str, handler: Handler, method: str) -> Route:
+    return Route(path, _answering_errors(handler), methods=[method])
+
+
+def _answering_errors(handler: Handler) -> Handler:
+    async def answered(request: Request) -> Response:
+        try:
+            return await handler(request)
+        except RequestError as error:
+            later = error.retry_after_seconds if isinstance(error, TooManyRequests) else None
+            headers = None if later is None else {"Retry-After": str(later)}
+            return as_json({"detail": error.detail}, error.status, headers)
+        except ClientDisconnect:
+            return as_json({"detail": "the client went away"}, HTTPStatus.BAD_REQUEST)  # nobody reads it
+
+    return answered

@@ -1,0 +1,112 @@
+"""Tells callers of the ends of their tasks: at least once each, from the store, so that no death of ours loses one."""
+
+import asyncio
+import logging
+import random
+import time
+from dataclasses import dataclass, replace
+
+from gpux_predictor import metrics
+from gpux_predictor.callbacks.backoff import Backoff
+from gpux_predictor.callbacks.outcome import Outcome, Sent
+from gpux_predictor.callbacks.sender import Sender
+from gpux_predictor.callbacks.target import Allowed, parse
+from gpux_predictor.errors import BadRequest, RequestError
+from gpux_predictor.tasks import answers
+from gpux_predictor.tasks.records import Callback, CallbackOutcome, Task
+from gpux_predictor.tasks.store import NoSuchTask, TaskStore
+
+logger = logging.getLogger(__name__)
+_LOOK_SECONDS = 1.0
+_MOST_AT_ONCE = 16
+
+
+@dataclass(frozen=True)
+class Callbacks:
+    """What the manifest says of callbacks.
+
+    Attributes:
+        sender: makes one attempt.
+        allowed: where they may go.
+        backoff: when they are tried again.
+    """
+
+    sender: Sender
+    allowed: Allowed
+    backoff: Backoff
+
+    def checked(self, url: str) -> str:
+        """The URL in the form in which it is kept.
+
+        Raises:
+            BadRequest: it leads where callbacks do not go.
+        """
+        return parse(url, self.allowed).url
+
+
+class Teller:
+    """Sends what is due.
+
+    Args:
+        store: where the tasks are.
+        callbacks: what the manifest says of them.
+    """
+
+    def __init__(self, store: TaskStore, callbacks: Callbacks) -> None:
+        self._store = store
+        self._callbacks = callbacks
+        self._loop: asyncio.Task[None] | None = None
+        self._ended = asyncio.Event()
+
+    def start(self) -> None:
+        """Begins to send."""
+        self._loop = asyncio.create_task(self._telling())
+
+    def wake(self) -> None:
+        """A task has ended."""
+        self._ended.set()
+
+    async def stop(self) -> None:
+        """Sends no more; what was under way comes again, here or elsewhere."""
+        if self._loop is not None:
+            self._loop.cancel()
+            await asyncio.gather(self._loop, return_exceptions=True)
+
+    async def _telling(self) -> None:
+        while True:
+            self._ended.clear()
+            try:
+                due = await self._store.due_callbacks(_MOST_AT_ONCE)
+                if due:
+                    await self._store.settle_callbacks(await asyncio.gather(*(self._tell(one) for one in due)))
+                    continue
+            except RequestError as error:
+                logger.warning("callbacks wait: %s", error.detail)
+            try:
+                await asyncio.wait_for(self._ended.wait(), _LOOK_SECONDS)
+            except TimeoutError:
+                continue
+
+    async def _tell(self, callback: Callback) -> CallbackOutcome:
+        """One attempt, and when the next one is."""
+        try:
+            task = await self._store.get(callback.id)
+            sent = await self._send(callback, task)
+        except (NoSuchTask, BadRequest) as error:  # its time is up, or the manifest does not allow its address any more
+            metrics.CALLBACKS.labels("failed").inc()
+            return CallbackOutcome(callback.id, callback.attempt, error.detail)
+        except RequestError as error:
+            return CallbackOutcome(callback.id, callback.attempt, error.detail, again_in=_LOOK_SECONDS)
+        if sent.outcome is Outcome.DELIVERED:
+            metrics.CALLBACKS.labels("delivered").inc()
+            return CallbackOutcome(callback.id, callback.attempt)
+        again = None
+        if sent.outcome is Outcome.RETRY:
+            elapsed = time.time() - (task.ended or 0.0)
+            again = self._callbacks.backoff.delay(callback.attempt, elapsed, random.random, sent.retry_after)
+        metrics.CALLBACKS.labels("failed" if again is None else "retried").inc()
+        return CallbackOutcome(callback.id, callback.attempt, sent.reason, again)
+
+    async def _send(self, callback: Callback, task: Task) -> Sent:
+        target = parse(callback.url, self._callbacks.allowed)
+        return await self._callbacks.sender.send(target, callback.id, answers.content(replace(task, callback=None)))

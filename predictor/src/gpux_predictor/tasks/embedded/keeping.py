@@ -1,0 +1,35 @@
+"""What is done without anybody asking: tasks whose worker is gone are taken back, those whose time is up go."""
+
+from gpux_predictor.tasks.embedded.change import Change, end, queue_again
+from gpux_predictor.tasks.store import died
+
+_MOST_AT_ONCE = 1000
+_PAGES = 2048
+"""Unused pages of 4 KiB that the file keeps; more go back to the disk, so many at a time."""
+
+
+def take_back(change: Change, *, before: float) -> None:
+    """Queues tasks again whose lease ended before a time, or fails them if they had all their attempts."""
+    rows = change.db.execute(
+        "SELECT seq, attempts FROM tasks WHERE state = 'running' AND lease < ?", [before]
+    ).fetchall()
+    for seq, attempts in rows:
+        if attempts < change.terms.most_attempts:
+            queue_again(change, seq)
+        else:
+            end(change, seq, None, died(attempts))
+
+
+def remove_expired(change: Change) -> None:
+    """Removes ended tasks whose time is up, some at a time; a notice that is still due keeps its task."""
+    rows = change.db.execute(
+        "SELECT seq, size FROM tasks WHERE expires < ? AND callback_state IS NOT 'pending' LIMIT ?",
+        [change.now, _MOST_AT_ONCE],
+    ).fetchall()
+    for seq, size in rows:
+        change.db.execute("DELETE FROM tasks WHERE seq = ?", [seq])
+        change.db.execute("DELETE FROM results WHERE seq = ?", [seq])
+        change.tally.bytes -= size
+    [unused] = change.db.execute("PRAGMA freelist_count").fetchone()
+    if unused > _PAGES:
+        change.db.execute(f"PRAGMA incremental_vacuum({_PAGES})").fetchall()

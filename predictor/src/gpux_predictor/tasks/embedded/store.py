@@ -1,0 +1,191 @@
+"""The embedded store: SQLite in a folder that one process holds."""
+
+import asyncio
+import fcntl
+import os
+import sqlite3
+import time
+from collections.abc import Callable, Collection, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import TypeVar
+
+from gpux_predictor.tasks.embedded import keeping, notices, reading, schema, submitting, working
+from gpux_predictor.tasks.embedded.change import Change, count
+from gpux_predictor.tasks.embedded.reading import Look
+from gpux_predictor.tasks.embedded.writer import Writer
+from gpux_predictor.tasks.records import (
+    Appetite,
+    Callback,
+    CallbackOutcome,
+    Claimed,
+    Counts,
+    NewTask,
+    Outcome,
+    State,
+    Submitted,
+    Task,
+    Terms,
+)
+from gpux_predictor.tasks.store import StoreUnavailable
+
+T = TypeVar("T")
+CALLBACK_SECONDS = 120.0
+"""After which a notice of which nothing was heard is sent again."""
+
+
+class EmbeddedStore:
+    """Tasks in `folder/tasks.sqlite3`; a `TaskStore`.
+
+    Args:
+        folder: for this model alone; made if it is not there.
+        terms: what it holds to.
+        clock: seconds since the epoch.
+    """
+
+    local = True
+
+    def __init__(self, folder: Path, terms: Terms, clock: Callable[[], float] = time.time) -> None:
+        self._folder = folder
+        self._terms = terms
+        self._clock = clock
+        self._writer: Writer | None = None
+        self._lock: int | None = None
+        self._readers = ThreadPoolExecutor(1, thread_name_prefix="tasks-reader")
+
+    async def open(self) -> None:
+        """Opens the file; what ran when its last process died is queued again, or fails.
+
+        Raises:
+            StoreUnavailable: another process holds it, or it cannot be read.
+        """
+        if self._writer is None:
+            await asyncio.to_thread(self._open)
+
+    async def close(self) -> None:
+        """Writes what was asked for and lets the file go."""
+        if self._writer is not None:
+            await asyncio.to_thread(self._close, self._writer)
+            self._writer = None
+
+    async def submit(self, task: NewTask) -> Submitted:
+        """See TaskStore."""
+        return await self._do(lambda change: submitting.submit(change, task))
+
+    async def claim(self, worker: str, appetite: Appetite) -> list[Claimed]:
+        """See TaskStore."""
+        return await self._do(lambda change: working.claim(change, worker, appetite))
+
+    async def renew(self, worker: str, ids: Collection[str]) -> set[str]:
+        """See TaskStore."""
+        return await self._do(lambda change: working.renew(change, worker, ids))
+
+    async def finish(self, worker: str, outcomes: Sequence[Outcome]) -> None:
+        """See TaskStore."""
+        await self._do(lambda change: working.finish(change, worker, outcomes))
+
+    async def release(self, worker: str, ids: Collection[str]) -> None:
+        """See TaskStore."""
+        await self._do(lambda change: working.release(change, worker, ids))
+
+    async def cancel(self, task_id: str) -> Task:
+        """See TaskStore."""
+
+        def work(change: Change) -> Task:
+            working.cancel(change, task_id)
+            return reading.get(change, task_id)
+
+        return await self._do(work)
+
+    async def sweep(self) -> None:
+        """See TaskStore."""
+
+        def work(change: Change) -> None:
+            keeping.take_back(change, before=change.now)
+            keeping.remove_expired(change)
+
+        await self._do(work)
+
+    async def get(self, task_id: str) -> Task:
+        """See TaskStore."""
+        return await self._read(lambda look: reading.get(look, task_id))
+
+    async def page(self, states: Collection[State], after: str | None, most: int) -> list[Task]:
+        """See TaskStore."""
+        return await self._read(lambda look: reading.page(look, states, after, most))
+
+    async def counts(self) -> Counts:
+        """See TaskStore."""
+        return await self._read(reading.counts)
+
+    async def due_callbacks(self, most: int) -> list[Callback]:
+        """See TaskStore."""
+        return await self._do(lambda change: notices.due(change, most, CALLBACK_SECONDS))
+
+    async def settle_callbacks(self, outcomes: Sequence[CallbackOutcome]) -> None:
+        """See TaskStore."""
+        await self._do(lambda change: notices.settle(change, outcomes))
+
+    async def _do(self, work: Callable[[Change], T]) -> T:
+        if self._writer is None:
+            raise StoreUnavailable("The store of tasks is not open")
+        return await self._writer.do(work)
+
+    async def _read(self, work: Callable[[Look], T]) -> T:
+        """Reads beside the writer: a poll does not wait for a flush."""
+        if self._writer is None:
+            raise StoreUnavailable("The store of tasks is not open")
+        look = Look(self._reader, self._key, self._clock())
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._readers, work, look)
+        except sqlite3.Error as error:
+            raise StoreUnavailable(f"The store of tasks cannot be read: {error}") from None
+
+    def _open(self) -> None:
+        try:
+            self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+            self._lock = _hold(self._folder)
+            db = schema.connect(self._folder, writes=True)
+            self._reader = schema.connect(self._folder, writes=False)
+            self._key = schema.id_key(db)
+            tally = count(db)
+
+            def change() -> Change:
+                return Change(db, tally, self._terms, self._key, self._clock())
+
+            db.execute("BEGIN IMMEDIATE")
+            keeping.take_back(change(), before=float("inf"))
+            db.execute("COMMIT")
+        except (OSError, sqlite3.Error) as error:
+            self._let_go()
+            raise StoreUnavailable(f"The store of tasks in {self._folder} cannot be opened: {error}") from None
+        self._db = db
+        self._writer = Writer(db, tally, change)
+
+    def _close(self, writer: Writer) -> None:
+        writer.close()
+        self._readers.submit(self._reader.close).result()
+        self._db.close()
+        self._let_go()
+
+    def _let_go(self) -> None:
+        if self._lock is not None:
+            os.close(self._lock)
+            self._lock = None
+
+
+def _hold(folder: Path) -> int:
+    """Takes the folder for this process, which death lets go.
+
+    Raises:
+        StoreUnavailable: another process has it.
+    """
+    lock = os.open(folder / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(lock)
+        raise StoreUnavailable(
+            f"Another process works on the tasks in {folder}: stop it, or choose another --state-dir"
+        ) from None
+    return lock

@@ -1,0 +1,50 @@
+"""A task comes in."""
+
+from hashlib import sha256
+
+from gpux_predictor.tasks.embedded.change import Change
+from gpux_predictor.tasks.ids import new_id
+from gpux_predictor.tasks.records import NewTask, State, Submitted
+from gpux_predictor.tasks.store import KeyReused, QueueFull, StoreFull, full, no_room, reused
+
+
+def submit(change: Change, task: NewTask) -> Submitted:
+    """Takes a task in.
+
+    Raises:
+        KeyReused, QueueFull, StoreFull: before anything is written.
+    """
+    db, tally, terms = change.db, change.tally, change.terms
+    digest = sha256(task.content_type.encode() + b"\0" + task.body).digest() if task.key else None
+    if task.key and (found := _same_key(change, task.key, digest)):
+        return found
+    if tally.queued >= terms.most_queued:
+        raise QueueFull(full(terms.most_queued))
+    if tally.bytes + len(task.body) > terms.most_bytes:
+        raise StoreFull(no_room(terms.most_bytes))
+    task_id = new_id(change.key)
+    state = "waiting" if task.callback else None
+    [seq] = db.execute(
+        "INSERT INTO tasks (id, state, type, size, submitted, key, digest, callback, callback_state)"
+        " VALUES (?, 'queued', ?, ?, ?, ?, ?, ?, ?) RETURNING seq",
+        [task_id, task.content_type, len(task.body), change.now, task.key, digest, task.callback, state],
+    ).fetchone()
+    db.execute("INSERT INTO bodies VALUES (?, ?)", [seq, task.body])
+    tally.queued += 1
+    tally.bytes += len(task.body)
+    return Submitted(task_id, tally.queued)
+
+
+def _same_key(change: Change, key: str, digest: bytes | None) -> Submitted | None:
+    found = change.db.execute("SELECT id, digest, seq, state FROM tasks WHERE key = ?", [key]).fetchone()
+    if found is None:
+        return None
+    task_id, before, seq, state = found
+    if before != digest:
+        raise KeyReused(reused(key))
+    position = 0
+    if state == State.QUEUED:
+        [position] = change.db.execute(
+            "SELECT COUNT(*) FROM tasks WHERE state = 'queued' AND seq <= ?", [seq]
+        ).fetchone()
+    return Submitted(task_id, position, fresh=False)

@@ -1,0 +1,2 @@
+-- ARGV: id.
+return shown(ARGV[1], true)
