@@ -84,10 +84,10 @@ def _batch(model: GpuxModel) -> Iterator[Problem]:
                 f"spec.batch.{field}.uri: file:// is for runs on one machine, a pod cannot see that file: use {others}",
             )
     results, source = claim(batch.output.uri)[0], model.spec.model.source.uri
-    others = {"the model": claim(source)[0] if source.startswith("pvc://") else None}
+    taken = {"the model": claim(source)[0] if source.startswith("pvc://") else None}
     if tasks.keeps_a_claim(model) and model.spec.async_ is not None:
-        others["the tasks (async.claimName)"] = model.spec.async_.claim_name
-    for what, name in others.items():
+        taken["the tasks (async.claimName)"] = model.spec.async_.claim_name
+    for what, name in taken.items():
         if name == results and batch.output.uri.startswith("pvc://"):
             yield Problem(
                 Reason.CLAIM_TWICE_IN_POD,

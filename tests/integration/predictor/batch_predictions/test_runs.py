@@ -153,6 +153,7 @@ def test_older_results_are_removed(case: Case) -> None:
     assert json.loads((case.results / "latest.json").read_text())["result"] in [file.name for file in results]
 
 
+@pytest.mark.timeout(300)
 def test_a_million_rows_in_bounded_memory(case: Case) -> None:
     """Random keys, the worst case of the index. The file has 35 MB, the result 150 MB."""
     numbers = list(range(1_000_000))
@@ -163,7 +164,7 @@ def test_a_million_rows_in_bounded_memory(case: Case) -> None:
     script = "import resource, subprocess, sys; code = subprocess.run(sys.argv[1:]).returncode; "
     script += "print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss); sys.exit(code)"
     done = subprocess.run(
-        [sys.executable, "-c", script, *case.command()], check=False, capture_output=True, text=True, timeout=110
+        [sys.executable, "-c", script, *case.command()], check=False, capture_output=True, text=True, timeout=280
     )
     summary, kilobytes = done.stdout.splitlines()
     assert (json.loads(summary)["rows"], done.returncode) == (1_000_000, 0), done.stderr
