@@ -9,8 +9,8 @@ compile() {
 }
 compile --extra cpu --extra storage --extra telemetry crds/pyproject.toml operator/pyproject.toml predictor/pyproject.toml tests/requirements.in -o tests/constraints.txt
 compile -c tests/constraints.txt crds/pyproject.toml operator/pyproject.toml -o operator/constraints.txt
-compile -c tests/constraints.txt --extra cpu --extra telemetry crds/pyproject.toml predictor/pyproject.toml -o predictor/constraints.txt
-compile -c tests/constraints.txt --extra gpu --extra telemetry crds/pyproject.toml predictor/pyproject.toml -o predictor/constraints-gpu.txt
+compile -c tests/constraints.txt --extra cpu --extra storage --extra telemetry crds/pyproject.toml predictor/pyproject.toml -o predictor/constraints.txt
+compile -c tests/constraints.txt --extra gpu --extra storage --extra telemetry crds/pyproject.toml predictor/pyproject.toml -o predictor/constraints-gpu.txt
 
 {
   echo "# What the packages' wheels are built with in the images; runs nowhere. Pinned by tests/lock.sh."

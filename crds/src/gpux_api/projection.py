@@ -1,7 +1,8 @@
 """The part of a GpuxModel that the predictor reads.
 
 In a pod the operator mounts this projection instead of the whole object, so that a change of replicas, scheduling or rollout
-rolls no pod; on a laptop the predictor reads the user's own file. Both are GpuxModel manifests.
+rolls no pod; on a laptop the predictor reads the user's own file. Both are GpuxModel manifests. Of `spec.batch` there is the place
+of the results only: its schedule and its table are the CronJob's, which is told of them by its arguments.
 """
 
 from typing import Any
@@ -51,6 +52,7 @@ def serving_manifest(model: GpuxModel) -> dict[str, Any]:
             "samples": True,
             "runtime": {"timeout_seconds", "threads", "batching", "queue"},
             "serving": {"port", "protocols"},
+            "batch": {"output": {"uri"}},
         },
     )
     spec["model"]["source"].pop("serviceAccountName", None)

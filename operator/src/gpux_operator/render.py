@@ -12,7 +12,7 @@ from gpux_operator.engine.children import desired_children
 
 
 def render(files: Sequence[Path], namespace: str | None, images: Images) -> tuple[list[Manifest], list[str]]:
-    """The ConfigMap and the InferenceService of each GpuxModel in the files.
+    """The ConfigMap, the InferenceService and, with a schedule, the CronJob of each GpuxModel in the files.
 
     Args:
         files: YAML files; documents of other kinds are passed over.
@@ -48,5 +48,4 @@ def _children(model: GpuxModel, default_namespace: str | None, images: Images) -
     if found:
         raise ManifestError("\n".join(found))
     without_uid = model.model_copy(update={"metadata": model.metadata.model_copy(update={"uid": None})})
-    desired = desired_children(without_uid, namespace, images)
-    return [desired.config_map, desired.inference_service]
+    return desired_children(without_uid, namespace, images).manifests()

@@ -4,6 +4,7 @@ What is counted on each request is a plain number, written on the event loop onl
 `prometheus_client` histogram costs 1.5 µs an observation, which is 5 % of a request to a tiny model.
 """
 
+import time
 from bisect import bisect_left
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
@@ -114,6 +115,22 @@ TASKS_ENDED = Counter("prediction_tasks_ended", "Total tasks that ended on this 
 TASK_RETRIES = Counter("prediction_task_retries", "Total runs of tasks on this replica that were not their first")
 CALLBACKS = Counter("prediction_callbacks", "Total requests that told a caller of a task's end", ["outcome"])
 MODEL = Gauge("prediction_model", "The model that serves", ["model", "version", "provider"])
+LOOKUPS = Counter(
+    "prediction_batch_lookups", "Look-ups of precomputed predictions: found, failed, unknown, none", ["outcome"]
+)
+
+
+def watch_result(figures: Callable[[], tuple[float, int, int]]) -> None:
+    """Reads the newest batch result's end (seconds since the epoch), rows and failed rows when /metrics is asked.
+
+    The gauges exist only where the manifest has a batch: an alert on an age must not see models without one.
+    """
+    age = Gauge("prediction_batch_result_age_seconds", "Age of the newest batch result; NaN before the first")
+    age.set_function(lambda: time.time() - figures()[0])
+    rows = Gauge("prediction_batch_result_rows", "Rows of the newest batch result's table")
+    rows.set_function(lambda: figures()[1])
+    failed = Gauge("prediction_batch_result_failed_rows", "Rows of the newest batch result without a prediction")
+    failed.set_function(lambda: figures()[2])
 
 
 def watch(depth: Callable[[], tuple[int, int]], efficiency: Callable[[], float]) -> None:

@@ -14,7 +14,10 @@ from gpux_api.v1alpha1 import GpuxModel
 from gpux_predictor.engine import cpus
 from gpux_predictor.errors import LoadError
 from gpux_predictor.http.observers import Observer, observers
-from gpux_predictor.kserving.server import Listen, Server
+from gpux_predictor.kserving.server import Listen, Server, Ways
+from gpux_predictor.precomputed import places
+from gpux_predictor.precomputed.errors import OutputError
+from gpux_predictor.precomputed.lookups import Lookups
 from gpux_predictor.serving.loading import Origin
 from gpux_predictor.serving.service import ModelService
 from gpux_predictor.tasks.build import default_state_dir, task_service
@@ -23,11 +26,20 @@ from gpux_predictor.tasks.service import TaskService
 __all__ = ["Listen", "Origin", "default_state_dir", "run"]
 
 
-def run(model: GpuxModel, origin: Origin, listen: Listen, state_dir: Path, *, log_requests: bool = False) -> None:
+def run(  # noqa: PLR0913
+    model: GpuxModel,
+    origin: Origin,
+    listen: Listen,
+    state_dir: Path,
+    *,
+    batch_dir: Path | None = None,
+    log_requests: bool = False,
+) -> None:
     """Serves a model until the process is told to stop; exits with 1 if an address cannot be listened on.
 
     Args:
         state_dir: where an embedded store keeps the tasks.
+        batch_dir: where the results of spec.batch are; None to find them by its output's uri.
     """
     host, port, grpc_port = listen.host, listen.port, listen.grpc_port
     _check_address(host, port, "--port")
@@ -45,7 +57,8 @@ def run(model: GpuxModel, origin: Origin, listen: Listen, state_dir: Path, *, lo
         f"gpux-predictor: serving {service.name} on http://{shown}:{port} (POST /predict, GET /health /info /metrics){grpc}",
         err=True,
     )
-    server = Server(service, listen, _observers(log_requests=log_requests), _tasks(service, state_dir))
+    ways = Ways(_tasks(service, state_dir), _lookups(model, origin, batch_dir))
+    server = Server(service, listen, _observers(log_requests=log_requests), ways)
     _calm_the_collector()
     server.serve()
 
@@ -56,6 +69,18 @@ def _observers(*, log_requests: bool) -> list[Observer]:
     except LoadError as error:
         click.echo(f"gpux-predictor: {error.message}", err=True)
         sys.exit(1)
+
+
+def _lookups(model: GpuxModel, origin: Origin, batch_dir: Path | None) -> Lookups | str:
+    """Look-ups in the results of spec.batch, or why there are none; the model serves in any case."""
+    if batch_dir is not None:
+        return Lookups(batch_dir)
+    if model.spec.batch is None:
+        return "no predictions are computed ahead: the manifest has no spec.batch"
+    try:
+        return Lookups(places.folder(model.spec.batch.output.uri, origin.manifest_dir, "--batch-dir"))
+    except OutputError as error:
+        return f"spec.batch.output: {error}"
 
 
 def _tasks(service: ModelService, state_dir: Path) -> TaskService | None:

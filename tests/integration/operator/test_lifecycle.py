@@ -320,6 +320,31 @@ def test_an_inference_service_of_the_name_is_never_taken_over(
     models.becomes("WaitingForKServe", timeout=70)
 
 
+def test_a_schedule_comes_is_repaired_and_goes(admin: Api, models: Models) -> None:
+    def cron_job() -> Object | None:
+        return admin.find("batch/v1", "CronJob", "m", models.namespace)
+
+    entities = {"uri": "s3://tables/e.csv", "keyColumn": "id"}
+    models.apply(
+        batch={
+            "schedule": "0 5 * * *",
+            "timeZone": "Europe/London",
+            "entities": entities,
+            "output": {"uri": "pvc://r/m"},
+        }
+    )
+    made = eventually(cron_job, SOON, "there is a CronJob")
+    assert (made["spec"]["timeZone"], made["spec"]["concurrencyPolicy"]) == ("Europe/London", "Forbid")
+    admin.delete("batch/v1", "CronJob", "m", models.namespace)
+    eventually(lambda: (cron_job() or made)["metadata"]["uid"] != made["metadata"]["uid"], SOON, "it is there again")
+    time.sleep(1)
+    version = (cron_job() or {})["metadata"]["resourceVersion"]
+    time.sleep(2)
+    assert (cron_job() or {})["metadata"]["resourceVersion"] == version, "a CronJob that is right is left alone"
+    models.apply()
+    eventually(lambda: cron_job() is None, SOON, "it has gone")
+
+
 def test_a_name_too_long_for_its_namespace_is_refused_with_a_hint(models: Models) -> None:
     name = "m" * (53 - len(models.namespace))
     models.apply(name)

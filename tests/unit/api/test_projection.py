@@ -60,6 +60,7 @@ EVERYTHING: dict[str, Any] = {
         "gpu": {"backend": "cuda", "memory": "2Gi"},
     },
     "serving": {"port": 9000, "protocols": ["v2", "grpc"]},
+    "batch": {"output": {"uri": "pvc://results/m"}},
     "async": {
         "enabled": True,
         "store": "embedded",

@@ -51,7 +51,7 @@ def predictor(desired: Desired) -> Manifest:
 def test_golden(path: Path, images: Images) -> None:
     model = parse(yaml.safe_load(path.read_text()))
     desired = desired_children(model, model.metadata.namespace or "default", images)
-    text = yaml_text(desired.config_map, desired.inference_service)
+    text = yaml_text(*desired.manifests())
     golden = path.with_name(path.name.replace(".in.", ".out."))
     if os.environ.get("GPUX_UPDATE_GOLDEN"):
         golden.write_text(text)
@@ -290,3 +290,85 @@ def test_checks(written: Manifest, name: str, namespace: str, reason: Reason | N
     found = list(spec_problems(model, namespace))
     assert [problem.reason for problem in found] == ([] if reason is None else [reason])
     assert all(words in problem.message for problem in found)
+
+
+TABULAR = {"tabular": {"entityKey": "id", "features": ["a"]}}
+
+
+def batch(**parts: Any) -> Manifest:
+    entities, output = {"uri": "s3://tables/e.csv"}, {"uri": "pvc://results/m"}
+    return {"preprocessing": TABULAR, "batch": {"schedule": "@daily", "entities": entities, "output": output, **parts}}
+
+
+def job(desired: Desired) -> Manifest:
+    assert desired.cron_job is not None
+    found: Manifest = desired.cron_job["spec"]["jobTemplate"]["spec"]["template"]["spec"]
+    return found
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"schedule": "@hourly"},
+        {"suspend": True},
+        {"timeZone": "Europe/London"},
+        {"activeDeadlineSeconds": 60},
+        {"resources": {"limits": {"cpu": 4}}},
+        {"entities": {"uri": "s3://tables/other.csv", "dateColumn": "day"}},
+        {"output": {"uri": "pvc://results/m", "keep": 9}},
+    ],
+)
+def test_a_change_of_the_runs_rolls_no_pod(changed: Manifest, images: Images) -> None:
+    before, after = build(spec(**batch()), images), build(spec(**batch(**changed)), images)
+    assert after.intent.pod_hash == before.intent.pod_hash
+    assert after.cron_job != before.cron_job
+
+
+def test_another_output_rolls_pods(images: Images) -> None:
+    moved = build(spec(**batch(output={"uri": "pvc://other"})), images)
+    assert moved.intent.pod_hash != build(spec(**batch()), images).intent.pod_hash
+    assert predictor(moved)["containers"][0]["args"][-2:] == ["--batch-dir", "/mnt/predictions"]
+
+
+def test_without_a_schedule_results_are_served_and_nothing_runs(images: Images) -> None:
+    desired = build(spec(batch={"output": {"uri": "pvc://results/m"}}), images)
+    assert desired.cron_job is None
+    assert predictor(desired)["volumes"][-1]["persistentVolumeClaim"] == {"claimName": "results"}
+
+
+def test_a_run_mounts_a_claim_once(images: Images) -> None:
+    """kubelet never starts a pod in which two volumes are one claim."""
+    made = batch(entities={"uri": "pvc://results/tables/e.csv"})
+    pod = job(build({**spec(**made), "model": {"source": {"uri": "pvc://models"}}}, images))
+    claims = [
+        volume["persistentVolumeClaim"]["claimName"] for volume in pod["volumes"] if "persistentVolumeClaim" in volume
+    ]
+    assert claims == ["results", "models"]
+    mounts = {mount["mountPath"]: mount for mount in pod["containers"][0]["volumeMounts"]}
+    assert mounts["/mnt/entities"] == {"name": "gpux-claim-0", "mountPath": "/mnt/entities", "readOnly": True}
+    assert mounts["/mnt/predictions"] == {"name": "gpux-claim-0", "mountPath": "/mnt/predictions"}
+    assert "/mnt/models" in pod["containers"][0]["args"]
+
+
+def test_a_run_fetches_what_is_in_no_claim(images: Images) -> None:
+    arguments = job(build(spec(**batch()), images))["containers"][0]["args"]
+    assert "--model-dir" not in arguments
+    assert arguments[arguments.index("--entities") + 1] == "s3://tables/e.csv"
+
+
+@pytest.mark.parametrize(
+    ("changed", "source", "reason"),
+    [
+        ({"output": {"uri": "file:///results"}}, "s3://b/m", Reason.FILE_SOURCE_IN_CLUSTER),
+        ({"entities": {"uri": "file:///e.csv"}}, "s3://b/m", Reason.FILE_SOURCE_IN_CLUSTER),
+        ({}, "pvc://results/models", Reason.CLAIM_TWICE_IN_POD),
+        ({}, "s3://b/m", Reason.CLAIM_TWICE_IN_POD),
+        ({"resources": {"limits": {"nvidia.com/gpu": 1}}}, "s3://b/m", Reason.INVALID_RESOURCES),
+    ],
+)
+def test_batches_that_no_cluster_can_run(changed: Manifest, source: str, reason: Reason) -> None:
+    parts = {**batch(**changed), "model": {"source": {"uri": source}}}
+    if reason is Reason.CLAIM_TWICE_IN_POD and source.startswith("s3"):
+        parts["async"] = {"claimName": "results"}
+    document = {"apiVersion": "gpux.io/v1alpha1", "kind": "GpuxModel", "metadata": {"name": "m"}, "spec": parts}
+    assert [problem.reason for problem in spec_problems(parse(document), "ns")] == [reason]

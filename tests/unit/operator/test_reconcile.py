@@ -15,7 +15,7 @@ import pytest
 
 from gpux_operator.build.metadata import owner_reference
 from gpux_operator.engine.reconcile import Outcome, Reconciler
-from gpux_operator.kube.api import CONFIG_MAPS, EVENTS, GPUX_MODELS, INFERENCE_SERVICES
+from gpux_operator.kube.api import CONFIG_MAPS, CRON_JOBS, EVENTS, GPUX_MODELS, INFERENCE_SERVICES
 from gpux_operator.kube.errors import (
     ApiError,
     Conflict,
@@ -393,3 +393,59 @@ def test_a_failure_is_told_once(settled: FakeApi, key: Key, reconciler: Reconcil
     reconciler.report_failure(key, Transient("webhook times out again"))
     assert settled.writes == []
     assert reconciler.reconcile(key).result == "ready"
+
+
+BATCH: Manifest = {
+    "schedule": "0 5 * * *",
+    "entities": {"uri": "s3://tables/e.csv", "keyColumn": "id"},
+    "output": {"uri": "pvc://results/m"},
+}
+
+
+@pytest.fixture
+def scheduled(settled: FakeApi, key: Key, manifest: Manifest, reconciler: Reconciler) -> FakeApi:
+    """The same model with a schedule."""
+    settled.store(GPUX_MODELS, {**manifest, "spec": {**manifest["spec"], "batch": BATCH}}, "user")
+    reconciler.reconcile(key)
+    settled.calls.clear()
+    return settled
+
+
+def test_a_schedule_is_a_cron_job_that_is_written_once(scheduled: FakeApi, key: Key, reconciler: Reconciler) -> None:
+    (made,) = scheduled.of(CRON_JOBS)
+    assert made["metadata"]["ownerReferences"] == [
+        owner_reference("sentiment", scheduled.model(key)["metadata"]["uid"])
+    ]
+    reconciler.reconcile(key)
+    assert not [call for call in scheduled.writes if call[1] == "cronjobs"]
+
+
+def test_what_others_make_of_the_cron_job_is_put_right(scheduled: FakeApi, key: Key, reconciler: Reconciler) -> None:
+    (made,) = scheduled.of(CRON_JOBS)
+    made["spec"]["concurrencyPolicy"] = "Allow"
+    reconciler.reconcile(key)
+    assert scheduled.of(CRON_JOBS)[0]["spec"]["concurrencyPolicy"] == "Forbid"
+    scheduled.delete(CRON_JOBS, *key, made["metadata"]["uid"])
+    reconciler.reconcile(key)
+    assert len(scheduled.of(CRON_JOBS)) == 1
+
+
+def test_a_schedule_that_goes_takes_its_cron_job_along(
+    scheduled: FakeApi, key: Key, manifest: Manifest, reconciler: Reconciler
+) -> None:
+    scheduled.store(GPUX_MODELS, manifest, "user")
+    reconciler.reconcile(key)
+    assert not scheduled.of(CRON_JOBS)
+
+
+def test_a_cron_job_of_somebody_else_is_not_touched(
+    settled: FakeApi, key: Key, manifest: Manifest, reconciler: Reconciler
+) -> None:
+    theirs: Manifest = {"metadata": {"name": key.name, "namespace": key.namespace}, "spec": {"schedule": "@hourly"}}
+    settled.create(CRON_JOBS, theirs)
+    reconciler.reconcile(key)
+    assert settled.of(CRON_JOBS) == [theirs], "a model without a schedule"
+    settled.store(GPUX_MODELS, {**manifest, "spec": {**manifest["spec"], "batch": BATCH}}, "user")
+    reconciler.reconcile(key)
+    assert settled.of(CRON_JOBS) == [theirs]
+    assert condition(settled.model(key), "Ready")[1] == "NameConflict"

@@ -1,4 +1,4 @@
-"""Asynchronous tasks and predictions computed ahead."""
+"""Asynchronous tasks."""
 
 import re
 from typing import Annotated, Literal
@@ -7,8 +7,6 @@ from pydantic import Field
 
 from gpux_api.base import SET, ApiModel, Rule, distinct
 from gpux_api.quantity import Quantity, value_of
-
-Uri = Annotated[str, Field(min_length=1, max_length=2048)]
 
 
 class SecretKeyRef(ApiModel):
@@ -140,25 +138,3 @@ class AsyncSpec(ApiModel):
             message="maxStored is an amount of bytes, at least 1Mi: write for instance 1Gi",
         ),
     )
-
-
-class EntitiesSpec(ApiModel):
-    """The table of entities to predict for."""
-
-    uri: Uri = Field(description="A CSV or Parquet file.")
-
-
-class BatchOutputSpec(ApiModel):
-    """Where the predictions go."""
-
-    uri: Uri = Field(description="The folder that holds the results.")
-
-
-class BatchSpec(ApiModel):
-    """Predictions computed ahead, on a schedule."""
-
-    schedule: Annotated[str, Field(min_length=1, max_length=128)] = Field(
-        description="A cron expression, such as 0 5 * * *."
-    )
-    entities: EntitiesSpec = Field(description="The table of entities.")
-    output: BatchOutputSpec = Field(description="Where the predictions go.")

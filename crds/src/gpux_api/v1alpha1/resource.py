@@ -6,8 +6,9 @@ from typing import Annotated, Literal
 from pydantic import ConfigDict, Field
 
 from gpux_api.base import ATOMIC, ApiModel, Rule, unsupported
+from gpux_api.v1alpha1.batch import BATCH_RULES, BatchSpec
 from gpux_api.v1alpha1.inference import RuntimeSpec
-from gpux_api.v1alpha1.jobs import AsyncSpec, BatchSpec
+from gpux_api.v1alpha1.jobs import AsyncSpec
 from gpux_api.v1alpha1.model import Inputs, ModelSpec, Outputs
 from gpux_api.v1alpha1.processing import PostprocessingSpec, PreprocessingSpec, SampleSpec
 from gpux_api.v1alpha1.serving import RolloutSpec, ServingSpec
@@ -64,13 +65,17 @@ class GpuxModelSpec(ApiModel):
         alias="async",
         description="Tasks that are submitted and polled. Omitted: none in a cluster; on a laptop an embedded store.",
     )
-    batch: BatchSpec | None = unsupported("call /predict from a CronJob of your own")
+    batch: BatchSpec | None = Field(
+        default=None,
+        description="Predictions computed ahead for a table of entities, and looked up at /predict/batch/.",
+    )
     rollout: RolloutSpec = Field(
         default_factory=RolloutSpec, description="How a new version takes over.", json_schema_extra={"default": {}}
     )
     suspend: bool | None = unsupported("delete the GpuxModel, and apply it again later")
 
     rules = (
+        *BATCH_RULES,
         Rule(
             cel="!has(self.async) || !self.async.enabled || self.async.store != 'embedded' || self.serving.replicas.min == 1",
             check=lambda s: (

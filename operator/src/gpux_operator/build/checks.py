@@ -8,8 +8,10 @@ from dataclasses import dataclass
 
 from gpux_api.projection import resource_name
 from gpux_api.quantity import value_of
-from gpux_api.v1alpha1 import GpuxModel
+from gpux_api.v1alpha1 import GpuxModel, ResourcesSpec
 from gpux_api.v1alpha1.resource import MAX_NAME_AND_NAMESPACE
+from gpux_operator.build import tasks
+from gpux_operator.build.batch_volumes import claim
 from gpux_operator.build.config_map import MAX_BYTES, manifest_text
 from gpux_operator.status.reasons import Reason
 
@@ -40,6 +42,7 @@ def spec_problems(model: GpuxModel, namespace: str) -> Iterator[Problem]:
     yield from _source(model)
     yield from _backend(model)
     yield from _resources(model)
+    yield from _batch(model)
     yield from _size(model)
 
 
@@ -69,6 +72,30 @@ def _source(model: GpuxModel) -> Iterator[Problem]:
         )
 
 
+def _batch(model: GpuxModel) -> Iterator[Problem]:
+    batch = model.spec.batch
+    if batch is None:
+        return
+    for field, uri in (("output", batch.output.uri), ("entities", batch.entities.uri if batch.entities else "")):
+        if uri.startswith("file://"):
+            others = "pvc://claim/folder" if field == "output" else "s3://, gs://, https:// or pvc://claim/path"
+            yield Problem(
+                Reason.FILE_SOURCE_IN_CLUSTER,
+                f"spec.batch.{field}.uri: file:// is for runs on one machine, a pod cannot see that file: use {others}",
+            )
+    results, source = claim(batch.output.uri)[0], model.spec.model.source.uri
+    taken = {"the model": claim(source)[0] if source.startswith("pvc://") else None}
+    if tasks.keeps_a_claim(model) and model.spec.async_ is not None:
+        taken["the tasks (async.claimName)"] = model.spec.async_.claim_name
+    for what, name in taken.items():
+        if name == results and batch.output.uri.startswith("pvc://"):
+            yield Problem(
+                Reason.CLAIM_TWICE_IN_POD,
+                f"spec.batch.output.uri: the claim {name} is mounted for {what}, and kubelet never starts a pod that mounts one "
+                "claim as two volumes: write the results to another claim",
+            )
+
+
 def _backend(model: GpuxModel) -> Iterator[Problem]:
     gpu = model.spec.runtime.gpu
     if gpu is None:
@@ -86,12 +113,19 @@ def _backend(model: GpuxModel) -> Iterator[Problem]:
 
 
 def _resources(model: GpuxModel) -> Iterator[Problem]:
-    resources = model.spec.serving.resources
-    if resources is None:
-        return
+    batch = model.spec.batch
+    for where, resources in (
+        ("spec.serving.resources", model.spec.serving.resources),
+        ("spec.batch.resources", batch.resources if batch else None),
+    ):
+        if resources is not None:
+            yield from _quantities(model, where, resources)
+
+
+def _quantities(model: GpuxModel, field: str, resources: ResourcesSpec) -> Iterator[Problem]:
     for kind, quantities in (("requests", resources.requests), ("limits", resources.limits)):
         for name, quantity in quantities.items():
-            where = f"spec.serving.resources.{kind}"
+            where = f"{field}.{kind}"
             if value_of(quantity) < 0:
                 yield Problem(Reason.INVALID_RESOURCES, f"{where}: {name} is negative: write a positive quantity")
             if name.startswith(("nvidia.com/", "amd.com/")) or name == resource_name(model):
@@ -100,9 +134,7 @@ def _resources(model: GpuxModel) -> Iterator[Problem]:
                 )
     for name, request in resources.requests.items():
         if name in resources.limits and value_of(request) > value_of(resources.limits[name]):
-            yield Problem(
-                Reason.INVALID_RESOURCES, f"spec.serving.resources: the request of {name} is more than its limit"
-            )
+            yield Problem(Reason.INVALID_RESOURCES, f"{field}: the request of {name} is more than its limit")
 
 
 def _size(model: GpuxModel) -> Iterator[Problem]:

@@ -1,20 +1,27 @@
 """The predictor's pod, as the inline PodSpec of an InferenceService's predictor."""
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from gpux_api.projection import resource_name
 from gpux_api.v1alpha1 import GRPC_PORT, GpuxModel
-from gpux_operator.build import tasks
+from gpux_operator.build import batch_volumes, tasks
+from gpux_operator.build.batch_volumes import MODEL_DIRECTORY
 from gpux_operator.build.config_map import FILE_NAME
 from gpux_operator.build.metadata import Manifest
 from gpux_operator.build.resources import container_resources
 
 CONFIG_DIRECTORY = "/etc/gpux"
-MODEL_DIRECTORY = "/mnt/models"
-"""Where KServe's storage initializer puts the model, and where it mounts a claim."""
 PRE_STOP_SECONDS = 5
 """Endpoints need a moment to forget a pod that ends; KServe's server closes its listener at once on SIGTERM."""
 DRAIN_SECONDS = 10
+CONTAINER_SECURITY: Manifest = {
+    "allowPrivilegeEscalation": False,
+    "capabilities": {"drop": ["ALL"]},
+    "readOnlyRootFilesystem": True,
+    "runAsNonRoot": True,
+}
+POD_SECURITY: Manifest = {"runAsNonRoot": True, "seccompProfile": {"type": "RuntimeDefault"}}
 _MAP = "matchLabels"
 _OPENING_SECONDS = 300
 """For the port to open, not for the model to load: the predictor listens first and loads then, however long."""
@@ -22,25 +29,34 @@ _OPENING_SECONDS = 300
 
 def pod_spec(model: GpuxModel, config_map_name: str, image: str) -> Manifest:
     """All fields of the PodSpec that the operator decides; the rest is left to KServe and Kubernetes."""
-    serving, source = model.spec.serving, model.spec.model.source
+    source = model.spec.model.source
     spec: Manifest = {
         "terminationGracePeriodSeconds": PRE_STOP_SECONDS + model.spec.runtime.timeout_seconds + DRAIN_SECONDS,
         "automountServiceAccountToken": False,
-        "securityContext": {"runAsNonRoot": True, "seccompProfile": {"type": "RuntimeDefault"}} | tasks.group(model),
+        "securityContext": POD_SECURITY | tasks.group(model),
         "containers": [_container(model, image)],
         "volumes": [
             {"name": "gpux-config", "configMap": {"name": config_map_name}},
             {"name": "tmp", "emptyDir": {}},
+            *batch_volumes.of_server(model),
             *tasks.volumes(model),
         ],
     }
     optional: Manifest = {
         "serviceAccountName": source.service_account_name,
+        **placement(model),
+    }
+    return spec | {name: value for name, value in optional.items() if value}
+
+
+def placement(model: GpuxModel) -> Manifest:
+    """Where pods of the model may run; empty values where nothing is said."""
+    serving = model.spec.serving
+    return {
         "nodeSelector": serving.node_selector,
         "tolerations": _tolerations(model),
         "affinity": _without_empty(serving.affinity),
     }
-    return spec | {name: value for name, value in optional.items() if value}
 
 
 def _container(model: GpuxModel, image: str) -> Manifest:
@@ -58,6 +74,7 @@ def _container(model: GpuxModel, image: str) -> Manifest:
             "0.0.0.0",  # noqa: S104
             "--port",
             str(port),
+            *batch_volumes.server_arguments(model),
         ],
         "env": _environment(model),
         "ports": _ports(model),
@@ -71,15 +88,11 @@ def _container(model: GpuxModel, image: str) -> Manifest:
             "failureThreshold": 5,
         },
         "lifecycle": {"preStop": {"exec": {"command": ["sleep", str(PRE_STOP_SECONDS)]}}},
-        "securityContext": {
-            "allowPrivilegeEscalation": False,
-            "capabilities": {"drop": ["ALL"]},
-            "readOnlyRootFilesystem": True,
-            "runAsNonRoot": True,
-        },
+        "securityContext": CONTAINER_SECURITY,
         "volumeMounts": [
             {"name": "gpux-config", "mountPath": CONFIG_DIRECTORY, "readOnly": True},
             {"name": "tmp", "mountPath": "/tmp"},  # noqa: S108
+            *batch_volumes.server_mounts(model),
             *tasks.mounts(model),
         ],
     }
@@ -94,12 +107,18 @@ def _ports(model: GpuxModel) -> list[Manifest]:
 
 
 def _environment(model: GpuxModel) -> list[Manifest]:
-    """STORAGE_URI makes KServe bring the model; the user's variables win over our defaults, since names must be unique."""
-    ours = [
-        {"name": "STORAGE_URI", "value": model.spec.model.source.uri},
-        {"name": "ORT_DISABLE_TELEMETRY", "value": "1"},
-        *tasks.environment(model),
-    ]
+    """STORAGE_URI makes KServe bring the model."""
+    defaults = {"STORAGE_URI": model.spec.model.source.uri, "ORT_DISABLE_TELEMETRY": "1"}
+    return environment(model, [*named(defaults), *tasks.environment(model)])
+
+
+def named(values: Mapping[str, str]) -> list[Manifest]:
+    """Variables by name."""
+    return [{"name": name, "value": value} for name, value in values.items()]
+
+
+def environment(model: GpuxModel, ours: Sequence[Manifest]) -> list[Manifest]:
+    """Our defaults, and the user's variables, which win over them: names must be unique."""
     theirs = [
         _without_empty(variable.model_dump(mode="json", by_alias=True, exclude_none=True))
         for variable in model.spec.serving.env or ()

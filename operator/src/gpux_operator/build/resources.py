@@ -10,16 +10,20 @@ from decimal import ROUND_CEILING, Decimal
 
 from gpux_api.projection import resource_name
 from gpux_api.quantity import value_of
-from gpux_api.v1alpha1 import GpuxModel
+from gpux_api.v1alpha1 import GpuxModel, ResourcesSpec
 
 DEFAULTS = {"cpu": "1", "memory": "2Gi"}
 _BINARY = ("", "Ki", "Mi", "Gi", "Ti", "Pi", "Ei")
 _DECIMAL = {-9: "n", -6: "u", -3: "m", 0: "", 3: "k", 6: "M", 9: "G", 12: "T", 15: "P", 18: "E"}
 
 
-def container_resources(model: GpuxModel) -> dict[str, dict[str, str]]:
-    """Requests and limits: a missing one of a pair is the other, a missing pair the default; the GPUs as a limit."""
-    spec = model.spec.serving.resources
+def container_resources(model: GpuxModel, own: ResourcesSpec | None = None) -> dict[str, dict[str, str]]:
+    """Requests and limits: a missing one of a pair is the other, a missing pair the default; the GPUs as a limit.
+
+    Args:
+        own: instead of those of `spec.serving`.
+    """
+    spec = own or model.spec.serving.resources
     requests = dict(spec.requests) if spec else {}
     limits = dict(spec.limits) if spec else {}
     for name, default in DEFAULTS.items():

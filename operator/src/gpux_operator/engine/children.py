@@ -1,4 +1,4 @@
-"""Writes the ConfigMap and the InferenceService of a model, and removes what is no longer wanted."""
+"""Writes the ConfigMap, the InferenceService and the CronJob of a model, and removes what is no longer wanted."""
 
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -6,13 +6,14 @@ from datetime import datetime
 from gpux_api.v1alpha1 import GpuxModel
 from gpux_operator.build.checks import Problem
 from gpux_operator.build.config_map import config_map
+from gpux_operator.build.cron_job import cron_job
 from gpux_operator.build.inference_service import Images, inference_service, is_cluster_local
-from gpux_operator.build.metadata import Manifest, is_controlled_by, pod_hash_of
+from gpux_operator.build.metadata import Manifest, controller_of, is_controlled_by, pod_hash_of
 from gpux_operator.engine.conflicts import kserve_conflict, own_conflict
 from gpux_operator.engine.drift import remove_foreign
 from gpux_operator.engine.exposure import withdraw
 from gpux_operator.engine.queue import Key
-from gpux_operator.kube.api import CONFIG_MAPS, INFERENCE_SERVICES, KubeApi, Resource
+from gpux_operator.kube.api import CONFIG_MAPS, CRON_JOBS, INFERENCE_SERVICES, KubeApi, Resource
 from gpux_operator.kube.diff import carries
 from gpux_operator.kube.errors import ApiError, Forbidden, KindMissing, QuotaExceeded, Rejected
 from gpux_operator.status.observed import Intent, Observed
@@ -28,6 +29,11 @@ class Desired:
     config_map: Manifest
     inference_service: Manifest
     intent: Intent
+    cron_job: Manifest | None = None
+
+    def manifests(self) -> list[Manifest]:
+        """All of them."""
+        return [item for item in (self.config_map, self.inference_service, self.cron_job) if item is not None]
 
 
 def desired_children(model: GpuxModel, namespace: str, images: Images) -> Desired:
@@ -37,7 +43,7 @@ def desired_children(model: GpuxModel, namespace: str, images: Images) -> Desire
     serving = model.spec.serving
     strategy = isvc["spec"]["predictor"]["deploymentStrategy"]
     intent = Intent(pod_hash_of(isvc) or "", serving.replicas.min, serving.visibility == "Public", strategy)
-    return Desired(configuration, isvc, intent)
+    return Desired(configuration, isvc, intent, cron_job(model, namespace, configuration["metadata"]["name"], images))
 
 
 @dataclass(frozen=True)
@@ -74,6 +80,7 @@ def _write(api: KubeApi, key: Key, desired: Desired, observed: Observed, now: da
     conflict = (
         own_conflict(stored, desired.config_map)
         or own_conflict(isvc, wanted)
+        or (own_conflict(observed.cron_job, desired.cron_job) if desired.cron_job is not None else None)
         or kserve_conflict(api, key, isvc, wanted)
     )
     if conflict is not None:
@@ -81,8 +88,21 @@ def _write(api: KubeApi, key: Key, desired: Desired, observed: Observed, now: da
     _ensure(api, CONFIG_MAPS, stored, desired.config_map)
     isvc = _ensure(api, INFERENCE_SERVICES, isvc, wanted)
     isvc, later = remove_foreign(api, key, isvc, wanted, now)
+    _schedule(api, observed.cron_job, desired)
     observed = replace(observed, inference_service=isvc)
     return Written(observed, withdraw(api, key, isvc) if is_cluster_local(wanted) else None, later)
+
+
+def _schedule(api: KubeApi, stored: Manifest | None, desired: Desired) -> None:
+    """Writes the CronJob, or removes the one of a schedule that is no more; its running Job goes with it."""
+    if desired.cron_job is not None:
+        _ensure(api, CRON_JOBS, stored, desired.cron_job)
+        return
+    owner = controller_of(desired.inference_service) or {}
+    if stored is not None and is_controlled_by(stored, owner.get("uid", "")):
+        metadata = stored["metadata"]
+        if "deletionTimestamp" not in metadata:
+            api.delete(CRON_JOBS, metadata["namespace"], metadata["name"], metadata["uid"])
 
 
 def _refusal(error: ApiError) -> Problem:

@@ -4,6 +4,7 @@ from gpux_operator.build.metadata import MODEL_LABEL, Manifest
 from gpux_operator.engine.queue import Key
 from gpux_operator.kube.api import (
     CONFIG_MAPS,
+    CRON_JOBS,
     DEPLOYMENTS,
     HTTP_ROUTES,
     INFERENCE_SERVICES,
@@ -35,6 +36,7 @@ def observe(api: KubeApi, key: Key, with_url: bool) -> Observed:
         pods=tuple(api.list(PODS, key.namespace, f"{ISVC_LABEL}={key.name}")) if isvc else (),
         hosts=_hosts(api, key) if with_url and url else frozenset(),
         config_maps=tuple(api.list(CONFIG_MAPS, key.namespace, f"{MODEL_LABEL}={key.name}")),
+        cron_job=find(api, CRON_JOBS, key, key.name),
     )
 
 

@@ -36,6 +36,7 @@ PODS = Resource("", "v1", "pods")
 SERVICES = Resource("", "v1", "services")
 EVENTS = Resource("", "v1", "events")
 DEPLOYMENTS = Resource("apps", "v1", "deployments")
+CRON_JOBS = Resource("batch", "v1", "cronjobs")
 INGRESSES = Resource("networking.k8s.io", "v1", "ingresses")
 HTTP_ROUTES = Resource("gateway.networking.k8s.io", "v1", "httproutes")
 

@@ -26,6 +26,7 @@ class Observed:
         pods: the pods of the InferenceService, of all versions.
         hosts: the host names of the Ingress or HTTPRoute `<name>`.
         config_maps: the ConfigMaps with the model's label.
+        cron_job: the CronJob `<name>`, whoever owns it.
     """
 
     inference_service: Manifest | None = None
@@ -33,6 +34,7 @@ class Observed:
     pods: tuple[Manifest, ...] = ()
     hosts: frozenset[str] = frozenset()
     config_maps: tuple[Manifest, ...] = ()
+    cron_job: Manifest | None = None
 
     def own_deployment(self) -> Manifest | None:
         """The Deployment, if KServe made it for this InferenceService."""

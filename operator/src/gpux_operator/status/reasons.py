@@ -30,6 +30,10 @@ class Reason(StrEnum):
         "ClaimPathIsFile",
         "A pvc:// source names a file; KServe mounts folders. Put the file's name into source.path.",
     )
+    CLAIM_TWICE_IN_POD = (
+        "ClaimTwiceInPod",
+        "The batch results share a claim with the model or the tasks, which a pod cannot mount twice. Use another claim for the results.",
+    )
     BACKEND_NOT_IN_CLUSTER = "BackendNotInCluster", "The backend exists on laptops only. Choose one for Linux nodes."
     NO_GPU_REQUESTED = "NoGpuRequested", "The backend needs a GPU and the count is 0."
     INVALID_RESOURCES = (
@@ -120,6 +124,7 @@ OF_THE_SPEC = frozenset(
         Reason.NAME_TOO_LONG,
         Reason.FILE_SOURCE_IN_CLUSTER,
         Reason.CLAIM_PATH_IS_FILE,
+        Reason.CLAIM_TWICE_IN_POD,
         Reason.BACKEND_NOT_IN_CLUSTER,
         Reason.NO_GPU_REQUESTED,
         Reason.INVALID_RESOURCES,

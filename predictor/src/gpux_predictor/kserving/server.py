@@ -10,7 +10,7 @@ from types import FrameType
 import uvloop
 from starlette.routing import Route
 
-from gpux_predictor.http import closed
+from gpux_predictor.http import batch, closed
 from gpux_predictor.http.front import front
 from gpux_predictor.http.gathering import Gathering
 from gpux_predictor.http.lean import Lean
@@ -19,6 +19,7 @@ from gpux_predictor.http.routes import routes
 from gpux_predictor.http.shortcut import shortcut
 from gpux_predictor.http.tasks import routes as task_routes
 from gpux_predictor.kserving.spared import spared
+from gpux_predictor.precomputed.lookups import Lookups
 from gpux_predictor.protocols import rest
 from gpux_predictor.serving.service import ModelService
 from gpux_predictor.tasks.service import TaskService
@@ -45,6 +46,19 @@ class Listen:
     grpc_port: int | None = None
 
 
+@dataclass(frozen=True)
+class Ways:
+    """Other ways to predictions than to ask for them and wait.
+
+    Attributes:
+        tasks: the model's tasks, if it takes any.
+        lookups: of predictions computed ahead, or why there are none.
+    """
+
+    tasks: TaskService | None = None
+    lookups: Lookups | str = "nothing is computed ahead"
+
+
 class Server(ModelServer):  # type: ignore[misc]  # kserve has no types
     """A ModelServer for one model.
 
@@ -52,7 +66,7 @@ class Server(ModelServer):  # type: ignore[misc]  # kserve has no types
         service: the model.
         listen: where it listens. The gRPC server is ours: KServe's has no health service, no codes and no limits.
         observers: hear of each request over HTTP.
-        tasks: the model's tasks, if it takes any.
+        ways: to predictions beside /predict.
     """
 
     def __init__(
@@ -60,7 +74,7 @@ class Server(ModelServer):  # type: ignore[misc]  # kserve has no types
         service: ModelService,
         listen: Listen,
         observers: Sequence[Observer] = (),
-        tasks: TaskService | None = None,
+        ways: Ways = Ways(),
     ) -> None:
         self._drain_seconds = service.model.spec.runtime.timeout_seconds + _DRAIN_MARGIN_SECONDS
         super().__init__(
@@ -74,7 +88,8 @@ class Server(ModelServer):  # type: ignore[misc]  # kserve has no types
         self._host = listen.host
         self._own_grpc_port = listen.grpc_port
         self._observers = observers
-        self._tasks = tasks
+        self._ways = ways
+        self._tasks = ways.tasks
         self.register_model(OnnxModel(service))
 
     def serve(self) -> None:
@@ -107,7 +122,8 @@ class Server(ModelServer):  # type: ignore[misc]  # kserve has no types
         spec = self._service.model.spec
         listed = spec.async_ is not None and spec.async_.listed
         tasks = closed.tasks() if self._tasks is None else task_routes(self._tasks, listed=listed)
-        return [*routes(self._service), *tasks, *closed.routes(spec.serving), *rest.routes(self._service)]
+        lookups = batch.routes(self._ways.lookups)
+        return [*routes(self._service), *tasks, *lookups, *closed.routes(spec.serving), *rest.routes(self._service)]
 
     def _work_on_tasks(self, told_to_stop: asyncio.Event) -> Awaitable[None]:
         """Begins with the tasks; what it returns ends when those that run have ended or been given back."""

@@ -28,9 +28,9 @@ def content(spec: GpuxModelSpec, signature: Signature, axis: BatchAxis, *, named
     if not axis.always_single:
         forms.append(_outputs(signature, steps, axis, single=False))
     if spec.preprocessing is not None and spec.preprocessing.tabular is not None:
-        entity = _entity(spec.preprocessing.tabular.entity_key, spec, signature)
-        alone = entity if named else entity["properties"]["prediction"]
-        forms = [alone, {"type": "array", "items": entity, "minItems": 1}, *forms]
+        one = entity(spec.preprocessing.tabular.entity_key, spec, signature)
+        alone = one if named else one["properties"]["prediction"]
+        forms = [alone, {"type": "array", "items": one, "minItems": 1}, *forms]
     return forms[0] if len(forms) == 1 else {"anyOf": forms}
 
 
@@ -77,7 +77,7 @@ def _stepped(step: Steps, item: Schema, shape: tuple[Dim, ...]) -> tuple[Schema,
     return item, shape
 
 
-def _entity(key: str, spec: GpuxModelSpec, signature: Signature) -> Schema:
+def entity(key: str, spec: GpuxModelSpec, signature: Signature) -> Schema:
     """The answer about one entity; its form is that which the outputs of one row of zeros have."""
     predictions = Predictions(signature, spec.outputs, spec.postprocessing)
     [row] = predictions.answers(_zeros(spec, signature, predictions.roles), 1, "", "")

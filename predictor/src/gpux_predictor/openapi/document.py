@@ -3,7 +3,7 @@
 from typing import Any
 
 from gpux_api.v1alpha1 import GpuxModel
-from gpux_predictor.openapi import answer, examples, parts, request, service, tasks, v1, v2
+from gpux_predictor.openapi import answer, batch, examples, parts, request, service, tasks, v1, v2
 from gpux_predictor.openapi.graph import Graph
 from gpux_predictor.openapi.parts import CALL, JSON
 from gpux_predictor.openapi.tensors import Schema
@@ -36,6 +36,7 @@ def document(model: GpuxModel, graph: Graph | None) -> dict[str, Any]:
         "tags": [{"name": tag, "description": text} for tag, text in _TAGS.items() if tag not in closed],
         "paths": {
             "/predict": {"post": _predict(model, graph)},
+            **batch.paths(model, graph),
             **(tasks.paths(model.spec, _takes(model, graph), _result(model, graph)) if takes_tasks(model) else {}),
             **service.paths(model),
             **(v1.paths(name, graph) if "v1" in protocols else {}),

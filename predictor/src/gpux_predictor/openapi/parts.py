@@ -10,7 +10,7 @@ JSON = "application/json"
 Response = dict[str, Any]
 _WHY = {
     400: "The request is wrong; the detail says which input and what was expected.",
-    404: "There is no such model, version or task.",
+    404: "There is no such model, version, task or entity.",
     405: "Another method; the header Allow has those that there are.",
     413: "The body is too large: send fewer samples at once.",
     422: "The Idempotency-Key was used with another body.",

@@ -12,7 +12,8 @@ from gpux_predictor.serving.steps import Steps
 from gpux_predictor.tensors import batch_axis, booleans, decode, encode, fast_json
 from gpux_predictor.tensors.batch_axis import BatchAxis
 from gpux_predictor.tensors.quick import Quick
-from gpux_predictor.tensors.signature import Signature
+from gpux_predictor.tensors.signature import Signature, Tensor
+from gpux_predictor.transforms.tabular import TabularTransform
 
 LIGHT_BYTES = 64 * 1024
 """Bodies are read, and results written, on the event loop up to this size: a thread would cost more."""
@@ -95,13 +96,60 @@ class Pipeline:
         """
         if prepared.entities:
             return self._predictions(prepared, results, named=named)
+        outputs = self.outputs(prepared, results)
+        return encode.to_json(batch_axis.squeeze(self._rows, outputs) if prepared.single else outputs)
+
+    def prepare(self, request: Any) -> Prepared:  # noqa: ANN401
+        """A request that is no JSON: as `decode`, of an object of keys to values.
+
+        Raises:
+            BadRequest: saying which input is wrong and what was expected.
+        """
+        return prepare(self._signature, self.axis, self._steps, self._plan, request)
+
+    @property
+    def tabular(self) -> TabularTransform | None:
+        """What turns named features into rows; None if the model takes none."""
+        return self._steps.tabular
+
+    def digest(self) -> str:
+        """What tells the files beside the model, the tokenizer's, from others; empty where there are none."""
+        return self._steps.text.digest() if self._steps.text else ""
+
+    def takes(self) -> tuple[list[str], list[Tensor]]:
+        """The keys of requests that the steps take, and the graph's inputs that a request fills itself."""
+        filled = self._steps.fills()
+        return self._steps.keys(), [tensor for tensor in self._signature.inputs if tensor.name not in filled]
+
+    def predictions(self, outputs: Mapping[str, Any], count: int) -> list[dict[str, object]]:
+        """What is said of each entity.
+
+        Args:
+            outputs: of the graph, with a row for each entity.
+            count: the entities.
+        """
+        return self._steps.predictions.answers(outputs, count, *self._identity)
+
+    def row(self, outputs: Mapping[str, Any], index: int) -> bytes:
+        """The answer to one sample of a batch, as JSON: what it would have got alone.
+
+        Args:
+            outputs: from `outputs`.
+        """
+        one = {
+            name: value[index : index + 1] if name in self._rows.outputs else value for name, value in outputs.items()
+        }
+        return encode.to_json(batch_axis.squeeze(self._rows, one))
+
+    def outputs(self, prepared: Prepared, results: Sequence[dict[str, Any]]) -> dict[str, Any]:
+        """The outputs of a request after the manifest's steps, by the answer's keys, with its rows in its order."""
         if self._steps.post.steps or prepared.lengths:
             lengths = prepared.lengths or [()] * len(results)
             results = [self._post(*part) for part in zip(prepared.parts, results, lengths, strict=True)]
         outputs = results[0] if len(results) == 1 else join(results)
         if prepared.order:
             outputs = {name: _reordered(value, prepared.order) for name, value in outputs.items()}
-        return encode.to_json(batch_axis.squeeze(self._rows, outputs) if prepared.single else outputs)
+        return outputs
 
     def _prepare(self, request: Any, body: bytes) -> Prepared:  # noqa: ANN401
         if self._plain:
@@ -144,7 +192,7 @@ class Pipeline:
         rows: list[dict[str, object]] = []
         for part, outputs in zip(prepared.parts, results, strict=True):
             count = len(next(iter(part.values())))
-            rows += self._steps.predictions.answers(outputs, count, *self._identity)
+            rows += self.predictions(outputs, count)
         if prepared.single and not named:
             return encode.value_to_json(rows[0])
         key = self._steps.tabular.entity_key if self._steps.tabular else ""

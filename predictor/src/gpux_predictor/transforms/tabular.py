@@ -25,19 +25,25 @@ class TabularTransform:
     Attributes:
         inputs: the graph's inputs that are filled.
         entity_key: the request's key that names the entity, repeated in the answer.
+        columns: which of them takes which features.
+        names: all features.
 
     Raises:
         LoadError: InvalidPreprocessing, if the spec does not go with the graph.
     """
 
     def __init__(self, spec: TabularSpec, signature: Signature) -> None:
-        self._columns = tabular_columns.find(spec, signature)
-        self._fallback = tabular_checks.fallback(spec, self._columns)
-        self._names = list(spec.features)
+        self.columns = tabular_columns.find(spec, signature)
+        self._fallback = tabular_checks.fallback(spec, self.columns)
+        self.names = list(spec.features)
         self._known = frozenset(spec.features)
-        self._takers = [(columns, features.taker(columns.tensor)) for columns in self._columns]
-        self.inputs = frozenset(columns.tensor.name for columns in self._columns)
+        self._takers = [(columns, features.taker(columns.tensor)) for columns in self.columns]
+        self.inputs = frozenset(columns.tensor.name for columns in self.columns)
         self.entity_key = spec.entity_key
+
+    def fallback(self, name: str) -> float | None:
+        """The value of a feature that is absent; None if it must not be."""
+        return self._fallback.get(name)
 
     def parse(self, body: Any) -> tuple[list[dict[str, Any]], bool]:  # noqa: ANN401
         """The requests of a body, and whether it was one that came without a list.
@@ -72,7 +78,7 @@ class TabularTransform:
         if not isinstance(found, dict):
             raise BadRequest(f"Invalid input type for '{FEATURES}': expected object")
         if not found.keys() <= self._known:
-            raise features.unknown(next(name for name in found if name not in self._known), self._names)
+            raise features.unknown(next(name for name in found if name not in self._known), self.names)
         return found
 
     def _array(self, columns: Columns, take: features.Take, found: list[dict[str, Any]]) -> np.ndarray:

@@ -4,6 +4,7 @@ Truncation is longest-first with the file's direction and padding goes on the fi
 keep their own lengths until they meet in a batch: padding to the longest of a batch is all that it needs.
 """
 
+import hashlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -62,6 +63,10 @@ class TextTransform:
     def takes_pairs(self) -> bool:
         """Whether a request holds a second text for each."""
         return self._spec.pair_with is not None
+
+    def digest(self) -> str:
+        """What tells this tokenizer, as it is set, from others: SHA-256 in hexadecimal."""
+        return hashlib.sha256(self._tokenizer.to_str().encode()).hexdigest()
 
     def parse(self, value: Any, pair_value: Any = None) -> tuple[list[str], list[str] | None, bool]:  # noqa: ANN401
         """The texts of a request, their second texts, and whether it was one text that came without a list.

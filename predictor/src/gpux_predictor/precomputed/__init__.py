@@ -1,0 +1,1 @@
+"""Predictions computed ahead: from a table of entities to a file that look-ups read."""

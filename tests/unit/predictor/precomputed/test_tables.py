@@ -1,0 +1,155 @@
+"""Tables in pieces, and what their cells are."""
+
+import gzip
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gpux_predictor.precomputed import cells
+from gpux_predictor.precomputed.errors import TableError
+from gpux_predictor.precomputed.table import open_table
+
+
+def text(*values: Any) -> pa.ChunkedArray:
+    return pa.chunked_array([pa.array(values, pa.string())])
+
+
+def chunked(values: list[Any], kind: pa.DataType | None = None) -> pa.ChunkedArray:
+    return pa.chunked_array([pa.array(values, kind)])
+
+
+@given(
+    bad=st.sets(st.integers(0, 59), max_size=60),
+    size=st.integers(1, 70),
+    block=st.integers(40, 400),
+)
+def test_every_row_of_a_csv_has_its_number(
+    tmp_path_factory: pytest.TempPathFactory, bad: set[int], size: int, block: int
+) -> None:
+    """Whatever is broken, and wherever blocks and pieces end: a later run must find the same pieces."""
+    file = tmp_path_factory.mktemp("t") / "t.csv"
+    file.write_text("id,x\n" + "".join(f"{i}\n" if i in bad else f"{i},{i}\n" for i in range(60)))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("gpux_predictor.precomputed.table._BLOCK_BYTES", block)
+        pieces = list(open_table(file).pieces(size))
+    good = {
+        row: cell
+        for piece in pieces
+        for row, cell in zip(piece.rows.tolist(), piece.data["id"].to_pylist(), strict=True)
+    }
+    assert good == {i + 2: str(i) for i in range(60) if i not in bad}
+    assert [row for piece in pieces for row, _ in piece.broken] == [i + 2 for i in sorted(bad)]
+    for piece in pieces[:-1]:
+        assert all(row < piece.rows[-1] for row, _ in piece.broken)
+    assert all(piece.data.num_rows == size for piece in pieces[:-2])
+
+
+def test_csv_as_people_write_it(tmp_path: Path) -> None:
+    content = '\ufeff"id","a text, with\nlines"\r\n1,"x, ""y""\nz"\r\n\r\n2,\r\n'
+    (tmp_path / "t.csv").write_bytes(content.encode())
+    (tmp_path / "t.csv.gz").write_bytes(gzip.compress(content.encode()))
+    for name in ("t.csv", "t.csv.gz"):
+        table = open_table(tmp_path / name)
+        [piece] = table.pieces(10)
+        assert table.names == ["id", "a text, with\nlines"]
+        assert piece.data.to_pydict() == {"id": ["1", "2"], "a text, with\nlines": ['x, "y"\nz', ""]}
+
+
+@pytest.mark.parametrize("content", ["id,x\n", "id,x\n\n"])
+def test_a_table_without_rows(tmp_path: Path, content: str) -> None:
+    (tmp_path / "t.csv").write_text(content)
+    assert [piece.data.num_rows for piece in open_table(tmp_path / "t.csv").pieces(10)] == []
+
+
+def test_parquet_in_pieces(tmp_path: Path) -> None:
+    file = tmp_path / "t.parquet"
+    pa.parquet.write_table(pa.table({"id": list(range(25))}), file, row_group_size=7)
+    table = open_table(file)
+    assert (table.count, table.texts) == (25, False)
+    assert [(piece.rows.tolist()[0], piece.data["id"].to_pylist()[-1]) for piece in table.pieces(10)] == [
+        (1, 9),
+        (11, 19),
+        (21, 24),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("name", "content"), [("t.parquet", b"PAR1 no"), ("t.csv", b"a\n\xff\xfe\n"), ("t.csv.gz", b"plain")]
+)
+def test_what_is_no_table_is_told(tmp_path: Path, name: str, content: bytes) -> None:
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(TableError, match=rf"^{name} cannot be read: "):
+        list(open_table(tmp_path / name).pieces(10))
+
+
+def test_keys() -> None:
+    texts = ["42", "042", "-7", "0", "-0", "4.0", "x y", "", "1" * 18, "1" * 19]
+    assert cells.keys(text(*texts), texts=True) == [42, "042", -7, 0, "-0", "4.0", "x y", None, int("1" * 18), "1" * 19]
+    assert cells.keys(chunked([1.0, 2.5, None, float("nan")]), texts=False) == [1, 2.5, None, None]
+    assert cells.keys(chunked([1, None]), texts=False) == [1, None]
+    assert cells.keys(chunked(["1", ""]), texts=False) == ["1", None]
+    assert cells.keys(chunked([date(2026, 4, 25)]), texts=False) == ["2026-04-25"]
+
+
+@pytest.mark.parametrize("whole", [False, True])
+def test_numbers_of_texts(whole: bool) -> None:
+    column = cells.numbers(text("1", " 2.5 ", "NaN", "", "none", "1e3", "x", "inf"), texts=True, whole=whole)
+    assert [column.cell(row) for row in range(8)] == [1, 2.5, None, None, None, 1000, "x", float("inf")]
+    large = cells.numbers(text("9007199254740993", "3"), texts=True, whole=whole)
+    assert large.cell(0) == (9007199254740993 if whole else 9007199254740992)
+    mixed = cells.numbers(text("9007199254740993", "x"), texts=True, whole=True)
+    assert [mixed.cell(0), mixed.cell(1)] == [9007199254740993, "x"]
+
+
+@pytest.mark.parametrize(
+    ("column", "expected"),
+    [
+        (chunked([1, None, 3]), [1, None, 3]),
+        (chunked([1.5, None, float("nan")]), [1.5, None, None]),
+        (chunked([Decimal("1.5"), None]), [1.5, None]),
+        (chunked([2**63], pa.uint64()), [2.0**63]),
+        (chunked(["1", None]), ["1", None]),
+        (chunked([True, None]), [True, None]),
+    ],
+)
+def test_numbers_of_a_typed_column(column: pa.ChunkedArray, expected: list[Any]) -> None:
+    found = cells.numbers(column, texts=False, whole=False)
+    assert [found.cell(row) for row in range(len(column))] == expected
+
+
+def test_features_that_are_no_numbers() -> None:
+    words = cells.feature(text("x", "", "nan"), texts=True, kind="s")
+    assert [words.cell(row) for row in range(3)] == ["x", None, "nan"]
+    truths = cells.feature(text("True", "0", "", "yes"), texts=True, kind="b")
+    assert [truths.cell(row) for row in range(4)] == [True, False, None, "yes"]
+    typed = cells.feature(chunked([True, None]), texts=False, kind="b")
+    assert [typed.cell(row) for row in range(2)] == [True, None]
+
+
+def test_days() -> None:
+    assert cells.days(text("2026-04-25", "2026-04-25T20:00:00+02:00", "25.4.2026", "", "2026-13-01")) == [
+        "2026-04-25",
+        "2026-04-25",
+        None,
+        None,
+        None,
+    ]
+    moment = datetime(2026, 4, 25, 23, tzinfo=UTC)
+    assert cells.days(chunked([moment, None])) == ["2026-04-25", None]
+    assert cells.days(chunked([date(2026, 4, 25)])) == ["2026-04-25"]
+
+
+def test_what_has_a_place_in_the_list() -> None:
+    assert [cells.is_plain(kind) for kind in (pa.string(), pa.date32(), pa.list_(pa.int8()), pa.binary())] == [
+        True,
+        True,
+        False,
+        False,
+    ]
