@@ -372,3 +372,13 @@ def test_batches_that_no_cluster_can_run(changed: Manifest, source: str, reason:
         parts["async"] = {"claimName": "results"}
     document = {"apiVersion": "gpux.io/v1alpha1", "kind": "GpuxModel", "metadata": {"name": "m"}, "spec": parts}
     assert [problem.reason for problem in spec_problems(parse(document), "ns")] == [reason]
+
+
+def test_the_tasks_cannot_have_the_models_claim() -> None:
+    spec = {"model": {"source": {"uri": "pvc://models/sentiment"}}, "async": {"claimName": "models"}}
+    model = parse(
+        {"apiVersion": "gpux.io/v1alpha1", "kind": "GpuxModel", "metadata": {"name": "m", "uid": "u"}, "spec": spec}
+    )
+    [problem] = spec_problems(model, "default")
+    assert problem.reason is Reason.CLAIM_TWICE_IN_POD
+    assert problem.message.startswith("spec.async.claimName: the claim models is mounted for spec.model.source.uri already")

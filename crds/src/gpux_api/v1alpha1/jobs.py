@@ -108,7 +108,7 @@ class AsyncSpec(ApiModel):
         default=10000, description="Tasks that may wait; 429 beyond."
     )
     max_stored: Quantity = Field(
-        default="1Gi", description="Bytes that bodies and results may take together; 507 beyond."
+        default="1Gi", description="Bytes of bodies and results from which on no task is accepted (507)."
     )
     max_attempts: Annotated[int, Field(ge=1, le=100)] = Field(
         default=3, description="Tries before a task fails for good."

@@ -43,6 +43,7 @@ def spec_problems(model: GpuxModel, namespace: str) -> Iterator[Problem]:
     yield from _backend(model)
     yield from _resources(model)
     yield from _batch(model)
+    yield from _claims(model)
     yield from _size(model)
 
 
@@ -83,17 +84,31 @@ def _batch(model: GpuxModel) -> Iterator[Problem]:
                 Reason.FILE_SOURCE_IN_CLUSTER,
                 f"spec.batch.{field}.uri: file:// is for runs on one machine, a pod cannot see that file: use {others}",
             )
-    results, source = claim(batch.output.uri)[0], model.spec.model.source.uri
-    taken = {"the model": claim(source)[0] if source.startswith("pvc://") else None}
-    if tasks.keeps_a_claim(model) and model.spec.async_ is not None:
-        taken["the tasks (async.claimName)"] = model.spec.async_.claim_name
-    for what, name in taken.items():
-        if name == results and batch.output.uri.startswith("pvc://"):
+
+
+def _claims(model: GpuxModel) -> Iterator[Problem]:
+    """No claim twice in the serving pods: the model's, the tasks' and the results'."""
+    spec = model.spec
+    named = {"spec.model.source.uri": _claim_of(spec.model.source.uri)}
+    if tasks.keeps_a_claim(model) and spec.async_ is not None:
+        named["spec.async.claimName"] = spec.async_.claim_name
+    if spec.batch is not None:
+        named["spec.batch.output.uri"] = _claim_of(spec.batch.output.uri)
+    seen: dict[str, str] = {}
+    for field, name in named.items():
+        if name is None:
+            continue
+        if name in seen:
             yield Problem(
                 Reason.CLAIM_TWICE_IN_POD,
-                f"spec.batch.output.uri: the claim {name} is mounted for {what}, and kubelet never starts a pod that mounts one "
-                "claim as two volumes: write the results to another claim",
+                f"{field}: the claim {name} is mounted for {seen[name]} already, and kubelet never starts a pod that mounts one "
+                "claim as two volumes: choose another claim",
             )
+        seen[name] = field
+
+
+def _claim_of(uri: str) -> str | None:
+    return claim(uri)[0] if uri.startswith("pvc://") else None
 
 
 def _backend(model: GpuxModel) -> Iterator[Problem]:

@@ -32,7 +32,7 @@ class Reason(StrEnum):
     )
     CLAIM_TWICE_IN_POD = (
         "ClaimTwiceInPod",
-        "The batch results share a claim with the model or the tasks, which a pod cannot mount twice. Use another claim for the results.",
+        "The model, its tasks and its batch results share a claim, which a pod cannot mount twice. Use another claim.",
     )
     BACKEND_NOT_IN_CLUSTER = "BackendNotInCluster", "The backend exists on laptops only. Choose one for Linux nodes."
     NO_GPU_REQUESTED = "NoGpuRequested", "The backend needs a GPU and the count is 0."

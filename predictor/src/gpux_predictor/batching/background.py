@@ -54,6 +54,9 @@ class Background:
         in_flight: runs at a time.
         most_seconds: of one run.
         busy: whether requests wait or run.
+
+    Attributes:
+        running: what runs now.
     """
 
     def __init__(  # noqa: PLR0913, PLR0917
@@ -72,7 +75,7 @@ class Background:
         self._most_seconds = most_seconds
         self._busy = busy
         self._queue = WaitingQueue()
-        self._running: list[_Run] = []
+        self.running: list[_Run] = []
         self._rows = plan.limit
         self._last_request = 0.0
         self._hindered = False
@@ -108,12 +111,12 @@ class Background:
         """A request is there: what runs stops."""
         self._last_request = now
         self._hindered = True
-        for run in self._running:
+        for run in self.running:
             run.give_way()
 
     def resume(self) -> None:
         """Starts what may start now, and sees to it that what may not is looked at again."""
-        while self._queue and len(self._running) < self._in_flight and not self._busy():
+        while self._queue and len(self.running) < self._in_flight and not self._busy():
             loop = asyncio.get_running_loop()
             quiet_in = self._last_request + QUIET_SECONDS - loop.time()
             if quiet_in > 0:
@@ -127,7 +130,7 @@ class Background:
 
     def close(self) -> None:
         """Stops what runs and ends the threads."""
-        for run in self._running:
+        for run in self.running:
             run.batch.options.terminate = True
         for timer in (self._wake, self._patience):
             if timer is not None:
@@ -139,19 +142,19 @@ class Background:
         self.resume()
 
     def _be_patient(self) -> None:
-        head = self._queue.head if self._queue else self._running[0].batch.items[0]
+        head = self._queue.head if self._queue else self.running[0].batch.items[0]
         seconds = max(_LEAST_PATIENCE_SECONDS, PATIENCE * max(self._took, self._plan.seconds(head.arrays)))
         self._patience = asyncio.get_running_loop().call_later(seconds, self._out_of_patience)
 
     def _out_of_patience(self) -> None:
         """No run has ended for long. If requests are why, they must bear one beside them."""
         self._patience = None
-        going_on = [run for run in self._running if not run.gave_way]
+        going_on = [run for run in self.running if not run.gave_way]
         if self._hindered and going_on:
             going_on[0].protected = True
         elif self._hindered and self._queue:
             self._start(self._protected_rows(), protected=True)
-        if self._queue or self._running:
+        if self._queue or self.running:
             self._hindered = self._busy()
             self._be_patient()
 
@@ -167,7 +170,7 @@ class Background:
         batch = Batch(items, self._new_options(), loop.time())
         run = _Run(batch, protected)
         run.timer = loop.call_later(self._most_seconds, run.expire)
-        self._running.append(run)
+        self.running.append(run)
         if self._patience is None:
             self._be_patient()
         self._threads.submit(self._work, run, loop)
@@ -182,7 +185,7 @@ class Background:
             loop.call_soon_threadsafe(self._done, run, outcomes)
 
     def _done(self, run: _Run, outcomes: list[Outcome]) -> None:
-        self._running.remove(run)
+        self.running.remove(run)
         if run.timer is not None:
             run.timer.cancel()
         batch = run.batch

@@ -7,6 +7,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from gpux_predictor.errors import BadRequest, RequestError
+from gpux_predictor.protocols.disconnect import cancelled_on_disconnect
 from gpux_predictor.protocols.rest import Handler, answering_errors, as_json, body_of
 from gpux_predictor.serving.requests import JSON
 from gpux_predictor.tasks import answers
@@ -44,7 +45,11 @@ def routes(tasks: TaskService, *, listed: bool) -> list[Route]:
 
     async def status(request: Request) -> Response:
         seconds = _number(request, "wait", 0.0, MOST_WAIT_SECONDS)
-        return _described(await tasks.status(request.path_params["task_id"], seconds))
+        task_id = request.path_params["task_id"]
+        if not seconds:
+            return _described(await tasks.status(task_id))
+        with cancelled_on_disconnect(request.receive):
+            return _described(await tasks.status(task_id, seconds))
 
     async def cancel(request: Request) -> Response:
         return _described(await tasks.cancel(request.path_params["task_id"]))
@@ -57,10 +62,9 @@ def routes(tasks: TaskService, *, listed: bool) -> list[Route]:
     async def page(request: Request) -> Response:
         if not listed:
             raise NotListed("Tasks are not listed: spec.async.listed is false")
-        most = int(_number(request, "limit", 100, MOST_LISTED))
-        found = await tasks.page(_wanted(request), request.query_params.get("after"), max(1, most))
-        after = found[-1].id if len(found) == max(1, most) else None
-        return as_json({"tasks": [answers.row(task) for task in found], "after": after})
+        most = max(1, int(_number(request, "limit", 100, MOST_LISTED)))
+        found = await tasks.page(_wanted(request), request.query_params.get("after"), most)
+        return as_json({"tasks": [answers.row(task) for task in found.tasks], "after": found.after})
 
     return [
         *(_route(path, submit, "POST") for path in SUBMIT_PATHS),

@@ -53,6 +53,7 @@ class Inference:
         limits = replace(limits, in_flight=in_flight)
         runner = Runner(self._run, loaded.plan, loaded.session.empty)
         self.batcher = Batcher(runner, loaded.plan, run_options, limits)
+        self._background = self.batcher.background
         self._at_once = 0 if limits.max_delay else _elements_at_once(loaded)
         self._strikes = 0
         self._on_broken = on_broken
@@ -77,6 +78,11 @@ class Inference:
             self._strike()
         elif self._strikes:
             self._strikes = 0
+
+    def passed(self) -> None:
+        """A request was answered on the event loop: work that nobody waits for gives way to those that follow."""
+        if self._background.running:
+            self._background.give_way(asyncio.get_running_loop().time())
 
     def at_once(self, arrays: Arrays) -> Result | None:
         """Runs on the calling thread if that takes microseconds and nobody waits; None if it has to queue.

@@ -4,7 +4,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -162,25 +162,33 @@ class ModelService:
             raise NotReady(f"The model is not ready: {self.health.reason}: {self.health.detail}")
         return self.loaded
 
-    async def decode(self, loaded: LoadedModel, body: bytes, content_type: str) -> Prepared:
-        """A body of /predict as feeds, off the event loop where that takes long.
+    async def decode(
+        self, loaded: LoadedModel, body: bytes, content_type: str, threads: Executor | None = None
+    ) -> Prepared:
+        """A body of /predict as feeds, off the event loop where that takes long: in `threads`, or those of requests.
 
         Raises:
             RequestError: the request is wrong.
         """
         pipeline = loaded.pipeline
         if pipeline.heavy(body, content_type):
-            return await self._off_loop(lambda: pipeline.decode(body, content_type))
+            return await self._off_loop(lambda: pipeline.decode(body, content_type), threads)
         return pipeline.decode(body, content_type)
 
     async def encode(
-        self, loaded: LoadedModel, prepared: Prepared, results: list[dict[str, Any]], *, named: bool = True
+        self,
+        loaded: LoadedModel,
+        prepared: Prepared,
+        results: list[dict[str, Any]],
+        *,
+        named: bool = True,
+        threads: Executor | None = None,
     ) -> bytes:
-        """The answer of a request in JSON; `named` as in `Pipeline.encode`."""
+        """The answer of a request in JSON; `named` as in `Pipeline.encode`, `threads` as in `decode`."""
         pipeline = loaded.pipeline
         if sum([_bytes(outputs) for outputs in results]) <= LIGHT_BYTES:
             return pipeline.encode(prepared, results, named=named)
-        return await self._off_loop(lambda: pipeline.encode(prepared, results, named=named))
+        return await self._off_loop(lambda: pipeline.encode(prepared, results, named=named), threads)
 
     def ready(self) -> tuple[LoadedModel, Inference]:
         """The model and its runs if it serves.
@@ -237,6 +245,7 @@ class ModelService:
         waiting: Waiting,
     ) -> tuple[list[dict[str, Any]], Timing]:
         if len(parts) == 1 and (result := inference.at_once(parts[0])) is not None:
+            inference.passed()
             return [result.outputs], result.timing
         try:
             with waiting():
@@ -247,8 +256,8 @@ class ModelService:
                 f"The prediction took longer than {self._seconds} s (runtime.timeoutSeconds)"
             ) from None
 
-    async def _off_loop(self, work: Callable[[], T]) -> T:
-        return await asyncio.get_running_loop().run_in_executor(self._threads, work)
+    async def _off_loop(self, work: Callable[[], T], threads: Executor | None = None) -> T:
+        return await asyncio.get_running_loop().run_in_executor(threads or self._threads, work)
 
 
 def _bytes(outputs: Mapping[str, Any]) -> int:

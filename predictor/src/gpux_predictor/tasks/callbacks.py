@@ -4,6 +4,7 @@ import asyncio
 import logging
 import random
 import time
+from contextlib import suppress
 from dataclasses import dataclass, replace
 
 from gpux_predictor import metrics
@@ -57,6 +58,7 @@ class Teller:
         self._callbacks = callbacks
         self._loop: asyncio.Task[None] | None = None
         self._ended = asyncio.Event()
+        self._sending: set[asyncio.Task[None]] = set()
 
     def start(self) -> None:
         """Begins to send."""
@@ -69,23 +71,37 @@ class Teller:
     async def stop(self) -> None:
         """Sends no more; what was under way comes again, here or elsewhere."""
         if self._loop is not None:
-            self._loop.cancel()
-            await asyncio.gather(self._loop, return_exceptions=True)
+            for task in (self._loop, *self._sending):
+                task.cancel()
+            await asyncio.gather(self._loop, *self._sending, return_exceptions=True)
 
     async def _telling(self) -> None:
         while True:
             self._ended.clear()
+            free = _MOST_AT_ONCE - len(self._sending)
             try:
-                due = await self._store.due_callbacks(_MOST_AT_ONCE)
-                if due:
-                    await self._store.settle_callbacks(await asyncio.gather(*(self._tell(one) for one in due)))
-                    continue
-            except RequestError as error:
-                logger.warning("callbacks wait: %s", error.detail)
-            try:
-                await asyncio.wait_for(self._ended.wait(), _LOOK_SECONDS)
-            except TimeoutError:
-                continue
+                due = await self._store.due_callbacks(free) if free else []
+            except Exception as error:
+                logger.warning("callbacks wait: %s", error, exc_info=not isinstance(error, RequestError))
+                due = []
+            for callback in due:
+                sending = asyncio.create_task(self._settled(callback))
+                self._sending.add(sending)
+                sending.add_done_callback(self._sent)
+            if not due:
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(self._ended.wait(), _LOOK_SECONDS)
+
+    def _sent(self, sending: "asyncio.Task[None]") -> None:
+        self._sending.discard(sending)
+        self._ended.set()
+
+    async def _settled(self, callback: Callback) -> None:
+        """One attempt, written as soon as it is over: a slow receiver holds up nobody else's."""
+        try:
+            await self._store.settle_callbacks([await self._tell(callback)])
+        except Exception as error:  # it comes again
+            logger.warning("a callback was not settled: %s", error, exc_info=not isinstance(error, RequestError))
 
     async def _tell(self, callback: Callback) -> CallbackOutcome:
         """One attempt, and when the next one is."""

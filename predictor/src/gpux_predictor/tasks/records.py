@@ -14,6 +14,8 @@ class State(StrEnum):
     FAILED = "failed"
 
 
+NOTICE_SECONDS = 600.0
+"""After the end of its task's time, a notice that is still due is nobody's any more: the manifest has no callbacks now."""
 ENDED = (State.SUCCEEDED, State.FAILED)
 
 
@@ -167,6 +169,18 @@ class Task:
     result: bytes | None = None
     error: str | None = None
     callback: CallbackStatus | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Some of many tasks.
+
+    Attributes:
+        after: where the next page begins, the id of a task; None if there is none.
+    """
+
+    tasks: list[Task]
+    after: str | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -101,10 +101,11 @@ class Running:
             try:
                 await self._store.open()
                 break
-            except RequestError as error:
-                if self._why_closed != error.detail:
-                    logger.error("tasks cannot be taken: %s", error.detail)
-                self._why_closed = error.detail
+            except Exception as error:
+                why = error.detail if isinstance(error, RequestError) else f"The store of tasks broke: {error}"
+                if self._why_closed != why:
+                    logger.error("tasks cannot be taken: %s", why)
+                self._why_closed = why
                 self._tried.set()
                 await asyncio.sleep(_OPEN_AGAIN_SECONDS)
         self._why_closed = ""
@@ -116,7 +117,7 @@ class Running:
         _, inference = self._service.ready()
         gaps = Gaps(lambda: metrics.REQUESTS["sync"], lambda: not inference.batcher.idle)
         name = f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(4)}"
-        worker = Worker(name, self._store, Runs(self._service), gaps, self._terms.lease_seconds, self._ended)
+        worker = Worker(name, self._store, Runs(self._service, gaps), gaps, self._terms.lease_seconds, self._ended)
         worker.start()
         self._worker = worker
 
@@ -127,7 +128,9 @@ class Running:
             if self._why_closed:
                 continue
             try:
-                await self._store.sweep()
+                more = await self._store.sweep()
+                while more:
+                    more = await self._store.sweep()
                 self._counts = await self._store.counts()
             except RequestError as error:
                 logger.warning("tasks were not looked after: %s", error.detail)

@@ -1,14 +1,15 @@
 """One task through the model."""
 
-import logging
+import asyncio
+import time
+from concurrent.futures import ThreadPoolExecutor
 
 from gpux_predictor import metrics
 from gpux_predictor.errors import DeadlineExceeded, InferenceFailed, NotReady, RequestError
 from gpux_predictor.serving.pipeline import LIGHT_BYTES
 from gpux_predictor.serving.service import ModelService
+from gpux_predictor.tasks.pacing import Gaps
 from gpux_predictor.tasks.records import Claimed, Outcome
-
-logger = logging.getLogger(__name__)
 
 
 class Runs:
@@ -16,10 +17,14 @@ class Runs:
 
     Args:
         service: the model.
+        gaps: when the event loop has time.
     """
 
-    def __init__(self, service: ModelService) -> None:
+    def __init__(self, service: ModelService, gaps: Gaps) -> None:
         self._service = service
+        self._gaps = gaps
+        self._preparing = asyncio.Lock()
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="prepare-tasks")
 
     @property
     def most(self) -> int:
@@ -55,9 +60,12 @@ class Runs:
         service = self._service
         loaded, inference = service.ready()
         try:
-            prepared = await service.decode(loaded, task.body, task.content_type)
+            async with self._preparing:
+                began = time.perf_counter()
+                prepared = await service.decode(loaded, task.body, task.content_type, self._thread)
+                await self._gaps.gap(time.perf_counter() - began)
             results = await inference.background(prepared.parts)
-            content = await service.encode(loaded, prepared, results, named=False)
+            content = await service.encode(loaded, prepared, results, named=False, threads=self._thread)
         except Exception as error:
             return self._failed(task, error)
         return Outcome(task.id, task.attempt, content)
@@ -74,5 +82,4 @@ class Runs:
             )
         if isinstance(error, RequestError):
             return Outcome(task.id, task.attempt, None, error.detail, again=isinstance(error, InferenceFailed))
-        logger.error("task %s broke", task.id, exc_info=error)
-        return Outcome(task.id, task.attempt, None, f"Inference failed: {type(error).__name__}", again=True)
+        raise error

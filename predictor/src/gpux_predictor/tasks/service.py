@@ -8,7 +8,7 @@ from gpux_predictor import metrics
 from gpux_predictor.errors import BadRequest, NotReady, TooManyRequests
 from gpux_predictor.serving.service import ModelService
 from gpux_predictor.tasks.callbacks import Callbacks, Teller
-from gpux_predictor.tasks.records import Counts, NewTask, State, Submitted, Task, Terms
+from gpux_predictor.tasks.records import Counts, NewTask, Page, State, Submitted, Task, Terms
 from gpux_predictor.tasks.running import Running
 from gpux_predictor.tasks.store import QueueFull, TaskStore
 
@@ -93,7 +93,7 @@ class TaskService:
         self._running.cancelled([task_id])
         return task
 
-    async def page(self, states: Collection[State], after: str | None, most: int) -> list[Task]:
+    async def page(self, states: Collection[State], after: str | None, most: int) -> Page:
         """Tasks of these states, the newest first, without results.
 
         Raises:

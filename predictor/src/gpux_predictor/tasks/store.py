@@ -13,6 +13,7 @@ from gpux_predictor.tasks.records import (
     Counts,
     NewTask,
     Outcome,
+    Page,
     State,
     Submitted,
     Task,
@@ -101,11 +102,11 @@ class TaskStore(Protocol):
             NoSuchTask: as `get`.
         """
 
-    async def page(self, states: Collection[State], after: str | None, most: int) -> list[Task]:
+    async def page(self, states: Collection[State], after: str | None, most: int) -> Page:
         """Tasks of these states, the newest first, without results.
 
         Args:
-            after: the last id of the page before.
+            after: `after` of the page before.
 
         Raises:
             NoSuchTask: there is no task `after`.
@@ -114,8 +115,11 @@ class TaskStore(Protocol):
     async def counts(self) -> Counts:
         """How many there are."""
 
-    async def sweep(self) -> None:
-        """Takes tasks back whose lease has run out, and removes those that have expired."""
+    async def recover(self, worker: str, held: Collection[str]) -> None:
+        """Gives back what is leased to the worker without its knowledge, as after a claim whose answer was lost."""
+
+    async def sweep(self) -> bool:
+        """Takes tasks back whose lease has run out, and removes those that have expired; whether there may be more."""
 
     async def due_callbacks(self, most: int) -> list[Callback]:
         """Leases notices that are due; each comes again if nothing is heard of it."""

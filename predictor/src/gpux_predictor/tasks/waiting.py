@@ -1,14 +1,20 @@
 """Callers that wait for the end of a task: a future each, no thread."""
 
 import asyncio
-from collections.abc import Iterable
-from contextlib import suppress
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
 
 from gpux_predictor.tasks.records import ENDED, Task
 from gpux_predictor.tasks.store import TaskStore
 
 _LOOK_SECONDS = 0.25
 """How often a task is looked at that another process may end."""
+
+
+class _Event(asyncio.Event):
+    """Of one task: set once and then let go, so that nobody clears what another has not seen."""
+
+    waiters = 0
 
 
 class Waiting:
@@ -20,15 +26,14 @@ class Waiting:
 
     def __init__(self, store: TaskStore) -> None:
         self._store = store
-        self._events: dict[str, asyncio.Event] = {}
-        self._count: dict[str, int] = {}
+        self._events: dict[str, _Event] = {}
         self._stopped = False
 
     def ended(self, ids: Iterable[str]) -> None:
         """Wakes who waits for these."""
         if self._events:
             for task_id in ids:
-                if (event := self._events.get(task_id)) is not None:
+                if (event := self._events.pop(task_id, None)) is not None:
                     event.set()
 
     def stop(self) -> None:
@@ -44,21 +49,22 @@ class Waiting:
         """
         loop = asyncio.get_running_loop()
         until = loop.time() + seconds
-        event = self._events.setdefault(task_id, asyncio.Event())
-        self._count[task_id] = self._count.get(task_id, 0) + 1
-        try:
-            while True:
-                event.clear()  # an attempt that is followed by another sets it, too
+        while True:
+            with self._event(task_id) as event:  # before the look: an end between the two is not missed
                 task = await self._store.get(task_id)
                 left = until - loop.time()
                 if task.state in ENDED or left <= 0 or self._stopped:
                     return task
                 with suppress(TimeoutError):
                     await asyncio.wait_for(event.wait(), left if self._store.local else min(left, _LOOK_SECONDS))
-        finally:
-            self._leave(task_id)
 
-    def _leave(self, task_id: str) -> None:
-        self._count[task_id] -= 1
-        if not self._count[task_id]:
-            del self._count[task_id], self._events[task_id]
+    @contextmanager
+    def _event(self, task_id: str) -> Iterator[_Event]:
+        event = self._events.setdefault(task_id, _Event())
+        event.waiters += 1
+        try:
+            yield event
+        finally:
+            event.waiters -= 1
+            if not event.waiters and self._events.get(task_id) is event:
+                del self._events[task_id]

@@ -58,6 +58,7 @@ class Worker:
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._fresh: asyncio.Queue[Claimed] = asyncio.Queue()
         self._changed = asyncio.Event()
+        self._unsure = False
         self._loops: list[asyncio.Task[None]] = []
 
     @property
@@ -104,12 +105,16 @@ class Worker:
         while True:
             self._changed.clear()
             try:
+                if self._unsure:
+                    await self._store.recover(self._name, list(self._held))
+                    self._unsure = False
                 claimed = await self._claim()
             except NotReady:
                 await asyncio.sleep(_RETRY_SECONDS)
                 continue
-            except RequestError as error:
-                logger.warning("no tasks: %s", error.detail)
+            except Exception as error:
+                self._unsure = True  # what was claimed may be ours without our knowledge
+                logger.warning("no tasks: %s", error, exc_info=not isinstance(error, RequestError))
                 await asyncio.sleep(_RETRY_SECONDS)
                 continue
             for task in claimed:
@@ -157,6 +162,8 @@ class Worker:
             outcome = self._runs.at_once(task)
         except NotReady:
             return  # it is given back when the worker stops
+        except Exception as error:
+            outcome = _broken(task, error)
         if outcome is not None:
             self._outbox.put(outcome)
             return
@@ -165,8 +172,13 @@ class Worker:
         running.add_done_callback(lambda _: self._tasks.pop(task.id, None))
 
     async def _run(self, task: Claimed) -> None:
-        with suppress(NotReady):
-            self._outbox.put(await self._runs.run(task))
+        try:
+            outcome = await self._runs.run(task)
+        except NotReady:
+            return
+        except Exception as error:
+            outcome = _broken(task, error)
+        self._outbox.put(outcome)
 
     async def _renewing(self) -> None:
         while True:
@@ -175,8 +187,8 @@ class Worker:
                 continue
             try:
                 lost = await self._store.renew(self._name, list(self._held))
-            except RequestError as error:
-                logger.warning("leases were not renewed: %s", error.detail)
+            except Exception as error:
+                logger.warning("leases were not renewed: %s", error, exc_info=not isinstance(error, RequestError))
                 continue
             self.drop(lost)
 
@@ -186,3 +198,9 @@ class Worker:
                 del self._held[outcome.id]
         self._changed.set()
         self._ended(outcomes)
+
+
+def _broken(task: Claimed, error: Exception) -> Outcome:
+    """Nothing that a task does ends the loops that work on all of them."""
+    logger.error("task %s broke", task.id, exc_info=error)
+    return Outcome(task.id, task.attempt, None, f"Inference failed: {type(error).__name__}", again=True)

@@ -2,6 +2,7 @@
 
 import asyncio
 import secrets
+import sqlite3
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -198,6 +199,47 @@ def test_a_key_is_free_again_once_its_task_has_expired(kind: Kind) -> None:
     kind.run(test, replace(TERMS, result_seconds=0.1))
 
 
+def test_a_key_of_an_expired_task_is_free_before_the_sweep(kind: Kind) -> None:
+    keyed = replace(BODY, key="order-7")
+
+    async def test(store: TaskStore) -> None:
+        first = await store.submit(keyed)
+        await store.cancel(first.id)
+        await asyncio.sleep(0.15)
+        second = await store.submit(replace(keyed, body=b"{}"))
+        assert second.fresh
+        await store.sweep()
+        assert (await store.submit(replace(keyed, body=b"{}"))).id == second.id
+
+    kind.run(test, replace(TERMS, result_seconds=0.1))
+
+
+def test_what_is_leased_without_the_workers_knowledge_is_given_back(kind: Kind) -> None:
+    async def test(store: TaskStore) -> None:
+        ids = [(await store.submit(BODY)).id for _ in range(3)]
+        await store.claim(ME, Appetite(2))
+        await store.claim("other", Appetite(1))
+        await store.recover(ME, [ids[0]])
+        states = [(task.state, task.attempts) for task in [await store.get(task_id) for task_id in ids]]
+        assert states == [(State.RUNNING, 1), (State.QUEUED, 0), (State.RUNNING, 1)]
+
+    kind.run(test)
+
+
+def test_a_sweep_says_whether_there_may_be_more(kind: Kind) -> None:
+    async def test(store: TaskStore) -> None:
+        submitted = await asyncio.gather(*(store.submit(BODY) for _ in range(2500)))
+        await asyncio.gather(*(store.cancel(one.id) for one in submitted))
+        await asyncio.sleep(2.1)
+        sweeps = 0
+        while await store.sweep():
+            sweeps += 1
+        assert sweeps >= 2
+        assert sum((await store.counts()).states.values()) == 0
+
+    kind.run(test, replace(TERMS, most_queued=5000, most_bytes=2**30, result_seconds=2))
+
+
 def test_a_lease_that_runs_out_gives_the_task_to_another_and_the_first_can_no_longer_end_it(kind: Kind) -> None:
     async def test(store: TaskStore) -> None:
         submitted = await store.submit(BODY)
@@ -353,11 +395,14 @@ def test_pages_show_the_newest_first_without_results(kind: Kind) -> None:
         await store.claim(ME, Appetite(2))
         await store.finish(ME, [Outcome(ids[0], 1, b"1"), Outcome(ids[1], 1, None, "bad")])
         first = await store.page(list(State), None, 3)
-        assert [task.id for task in first] == ids[:3:-1]
-        second = await store.page(list(State), first[-1].id, 10)
-        assert [task.id for task in second] == ids[3::-1]
-        assert all(task.result is None for task in second)
-        assert [task.id for task in await store.page([State.SUCCEEDED, State.FAILED], None, 10)] == [ids[1], ids[0]]
+        assert [task.id for task in first.tasks] == ids[:3:-1]
+        assert first.after == ids[4]
+        second = await store.page(list(State), first.after, 10)
+        assert [task.id for task in second.tasks] == ids[3::-1]
+        assert second.after is None
+        assert all(task.result is None for task in second.tasks)
+        ended = await store.page([State.SUCCEEDED, State.FAILED], None, 10)
+        assert [task.id for task in ended.tasks] == [ids[1], ids[0]]
         with pytest.raises(NoSuchTask):
             await store.page(list(State), "nothing", 3)
 
@@ -485,6 +530,110 @@ def test_random_histories_end_each_task_once(kind: Kind) -> None:
         assert (await store.counts()).states[State.QUEUED] == 0
 
     kind.run(test, replace(TERMS, most_queued=1000, lease_seconds=0.05))
+
+
+def test_a_clock_that_is_set_takes_no_task_from_its_worker(tmp_path: Path) -> None:
+    now = 1_000_000.0
+    store = EmbeddedStore(tmp_path, TERMS, lambda: now)
+
+    async def test() -> None:
+        nonlocal now
+        await store.open()
+        submitted = await store.submit(BODY)
+        await store.claim(ME, Appetite(1))
+        now += 7200  # a laptop that slept
+        await store.sweep()
+        assert (await store.get(submitted.id)).state is State.RUNNING
+        await store.close()
+
+    asyncio.run(test())
+
+
+def test_a_store_that_died_while_it_was_made_is_made_anew(tmp_path: Path) -> None:
+    with sqlite3.connect(tmp_path / "tasks.sqlite3") as db:
+        db.execute("CREATE TABLE half (made)")
+        db.execute("DROP TABLE half")
+    db.close()
+
+    async def test() -> None:
+        store = EmbeddedStore(tmp_path, TERMS)
+        await store.open()
+        await store.submit(BODY)
+        await store.close()
+
+    asyncio.run(test())
+
+
+def test_a_change_that_breaks_is_one_callers_and_the_writer_goes_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def test() -> None:
+        store = EmbeddedStore(tmp_path, TERMS)
+        await store.open()
+        with monkeypatch.context() as patched:
+            patched.setattr("gpux_predictor.tasks.embedded.working.claim", lambda *_: 1 / 0)
+            with pytest.raises(StoreUnavailable, match="ZeroDivisionError"):
+                await store.claim(ME, Appetite(1))
+        submitted = await store.submit(BODY)
+        assert [claimed.id for claimed in await store.claim(ME, Appetite(1))] == [submitted.id]
+        await store.close()
+
+    asyncio.run(test())
+
+
+@pytest.mark.parametrize("gone", ["task", "body"])
+def test_what_redis_has_evicted_stops_no_worker(redis: RedisServer, gone: str) -> None:
+    name = secrets.token_hex(8)
+    store = SharedStore(redis.url, name, TERMS)
+
+    async def test() -> None:
+        await store.open()
+        first, second = [await store.submit(BODY) for _ in range(2)]
+        with RedisClient.from_url(redis.url) as client:
+            assert client.delete(f"{{gpux:{name}}}:{gone}:{first.id}") == 1
+        assert [claimed.id for claimed in await store.claim(ME, Appetite(5))] == [second.id]
+        with pytest.raises(NoSuchTask):
+            await store.get(first.id)
+        await store.close()
+
+    asyncio.run(test())
+
+
+def test_leases_are_renewed_where_redis_has_no_memory_left(tmp_path: Path) -> None:
+    server = RedisServer(tmp_path)
+    server.start()
+
+    async def test() -> None:
+        store = SharedStore(server.url, "full", replace(TERMS, lease_seconds=0.3))
+        await store.open()
+        submitted = await store.submit(BODY)
+        await store.claim(ME, Appetite(1))
+        with RedisClient.from_url(server.url) as client:
+            client.config_set("maxmemory", 1)
+            with pytest.raises(StoreFull):
+                await store.submit(BODY)
+            for _ in range(4):
+                await asyncio.sleep(0.2)
+                assert await store.renew(ME, [submitted.id]) == set()
+                await store.sweep()
+            await store.finish(ME, [Outcome(submitted.id, 1, b"1")])
+            client.config_set("maxmemory", 0)
+        assert (await store.get(submitted.id)).state is State.SUCCEEDED
+        await store.close()
+
+    try:
+        asyncio.run(test())
+    finally:
+        server.kill()
+
+
+def test_a_url_with_an_option_that_the_client_does_not_know_is_named(redis: RedisServer) -> None:
+    async def test() -> None:
+        store = SharedStore(f"{redis.url}?no_such_option=1", "m", TERMS)
+        with pytest.raises(StoreUnavailable, match="TypeError"):
+            await store.open()
+
+    asyncio.run(test())
 
 
 def test_an_embedded_store_is_held_by_one_process(tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """What is done without anybody asking: tasks whose worker is gone are taken back, those whose time is up go."""
 
 from gpux_predictor.tasks.embedded.change import Change, end, queue_again
+from gpux_predictor.tasks.records import NOTICE_SECONDS, State
 from gpux_predictor.tasks.store import died
 
 _MOST_AT_ONCE = 1000
@@ -9,7 +10,7 @@ _PAGES = 2048
 
 
 def take_back(change: Change, *, before: float) -> None:
-    """Queues tasks again whose lease ended before a time, or fails them if they had all their attempts."""
+    """Queues tasks again whose lease ended before a tick, or fails them if they had all their attempts."""
     rows = change.db.execute(
         "SELECT seq, attempts FROM tasks WHERE state = 'running' AND lease < ?", [before]
     ).fetchall()
@@ -17,19 +18,25 @@ def take_back(change: Change, *, before: float) -> None:
         if attempts < change.terms.most_attempts:
             queue_again(change, seq)
         else:
-            end(change, seq, None, died(attempts))
+            end(change, seq, State.RUNNING, None, died(attempts))
 
 
-def remove_expired(change: Change) -> None:
-    """Removes ended tasks whose time is up, some at a time; a notice that is still due keeps its task."""
+def remove_expired(change: Change) -> bool:
+    """Removes ended tasks whose time is up, some at a time; whether there may be more.
+
+    A notice that is due keeps its task, unless nothing has become of it for long: nobody sends it any more.
+    """
     rows = change.db.execute(
-        "SELECT seq, size FROM tasks WHERE expires < ? AND callback_state IS NOT 'pending' LIMIT ?",
-        [change.now, _MOST_AT_ONCE],
+        "SELECT seq, size, state FROM tasks WHERE expires < ?"
+        " AND (callback_state IS NOT 'pending' OR expires < ?) LIMIT ?",
+        [change.now, change.now - NOTICE_SECONDS, _MOST_AT_ONCE],
     ).fetchall()
-    for seq, size in rows:
+    for seq, size, state in rows:
         change.db.execute("DELETE FROM tasks WHERE seq = ?", [seq])
         change.db.execute("DELETE FROM results WHERE seq = ?", [seq])
         change.tally.bytes -= size
+        change.tally.move(State(state), None)
     [unused] = change.db.execute("PRAGMA freelist_count").fetchone()
     if unused > _PAGES:
         change.db.execute(f"PRAGMA incremental_vacuum({_PAGES})").fetchall()
+    return len(rows) == _MOST_AT_ONCE

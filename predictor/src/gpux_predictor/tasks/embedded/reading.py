@@ -5,9 +5,9 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
-from gpux_predictor.tasks.embedded.change import Change
+from gpux_predictor.tasks.embedded.change import Change, Tally
 from gpux_predictor.tasks.ids import no_such_task
-from gpux_predictor.tasks.records import CallbackState, CallbackStatus, Counts, State, Task
+from gpux_predictor.tasks.records import CallbackState, CallbackStatus, Counts, Page, State, Task
 
 _COLUMNS = (
     "t.id, t.state, t.attempts, t.submitted, t.started, t.ended, t.error,"
@@ -40,7 +40,7 @@ def get(look: Look | Change, task_id: str) -> Task:
     return _task(found)
 
 
-def page(look: Look, states: Collection[State], after: str | None, most: int) -> list[Task]:
+def page(look: Look, states: Collection[State], after: str | None, most: int) -> Page:
     """Tasks of these states, the newest first, without results.
 
     Raises:
@@ -58,16 +58,13 @@ def page(look: Look, states: Collection[State], after: str | None, most: int) ->
         " AND (t.expires IS NULL OR t.expires >= ?) ORDER BY t.seq DESC LIMIT ?",
         [*states, before, look.now, most],
     ).fetchall()
-    return [_task(row) for row in rows]
+    tasks = [_task(row) for row in rows]
+    return Page(tasks, tasks[-1].id if len(tasks) == most else None)
 
 
-def counts(look: Look) -> Counts:
+def counts(look: Look, tally: Tally) -> Counts:
     """How many tasks there are."""
-    states = dict.fromkeys(State, 0)
-    size = 0
-    for state, number, taken in look.db.execute("SELECT state, COUNT(*), SUM(size) FROM tasks GROUP BY state"):
-        states[State(state)] = number
-        size += taken
+    states, size = dict(tally.states), tally.bytes
     oldest = look.db.execute("SELECT submitted FROM tasks WHERE state = 'queued' ORDER BY seq LIMIT 1").fetchone()
     return Counts(states, max(0.0, look.now - oldest[0]) if oldest else 0.0, size)
 

@@ -22,6 +22,7 @@ from gpux_predictor.tasks.records import (
     Counts,
     NewTask,
     Outcome,
+    Page,
     State,
     Submitted,
     Task,
@@ -32,6 +33,8 @@ from gpux_predictor.tasks.store import StoreUnavailable
 T = TypeVar("T")
 CALLBACK_SECONDS = 120.0
 """After which a notice of which nothing was heard is sent again."""
+_RESERVE = 64 * 2**20
+"""Bytes of the disk that bodies leave free, a quarter of it at the most: ends and removals need room, too."""
 
 
 class EmbeddedStore:
@@ -97,26 +100,30 @@ class EmbeddedStore:
 
         return await self._do(work)
 
-    async def sweep(self) -> None:
+    async def sweep(self) -> bool:
         """See TaskStore."""
 
-        def work(change: Change) -> None:
-            keeping.take_back(change, before=change.now)
-            keeping.remove_expired(change)
+        def work(change: Change) -> bool:
+            keeping.take_back(change, before=change.tick)
+            return keeping.remove_expired(change)
 
-        await self._do(work)
+        return await self._do(work)
+
+    async def recover(self, worker: str, held: Collection[str]) -> None:
+        """See TaskStore."""
+        await self._do(lambda change: working.recover(change, worker, held))
 
     async def get(self, task_id: str) -> Task:
         """See TaskStore."""
         return await self._read(lambda look: reading.get(look, task_id))
 
-    async def page(self, states: Collection[State], after: str | None, most: int) -> list[Task]:
+    async def page(self, states: Collection[State], after: str | None, most: int) -> Page:
         """See TaskStore."""
         return await self._read(lambda look: reading.page(look, states, after, most))
 
     async def counts(self) -> Counts:
         """See TaskStore."""
-        return await self._read(reading.counts)
+        return await self._read(lambda look: reading.counts(look, self._tally))
 
     async def due_callbacks(self, most: int) -> list[Callback]:
         """See TaskStore."""
@@ -148,15 +155,16 @@ class EmbeddedStore:
             db = schema.connect(self._folder, writes=True)
             self._reader = schema.connect(self._folder, writes=False)
             self._key = schema.id_key(db)
-            tally = count(db)
+            db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()  # after a full disk, it makes room
+            self._tally = tally = count(db)
 
             def change() -> Change:
-                return Change(db, tally, self._terms, self._key, self._clock())
+                return Change(db, tally, self._terms, self._key, self._clock(), time.monotonic(), self._room)
 
             db.execute("BEGIN IMMEDIATE")
             keeping.take_back(change(), before=float("inf"))
             db.execute("COMMIT")
-        except (OSError, sqlite3.Error) as error:
+        except (OSError, sqlite3.Error, TypeError) as error:
             self._let_go()
             raise StoreUnavailable(f"The store of tasks in {self._folder} cannot be opened: {error}") from None
         self._db = db
@@ -167,6 +175,13 @@ class EmbeddedStore:
         self._readers.submit(self._reader.close).result()
         self._db.close()
         self._let_go()
+
+    def _room(self) -> int:
+        """Bytes of the disk that bodies may take: what is in the write-ahead log needs its place in the file yet."""
+        disk = os.statvfs(self._folder)
+        reserve = min(_RESERVE, disk.f_blocks * disk.f_frsize // 4)
+        log = self._folder / f"{schema.FILE}-wal"
+        return disk.f_bavail * disk.f_frsize - reserve - (log.stat().st_size if log.exists() else 0)
 
     def _let_go(self) -> None:
         if self._lock is not None:

@@ -22,6 +22,8 @@ def submit(change: Change, task: NewTask) -> Submitted:
         raise QueueFull(full(terms.most_queued))
     if tally.bytes + len(task.body) > terms.most_bytes:
         raise StoreFull(no_room(terms.most_bytes))
+    if change.room() - tally.unwritten < 2 * len(task.body):
+        raise StoreFull("The disk with the tasks is nearly full: nothing that was accepted is lost")
     task_id = new_id(change.key)
     state = "waiting" if task.callback else None
     [seq] = db.execute(
@@ -30,16 +32,20 @@ def submit(change: Change, task: NewTask) -> Submitted:
         [task_id, task.content_type, len(task.body), change.now, task.key, digest, task.callback, state],
     ).fetchone()
     db.execute("INSERT INTO bodies VALUES (?, ?)", [seq, task.body])
-    tally.queued += 1
+    tally.move(None, State.QUEUED)
     tally.bytes += len(task.body)
+    tally.unwritten += 2 * len(task.body)
     return Submitted(task_id, tally.queued)
 
 
 def _same_key(change: Change, key: str, digest: bytes | None) -> Submitted | None:
-    found = change.db.execute("SELECT id, digest, seq, state FROM tasks WHERE key = ?", [key]).fetchone()
+    found = change.db.execute("SELECT id, digest, seq, state, expires FROM tasks WHERE key = ?", [key]).fetchone()
     if found is None:
         return None
-    task_id, before, seq, state = found
+    task_id, before, seq, state, expires = found
+    if expires is not None and expires < change.now:
+        change.db.execute("UPDATE tasks SET key = NULL WHERE seq = ?", [seq])
+        return None
     if before != digest:
         raise KeyReused(reused(key))
     position = 0

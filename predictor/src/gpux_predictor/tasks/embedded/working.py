@@ -14,11 +14,11 @@ def claim(change: Change, worker: str, appetite: Appetite) -> list[Claimed]:
         task_id, attempt, kind = change.db.execute(
             "UPDATE tasks SET state = 'running', attempts = attempts + 1, started = ?, worker = ?, lease = ?"
             " WHERE seq = ? RETURNING id, attempts, type",
-            [change.now, worker, change.now + change.terms.lease_seconds, seq],
+            [change.now, worker, change.tick + change.terms.lease_seconds, seq],
         ).fetchone()
         [body] = change.db.execute("SELECT body FROM bodies WHERE seq = ?", [seq]).fetchone()
         claimed.append(Claimed(task_id, attempt, body, kind))
-    change.tally.queued -= len(claimed)
+    change.tally.move(State.QUEUED, State.RUNNING, len(claimed))
     return claimed
 
 
@@ -43,7 +43,7 @@ def _next(change: Change, appetite: Appetite) -> list[int]:
 
 def renew(change: Change, worker: str, ids: Collection[str]) -> set[str]:
     """Prolongs leases; the ids whose task is no longer the worker's."""
-    until, lost = change.now + change.terms.lease_seconds, set()
+    until, lost = change.tick + change.terms.lease_seconds, set()
     for task_id in ids:
         cursor = change.db.execute(
             "UPDATE tasks SET lease = ? WHERE id = ? AND worker = ? AND state = 'running'", [until, task_id, worker]
@@ -65,7 +65,7 @@ def finish(change: Change, worker: str, outcomes: Sequence[Outcome]) -> None:
         if outcome.again and outcome.attempt < change.terms.most_attempts:
             queue_again(change, found[0])
         else:
-            end(change, found[0], outcome.result, outcome.error)
+            end(change, found[0], State.RUNNING, outcome.result, outcome.error)
 
 
 def release(change: Change, worker: str, ids: Collection[str]) -> None:
@@ -76,12 +76,17 @@ def release(change: Change, worker: str, ids: Collection[str]) -> None:
             " WHERE id = ? AND worker = ? AND state = 'running'",
             [task_id, worker],
         )
-        change.tally.queued += cursor.rowcount
+        change.tally.move(State.RUNNING, State.QUEUED, cursor.rowcount)
 
 
 def cancel(change: Change, task_id: str) -> None:
     """Ends a task that has not ended."""
     found = change.db.execute("SELECT seq, state FROM tasks WHERE id = ? AND expires IS NULL", [task_id]).fetchone()
     if found is not None:
-        change.tally.queued -= found[1] == State.QUEUED
-        end(change, found[0], None, CANCELLED)
+        end(change, found[0], State(found[1]), None, CANCELLED)
+
+
+def recover(change: Change, worker: str, held: Collection[str]) -> None:
+    """Gives back what the worker has leased without knowing it."""
+    rows = change.db.execute("SELECT id FROM tasks WHERE state = 'running' AND worker = ?", [worker]).fetchall()
+    release(change, worker, [task_id for [task_id] in rows if task_id not in held])

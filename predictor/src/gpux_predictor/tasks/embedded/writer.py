@@ -5,7 +5,6 @@ import logging
 import sqlite3
 import threading
 from collections.abc import Callable
-from copy import copy
 from queue import SimpleQueue
 from typing import Any, TypeVar
 
@@ -69,7 +68,7 @@ class Writer:
         while (group := self._next_group()) is not None:
             try:
                 self._together(group)
-            except sqlite3.Error as error:
+            except Exception as error:
                 if len(group) == 1:
                     group[0].outcome = _unwritten(error)
                 else:
@@ -92,7 +91,8 @@ class Writer:
 
     def _together(self, group: list[_Job]) -> None:
         """One transaction for all; what one of them refuses concerns it alone, since it refuses before it writes."""
-        before = copy(self._tally)
+        before = self._tally.copy()
+        self._tally.unwritten = 0
         try:
             self._db.execute("BEGIN IMMEDIATE")
             change = self._make_change()
@@ -103,7 +103,7 @@ class Writer:
                     job.outcome = error
             self._db.execute("COMMIT")
         except BaseException:
-            self._tally.__dict__.update(before.__dict__)
+            self._tally.restore(before)
             if self._db.in_transaction:
                 self._db.execute("ROLLBACK")
             raise
@@ -113,7 +113,7 @@ class Writer:
         for job in group:
             try:
                 self._together([job])
-            except sqlite3.Error as error:
+            except Exception as error:
                 job.outcome = _unwritten(error)
 
     def _answer(self, group: list[_Job]) -> None:
@@ -138,7 +138,9 @@ def _resolve(jobs: list[_Job]) -> None:
             job.future.set_result(job.outcome)
 
 
-def _unwritten(error: sqlite3.Error) -> RequestError:
+def _unwritten(error: Exception) -> RequestError:
+    if not isinstance(error, sqlite3.Error):
+        logger.error("a change of the tasks broke", exc_info=error)
     name = getattr(error, "sqlite_errorname", "") or type(error).__name__
     if name in _FULL:
         return StoreFull(f"The disk with the tasks is full or broken ({name}): nothing that was accepted is lost")

@@ -1,5 +1,6 @@
 """The shared store: Redis, which any replica asks about any task."""
 
+import asyncio
 import logging
 from collections.abc import Collection, Sequence
 from hashlib import sha256
@@ -9,10 +10,11 @@ from redis.asyncio import BlockingConnectionPool, Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.commands.core import AsyncScript
-from redis.exceptions import OutOfMemoryError, RedisError, ResponseError
+from redis.exceptions import ConnectionError, OutOfMemoryError, RedisError, ResponseError, TimeoutError
 
 from gpux_predictor.tasks.ids import new_id, new_key, no_such_task
 from gpux_predictor.tasks.records import (
+    NOTICE_SECONDS,
     Appetite,
     Callback,
     CallbackOutcome,
@@ -20,6 +22,7 @@ from gpux_predictor.tasks.records import (
     Counts,
     NewTask,
     Outcome,
+    Page,
     State,
     Submitted,
     Task,
@@ -59,17 +62,8 @@ class SharedStore:
     def __init__(self, url: str, name: str, terms: Terms) -> None:
         self._terms = terms
         self._prefix = f"{{gpux:{name}}}"
-        pool = BlockingConnectionPool.from_url(
-            url,
-            max_connections=_CONNECTIONS,
-            timeout=_TIMEOUT_SECONDS,
-            socket_timeout=_TIMEOUT_SECONDS,
-            socket_connect_timeout=5.0,
-            health_check_interval=30,
-            retry=Retry(NoBackoff(), 1),
-        )
-        self._redis = Redis(connection_pool=pool)
-        self._scripts: dict[str, AsyncScript] = {}
+        self._asked, self._work = _client(url), _client(url)
+        self._scripts: dict[tuple[str, bool], AsyncScript] = {}
         self._key = b""
 
     async def open(self) -> None:
@@ -80,19 +74,20 @@ class SharedStore:
         """
         name = f"{self._prefix}:id_key"
         try:
-            await self._redis.set(name, new_key(), nx=True)
-            self._key = cast("bytes", await self._redis.get(name))
-        except (RedisError, OSError) as error:
+            await self._asked.set(name, new_key(), nx=True)
+            self._key = cast("bytes", await self._asked.get(name))
+        except Exception as error:  # an option of the URL that the client does not know is a TypeError
             raise _unavailable(error) from None
         await self._warn_unless_durable()
 
     async def close(self) -> None:
         """Closes the connections."""
-        await self._redis.aclose(close_connection_pool=True)
+        for client in (self._asked, self._work):
+            await client.aclose(close_connection_pool=True)
 
     async def submit(self, task: NewTask) -> Submitted:
         """See TaskStore."""
-        digest = sha256(task.content_type.encode() + b"\0" + task.body).hexdigest() if task.key else ""
+        digest = await asyncio.to_thread(_digest, task) if task.key else ""
         terms = self._terms
         kind, found, position = await self._run(
             scripts.SUBMIT,
@@ -115,14 +110,14 @@ class SharedStore:
 
     async def claim(self, worker: str, appetite: Appetite) -> list[Claimed]:
         """See TaskStore."""
-        rows = await self._run(
-            scripts.CLAIM, worker, appetite.tasks, appetite.bytes, int(appetite.idle), self._terms.lease_seconds
-        )
+        wanted = (appetite.tasks, appetite.bytes, int(appetite.idle))
+        rows = await self._run(scripts.CLAIM, worker, *wanted, self._terms.lease_seconds, work=True, again=False)
         return answers.claimed(rows)
 
     async def renew(self, worker: str, ids: Collection[str]) -> set[str]:
         """See TaskStore."""
-        return {lost.decode() for lost in await self._run(scripts.RENEW, worker, self._terms.lease_seconds, *ids)}
+        lost = await self._run(scripts.RENEW, worker, self._terms.lease_seconds, *ids, work=True)
+        return {task_id.decode() for task_id in lost}
 
     async def finish(self, worker: str, outcomes: Sequence[Outcome]) -> None:
         """See TaskStore."""
@@ -131,11 +126,16 @@ class SharedStore:
             failed = outcome.result is None
             content = outcome.error if failed else outcome.result
             flat += [outcome.id, outcome.attempt, "error" if failed else "result", content, int(outcome.again)]
-        await self._run(scripts.FINISH, worker, self._terms.most_attempts, self._terms.result_seconds, *flat)
+        terms = self._terms
+        await self._run(scripts.FINISH, worker, terms.most_attempts, terms.result_seconds, *flat, work=True)
 
     async def release(self, worker: str, ids: Collection[str]) -> None:
         """See TaskStore."""
-        await self._run(scripts.RELEASE, worker, *ids)
+        await self._run(scripts.RELEASE, worker, *ids, work=True)
+
+    async def recover(self, worker: str, held: Collection[str]) -> None:
+        """See TaskStore."""
+        await self._run(scripts.RECOVER, worker, *held, work=True)
 
     async def get(self, task_id: str) -> Task:
         """See TaskStore."""
@@ -149,25 +149,27 @@ class SharedStore:
         await self._run(scripts.CANCEL, task_id, CANCELLED, self._terms.result_seconds)
         return await self.get(task_id)
 
-    async def page(self, states: Collection[State], after: str | None, most: int) -> list[Task]:
+    async def page(self, states: Collection[State], after: str | None, most: int) -> Page:
         """See TaskStore."""
-        rows = await self._run(scripts.PAGE, after or "", most, *states)
-        if rows is None:
+        found = await self._run(scripts.PAGE, after or "", most, *states)
+        if found is None:
             raise no_such_task(self._key, after or "")
-        return [answers.task(row) for row in rows]
+        last, rows = found
+        return Page([answers.task(row) for row in rows], last.decode() or None)
 
     async def counts(self) -> Counts:
         """See TaskStore."""
         return answers.counts(await self._run(scripts.COUNTS))
 
-    async def sweep(self) -> None:
+    async def sweep(self) -> bool:
         """See TaskStore."""
         terms = self._terms
-        await self._run(scripts.SWEEP, terms.most_attempts, terms.result_seconds, died(terms.most_attempts))
+        wanted = (terms.most_attempts, terms.result_seconds, died(terms.most_attempts), NOTICE_SECONDS)
+        return bool(await self._run(scripts.SWEEP, *wanted, work=True))
 
     async def due_callbacks(self, most: int) -> list[Callback]:
         """See TaskStore."""
-        rows = await self._run(scripts.DUE, most, CALLBACK_SECONDS)
+        rows = await self._run(scripts.DUE, most, CALLBACK_SECONDS, work=True, again=False)
         return [Callback(task_id.decode(), url.decode(), int(attempt)) for task_id, url, attempt in rows]
 
     async def settle_callbacks(self, outcomes: Sequence[CallbackOutcome]) -> None:
@@ -176,16 +178,28 @@ class SharedStore:
         for outcome in outcomes:
             again = "" if outcome.again_in is None else outcome.again_in
             flat += [outcome.id, outcome.attempt, outcome.error or "", again]
-        await self._run(scripts.SETTLE, *flat)
+        await self._run(scripts.SETTLE, *flat, work=True)
 
-    async def _run(self, script: str, *args: Any) -> Any:  # noqa: ANN401  (what Lua returns)
+    async def _run(self, script: str, *args: Any, work: bool = False, again: bool = True) -> Any:  # noqa: ANN401  (what Lua returns)
+        """Runs a script.
+
+        Args:
+            work: on the connections of those who work, which no number of polls keeps busy.
+            again: a second time where the connection breaks, which may have been an old one.
+        """
         if not self._key:
             raise StoreUnavailable("The store of tasks is not open")
-        registered = self._scripts.get(script)
+        registered = self._scripts.get((script, work))
         if registered is None:
-            registered = self._scripts[script] = self._redis.register_script(script)
+            client = self._work if work else self._asked
+            registered = self._scripts[script, work] = client.register_script(script)
         try:
-            return await registered(keys=[self._prefix], args=args)
+            try:
+                return await registered(keys=[self._prefix], args=args)
+            except (ConnectionError, TimeoutError):
+                if not again:
+                    raise
+                return await registered(keys=[self._prefix], args=args)
         except (OutOfMemoryError, ResponseError) as error:
             if "OOM" in str(error):
                 raise StoreFull("Redis has no memory left for tasks: nothing that was accepted is lost") from None
@@ -196,10 +210,30 @@ class SharedStore:
     async def _warn_unless_durable(self) -> None:
         """Redis without an append-only file forgets tasks that it has accepted when it dies; managed ones may not tell."""
         try:
-            if (await self._redis.config_get("appendonly")).get("appendonly") == "no":
+            if (await self._asked.config_get("appendonly")).get("appendonly") == "no":
                 logger.warning("Redis runs without appendonly: tasks are lost if it dies")
+            policy = (await self._asked.config_get("maxmemory-policy")).get("maxmemory-policy", "noeviction")
+            if policy != "noeviction":
+                logger.warning("Redis runs with maxmemory-policy %s: it may throw tasks away, set noeviction", policy)
         except (RedisError, OSError):
             logger.debug("Redis does not say whether it keeps an append-only file")
+
+
+def _client(url: str) -> "Redis":
+    pool = BlockingConnectionPool.from_url(
+        url,
+        max_connections=_CONNECTIONS,
+        timeout=_TIMEOUT_SECONDS,
+        socket_timeout=_TIMEOUT_SECONDS,
+        socket_connect_timeout=5.0,
+        health_check_interval=30,
+        retry=Retry(NoBackoff(), 0),
+    )
+    return Redis(connection_pool=pool)
+
+
+def _digest(task: NewTask) -> str:
+    return sha256(task.content_type.encode() + b"\0" + task.body).hexdigest()
 
 
 def _unavailable(error: Exception) -> StoreUnavailable:

@@ -24,7 +24,8 @@ local function finish(id, result, error, ttl)
     redis.call('INCR', at('failed'))
   end
   redis.call('INCRBY', at('bytes'), size - tonumber(redis.call('HGET', t, 'size')))
-  redis.call('HSET', t, 'state', result and 'succeeded' or 'failed', 'ended', text(now), 'size', size, 'error', error)
+  redis.call('HSET', t, 'state', result and 'succeeded' or 'failed', 'ended', text(now), 'expires', text(now + ttl),
+    'size', size, 'error', error)
   redis.call('HDEL', t, 'worker')
   redis.call('ZADD', at('ended'), text(now + ttl), id)
   if redis.call('HEXISTS', t, 'callback') == 1 then

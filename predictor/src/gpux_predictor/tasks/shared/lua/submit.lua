@@ -5,7 +5,9 @@ if key ~= '' then
   local before = redis.call('GET', P .. ':key:' .. key)
   if before then
     local other = string.sub(before, 66)
-    if redis.call('EXISTS', task(other)) == 1 then
+    local expires = redis.call('HGET', task(other), 'expires')
+    local gone = expires and tonumber(expires) < now
+    if not gone and redis.call('EXISTS', task(other)) == 1 then
       if string.sub(before, 1, 64) ~= digest then return {'reused', '', 0} end
       local rank = redis.call('ZRANK', at('queued'), other)
       return {'old', other, rank and rank + 1 or 0}
