@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import click
+from click.shell_completion import get_completion_class
 
 from gpux_operator.build.inference_service import Images
 from gpux_operator.build.text import yaml_text
@@ -75,6 +76,19 @@ def validate_command(files: tuple[str, ...], namespace: str, against: str | None
     if [*files, against].count("-") > 1:
         raise click.UsageError("standard input can be read once: name - once")
     sys.exit(validate(files, against, namespace, output, sys.stdin))
+
+
+@main.command("completion")
+@click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
+def completion_command(shell: str) -> None:
+    """Print the completion script of SHELL.
+
+    In ~/.bashrc: eval "$(gpux-operator completion bash)".
+    """
+    script = get_completion_class(shell)
+    if script is None:  # pragma: no cover  (click has all three)
+        raise click.ClickException(f"this version of click knows no {shell}: upgrade click")
+    click.echo(script(main, {}, "gpux-operator", "_GPUX_OPERATOR_COMPLETE").source())
 
 
 @main.command("run")
