@@ -143,10 +143,10 @@ def test_folders_and_lists(tmp_path: Path) -> None:
     (tmp_path / "below").mkdir()
     (tmp_path / "kustomization.yaml").write_text("resources: [below]\n")
     (tmp_path / "notes.txt").write_text("a: [")
-    bad = model("b", suspend=True)
+    bad = model("b", serving={"port": 80})
     (tmp_path / "below" / "m.json").write_text(json.dumps({"kind": "List", "items": [model(), bad]}))
     done = validate(tmp_path)
-    assert done.stdout.startswith(f"{tmp_path}/below/m.json:1:items[1]: spec: suspend is not supported yet")
+    assert done.stdout.startswith(f"{tmp_path}/below/m.json:1:items[1]: spec.serving.port: ")
     assert done.stderr == "2 GpuxModels, 1 problem, 0 warnings\n"
 
 
