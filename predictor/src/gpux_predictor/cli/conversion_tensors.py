@@ -98,10 +98,18 @@ def _text(section: Section, spec: dict[str, Any]) -> dict[str, Any]:
     texts = [item for item in spec.get("inputs", ()) if item.get("type") == "string"]
     if texts:
         text["input"] = texts[0]["name"]
-        del spec["inputs"]
         section.hint(
-            "tokenizer", f"the text {texts[0]['name']!r} is no input of the graph: its inputs are read from the graph"
+            "tokenizer",
+            f"the text {texts[0]['name']!r} is no input of the graph: its inputs are read from the graph",
         )
+        others = [item["name"] for item in spec.pop("inputs") if item not in texts]
+        if others:
+            section.lost(
+                "tokenizer",
+                f"spec.inputs is all of the graph's inputs or none: nothing is kept of {', '.join(map(repr, others))}",
+            )
+        if "description" in texts[0]:
+            section.lost("tokenizer", f"the description of {texts[0]['name']!r} has no place beside a tokenizer")
     if tokenizer := section.take("tokenizer", str):
         if tokenizer.endswith(".json"):
             text["tokenizer"] = tokenizer.removeprefix("./")

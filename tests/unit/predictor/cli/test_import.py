@@ -202,6 +202,28 @@ def test_text() -> None:
     assert "preprocessing.tokenizer" in hints
 
 
+def test_what_is_left_out_beside_a_text_is_named() -> None:
+    _, notes = convert(
+        SMALLEST
+        | {
+            "inputs": {
+                "text": {"type": "string", "max_length": 9, "description": "d"},
+                "ids": "int64",
+                "title": "string",
+            },
+            "preprocessing": {"tokenizer": "tokenizer.json"},
+        }
+    )
+    lost = " ".join(note.message for note in notes if note.lost)
+    for words in (
+        "nothing is kept of 'ids'",
+        "the description of 'text'",
+        "of 'title' nothing is kept",
+        "in characters, 9",
+    ):
+        assert words in lost
+
+
 @pytest.mark.parametrize(
     ("shape", "more"),
     [
