@@ -24,11 +24,13 @@ class Rule:
         cel: the expression for `x-kubernetes-validations`; `self` is the object.
         check: the same rule on the parsed model; True means valid.
         message: what is wrong and what to write instead.
+        transition: for a rule with `oldSelf` the same on the old and the new model; None for all others.
     """
 
     cel: str
     check: Callable[[Any], bool]
     message: str
+    transition: Callable[[Any, Any], bool] | None = None
 
 
 def unsupported(instead: str = "remove it") -> Any:  # noqa: ANN401  (pydantic's own type for a field default)

@@ -1,16 +1,48 @@
 """Reading a GpuxModel from a YAML file, with errors that name the field and what to write."""
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import yaml
 from pydantic import ValidationError
 
+from gpux_api.fields import instead
 from gpux_api.v1alpha1 import API_VERSION, KIND, GpuxModel
 
 
+@dataclass(frozen=True)
+class Problem:
+    """What is wrong at one place of a manifest.
+
+    Attributes:
+        path: of the field, `spec.inputs[0].type`; empty for the whole.
+        message: what is wrong, and what to write instead.
+    """
+
+    path: str
+    message: str
+
+    def __str__(self) -> str:
+        return f"{self.path}: {self.message}" if self.path else self.message
+
+
 class ManifestError(ValueError):
-    """A manifest that cannot be used; the message says where and why, one problem a line."""
+    """A manifest that cannot be used; the message says where and why, one problem a line.
+
+    Args:
+        origin: the file, or what else the manifest comes from.
+        found: what is wrong with it.
+    """
+
+    def __init__(self, origin: str | Path, found: Sequence[Problem]) -> None:
+        super().__init__("\n".join(f"{origin}: {problem}" for problem in found))
+        self.problems = tuple(found)
+
+
+def _error(origin: str | Path, message: str) -> ManifestError:
+    return ManifestError(origin, [Problem("", message)])
 
 
 def parse(document: Any, origin: str = "manifest") -> GpuxModel:  # noqa: ANN401  (whatever YAML holds)
@@ -20,28 +52,27 @@ def parse(document: Any, origin: str = "manifest") -> GpuxModel:  # noqa: ANN401
         ManifestError: not a mapping, another kind, or an invalid spec.
     """
     if not isinstance(document, dict):
-        raise ManifestError(f"{origin}: expected a {KIND} object, found {type(document).__name__}")
+        raise _error(origin, f"expected a {KIND} object, found {type(document).__name__}")
     found = (document.get("apiVersion"), document.get("kind"))
     if found != (API_VERSION, KIND):
-        raise ManifestError(
-            f"{origin}: expected apiVersion {API_VERSION} and kind {KIND}, found {found[0]} and {found[1]}"
-        )
+        raise _error(origin, f"expected apiVersion {API_VERSION} and kind {KIND}, found {found[0]} and {found[1]}")
     try:
         return GpuxModel.model_validate(document, by_alias=True, by_name=False)
     except ValidationError as error:
-        raise ManifestError("\n".join(f"{origin}: {problem}" for problem in problems(error))) from None
+        raise ManifestError(origin, problems(error)) from None
 
 
-def problems(error: ValidationError) -> list[str]:
-    """One line for each problem: `spec.model.source.uri: what is wrong`."""
-    lines = []
+def problems(error: ValidationError) -> list[Problem]:
+    """Each problem that pydantic found; an unknown field with the one that was probably meant."""
+    found = []
     for detail in error.errors(include_url=False):
         where = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in detail["loc"]).lstrip(".")
         message = detail["msg"].removeprefix("Value error, ")
         if detail["type"] == "extra_forbidden":
-            message = "unknown field"
-        lines.append(f"{where}: {message}" if where else message)
-    return lines
+            meant = instead(GpuxModel, detail["loc"])
+            message = f"unknown field: did you mean {meant}?" if meant else "unknown field"
+        found.append(Problem(where, message))
+    return found
 
 
 def documents(path: Path) -> list[dict[str, Any]]:
@@ -53,9 +84,9 @@ def documents(path: Path) -> list[dict[str, Any]]:
     try:
         return [item for item in yaml.safe_load_all(path.read_text(encoding="utf-8")) if item is not None]
     except OSError as error:
-        raise ManifestError(f"{path}: {error.strerror}") from None
+        raise _error(path, str(error.strerror)) from None
     except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise ManifestError(f"{path}: not YAML: {error}") from None
+        raise _error(path, f"not YAML: {error}") from None
 
 
 def load(path: Path) -> GpuxModel:
@@ -67,5 +98,5 @@ def load(path: Path) -> GpuxModel:
     found = documents(path)
     models = [item for item in found if isinstance(item, dict) and item.get("kind") == KIND] or found
     if len(models) != 1:
-        raise ManifestError(f"{path}: expected one {KIND}, found {len(models)}")
+        raise _error(path, f"expected one {KIND}, found {len(models)}")
     return parse(models[0], str(path))

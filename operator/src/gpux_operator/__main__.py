@@ -7,11 +7,13 @@ from pathlib import Path
 from typing import Any
 
 import click
+from click.shell_completion import get_completion_class
 
 from gpux_operator.build.inference_service import Images
 from gpux_operator.build.text import yaml_text
 from gpux_operator.render import render
 from gpux_operator.settings import DEFAULT_IMAGE, Settings
+from gpux_operator.validation.command import validate
 
 _ENV = "GPUX"
 _images = [
@@ -53,6 +55,40 @@ def render_command(
         click.echo(json.dumps({"apiVersion": "v1", "kind": "List", "items": manifests}, indent=2))
     else:
         click.echo(yaml_text(*manifests), nl=False)
+
+
+@main.command("validate")
+@click.argument("files", nargs=-1, required=True)
+@click.option("-n", "--namespace", default="default", show_default=True, help="Namespace of models that name none.")
+@click.option(
+    "--against",
+    metavar="FILE",
+    help="The models as they are now (kubectl get gpuxmodel -o yaml): find changes that the API server refuses, too.",
+)
+@click.option("-o", "--output", type=click.Choice(["text", "json"]), default="text", show_default=True)
+def validate_command(files: tuple[str, ...], namespace: str, against: str | None, output: str) -> None:
+    """Say what the API server, the admission policy and the operator would say of the GpuxModels in FILES, with no cluster.
+
+    FILES are files, folders with *.yaml, *.yml and *.json, or - for standard input. Each problem is a line FILE:DOCUMENT: field:
+    what is wrong, and what to write instead; warnings are about what is valid and probably not meant. Exit codes: 0 valid,
+    1 invalid, 2 usage.
+    """
+    if [*files, against].count("-") > 1:
+        raise click.UsageError("standard input can be read once: name - once")
+    sys.exit(validate(files, against, namespace, output, sys.stdin))
+
+
+@main.command("completion")
+@click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
+def completion_command(shell: str) -> None:
+    """Print the completion script of SHELL.
+
+    In ~/.bashrc: eval "$(gpux-operator completion bash)".
+    """
+    script = get_completion_class(shell)
+    if script is None:  # pragma: no cover  (click has all three)
+        raise click.ClickException(f"this version of click knows no {shell}: upgrade click")
+    click.echo(script(main, {}, "gpux-operator", "_GPUX_OPERATOR_COMPLETE").source())
 
 
 @main.command("run")

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+from gpux_api import manifests as api
 from gpux_api.manifests import ManifestError, documents, parse
 from gpux_api.v1alpha1 import KIND, GpuxModel
 from gpux_operator.build.checks import spec_problems
@@ -34,18 +35,16 @@ def render(files: Sequence[Path], namespace: str | None, images: Images) -> tupl
             problems.append(f"{file}: holds no {KIND}")
         for document in models:
             try:
-                manifests += _children(parse(document, str(file)), namespace, images)
+                manifests += _children(parse(document, str(file)), str(file), namespace, images)
             except ManifestError as error:
-                problems += [
-                    line if line.startswith(str(file)) else f"{file}: {line}" for line in str(error).splitlines()
-                ]
+                problems += str(error).splitlines()
     return manifests, problems
 
 
-def _children(model: GpuxModel, default_namespace: str | None, images: Images) -> list[Manifest]:
+def _children(model: GpuxModel, origin: str, default_namespace: str | None, images: Images) -> list[Manifest]:
     namespace = model.metadata.namespace or default_namespace or "default"
-    found = [problem.message for problem in spec_problems(model, namespace)]
+    found = [api.Problem("", problem.message) for problem in spec_problems(model, namespace)]
     if found:
-        raise ManifestError("\n".join(found))
+        raise ManifestError(origin, found)
     without_uid = model.model_copy(update={"metadata": model.metadata.model_copy(update={"uid": None})})
     return desired_children(without_uid, namespace, images).manifests()

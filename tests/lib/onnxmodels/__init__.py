@@ -53,8 +53,11 @@ def several(path: Path) -> Path:
     return save(path, nodes, [a, b, words], [total, product, said])
 
 
-def slow(path: Path, iterations: int) -> Path:
-    """x float32 [2] -> y float32 [2]: a loop that takes about a microsecond an iteration and can be stopped."""
+def slow(path: Path, iterations: int | None) -> Path:
+    """x float32 [2] -> y float32 [2]: a loop that takes about a microsecond an iteration and can be stopped.
+
+    With None the iterations are another input, `count` int64 [1].
+    """
     body = helper.make_graph(
         [helper.make_node("Identity", ["go_on"], ["go_on_out"]), helper.make_node("Sin", ["state"], ["state_out"])],
         "body",
@@ -62,8 +65,13 @@ def slow(path: Path, iterations: int) -> Path:
         [tensor("go_on_out", "bool", []), tensor("state_out", "float32", [2])],
     )
     loop = helper.make_node("Loop", ["count", "yes", "x"], ["y"], body=body)
-    constants = {"count": _scalar(iterations, "int64"), "yes": _scalar(True, "bool")}
-    return save(path, [loop], [tensor("x", "float32", [2])], [tensor("y", "float32", [2])], constants)
+    constants = {"yes": _scalar(True, "bool")}
+    inputs = [tensor("x", "float32", [2])]
+    if iterations is None:
+        inputs.append(tensor("count", "int64", [1]))
+    else:
+        constants["count"] = _scalar(iterations, "int64")
+    return save(path, [loop], inputs, [tensor("y", "float32", [2])], constants)
 
 
 def _scalar(value: Any, dtype: str) -> Any:

@@ -42,7 +42,7 @@ def test_each_problem_is_a_line_with_its_path() -> None:
     assert lines == [
         "m.yaml: spec.inputs[0].shape[1]: Input should be greater than or equal to -1",
         "m.yaml: spec.serving.port: Input should be greater than or equal to 1024",
-        "m.yaml: spec.serving.replica: unknown field",
+        "m.yaml: spec.serving.replica: unknown field: did you mean replicas?",
     ]
 
 
@@ -79,7 +79,9 @@ def test_keys_of_free_objects_become_text_as_kubectl_makes_them() -> None:
 
 
 def test_python_s_own_names_are_no_fields() -> None:
-    assert error(manifest(runtime={"timeout_seconds": 5})) == ["m.yaml: spec.runtime.timeout_seconds: unknown field"]
+    assert error(manifest(runtime={"timeout_seconds": 5})) == [
+        "m.yaml: spec.runtime.timeout_seconds: unknown field: did you mean timeoutSeconds?"
+    ]
 
 
 def test_a_null_is_a_field_left_out() -> None:

@@ -103,3 +103,17 @@ def test_render_loads_neither_kopf_nor_the_kubernetes_client(tmp_path: Path) -> 
     program += "; print(sorted({'kopf', 'kubernetes'} & set(sys.modules)))"
     command = [sys.executable, "-c", program, "render", str(write(tmp_path / "m.yaml"))]
     assert subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines()[-1] == "[]"
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_completion(shell: str) -> None:
+    done = CliRunner().invoke(main, ["completion", shell])
+    assert done.exit_code == 0
+    assert f"_GPUX_OPERATOR_COMPLETE={shell}_complete" in done.stdout
+
+
+def test_validate_loads_neither_kopf_nor_the_kubernetes_client(tmp_path: Path) -> None:
+    program = "import sys; from gpux_operator.__main__ import main\ntry: main()\nfinally: "
+    program += "print(sorted({'kopf', 'kubernetes'} & set(sys.modules)))"
+    command = [sys.executable, "-c", program, "validate", str(write(tmp_path / "m.yaml"))]
+    assert subprocess.run(command, capture_output=True, text=True, check=True).stdout == "[]\n"

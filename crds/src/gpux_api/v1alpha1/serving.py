@@ -71,6 +71,7 @@ class ServingSpec(ApiModel):
         Rule(
             cel="!has(self.port) || !has(oldSelf.port) || self.port == oldSelf.port",
             check=lambda _: True,  # a manifest alone has no past
+            transition=lambda old, new: new.port == old.port,
             message="port cannot be changed while the model serves (KServe's Service would point at pods that do not listen "
             "there yet): delete the GpuxModel and apply it again",
         ),

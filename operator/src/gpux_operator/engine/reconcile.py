@@ -112,7 +112,7 @@ class Reconciler:
                 {name: value for name, value in stored.items() if name != "status"}, by_name=False
             )
         except ValidationError as error:
-            return Problem(Reason.INVALID_SPEC, "; ".join(problems(error))), None, False
+            return Problem(Reason.INVALID_SPEC, "; ".join(map(str, problems(error)))), None, False
         found = spec_problem(model, key.namespace)
         desired = None if found else desired_children(model, key.namespace, self._images)
         return found, desired, model.spec.serving.visibility == "Public"

@@ -76,7 +76,7 @@ class LoadedModel:
 
 
 def load(model: GpuxModel, origin: Origin, tell: Callable[[Health], None] = lambda _: None) -> LoadedModel:
-    """Finds, verifies, loads and warms up the model of a manifest.
+    """Finds, verifies, loads and warms up the model of a manifest, and checks its samples.
 
     Args:
         model: the manifest.
@@ -86,6 +86,19 @@ def load(model: GpuxModel, origin: Origin, tell: Callable[[Health], None] = lamb
     Raises:
         LoadError: with the reason why it cannot be served.
     """
+    loaded = load_unchecked(model, origin, tell)
+    if model.spec.samples:
+        with sample_runs(model, loaded) as run:
+            samples.check(
+                model.spec.samples,
+                lambda body: loaded.predict(body, run),
+                lambda number, count: tell(health.checking(number, count)),
+            )
+    return loaded
+
+
+def load_unchecked(model: GpuxModel, origin: Origin, tell: Callable[[Health], None] = lambda _: None) -> LoadedModel:
+    """The same as `load` without the samples, which are to be checked before the model takes requests."""
     spec = model.spec
     uri = uris.shown(spec.model.source.uri)
 
@@ -107,15 +120,12 @@ def load(model: GpuxModel, origin: Origin, tell: Callable[[Health], None] = lamb
     signature = declared(session.signature, spec.inputs, spec.outputs)
     tell(health.warming_up(f"trying {file.name} on {session.providers[0]}"))
     made = steps.build(spec, root, signature)
-    loaded = _warmed(spec, file, sha256, session, signature, made)
-    if spec.samples:
-        with _trial_run(spec, session, signature, float("inf")) as run:
-            samples.check(
-                spec.samples,
-                lambda body: loaded.predict(body, run),
-                lambda number, count: tell(health.checking(number, count)),
-            )
-    return loaded
+    return _warmed(spec, file, sha256, session, signature, made)
+
+
+def sample_runs(model: GpuxModel, loaded: LoadedModel) -> TrialRun:
+    """Runs for the manifest's samples: each may take as long as a request's."""
+    return _trial_run(model.spec, loaded.session, loaded.signature, float("inf"))
 
 
 def _trial_run(spec: GpuxModelSpec, session: Session, signature: Signature, budget_seconds: float) -> TrialRun:

@@ -24,16 +24,25 @@ def check(samples: Sequence[SampleSpec], predict: Callable[[bytes], bytes], tell
     """
     for number, sample in enumerate(samples, 1):
         tell(number, len(samples))
-        try:
-            found = orjson.loads(predict(orjson.dumps(sample.request)))
-        except TookTooLong:
-            problem: str | None = "its run took longer than runtime.timeoutSeconds, which would be a 504"
-        except RequestError as error:
-            problem = error.detail
-        else:
-            problem = difference(sample.response, found, sample.tolerance, "response")
+        _, problem = answer(sample, predict)
         if problem is not None:
-            raise LoadError(LoadReason.SAMPLE_FAILED, f"spec.samples[{number - 1}]: {problem}")
+            raise failed(number - 1, problem)
+
+
+def failed(place: int, problem: str) -> LoadError:
+    """SampleFailed, of the sample at that place."""
+    return LoadError(LoadReason.SAMPLE_FAILED, f"spec.samples[{place}]: {problem}")
+
+
+def answer(sample: SampleSpec, predict: Callable[[bytes], bytes]) -> tuple[Any, str | None]:
+    """A sample's answer, None if there is none, and what is wrong with it, None if it is as expected."""
+    try:
+        found = orjson.loads(predict(orjson.dumps(sample.request)))
+    except TookTooLong:
+        return None, "its run took longer than runtime.timeoutSeconds, which would be a 504"
+    except RequestError as error:
+        return None, error.detail
+    return found, difference(sample.response, found, sample.tolerance, "response")
 
 
 def difference(expected: Any, found: Any, tolerance: float, where: str) -> str | None:  # noqa: ANN401

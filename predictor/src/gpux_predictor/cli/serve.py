@@ -1,0 +1,74 @@
+"""`gpux-predictor serve`: a manifest's model over HTTP and gRPC."""
+
+import gc
+import logging
+from pathlib import Path
+
+import click
+
+from gpux_api.v1alpha1 import GRPC_PORT
+from gpux_predictor.cli.manifest import read
+
+
+@click.command()
+@click.argument("manifest", metavar="FILE", type=click.Path(path_type=Path))
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
+@click.option("--port", type=click.IntRange(1, 65535), help="HTTP port.  [default: spec.serving.port]")
+@click.option(
+    "--grpc-port",
+    type=click.IntRange(1, 65535),
+    help="gRPC port (Open Inference Protocol).  [default: 8081 if spec.serving.protocols has grpc, else no gRPC]",
+)
+@click.option(
+    "--model-dir",
+    type=click.Path(path_type=Path),
+    help="Folder (or file) with the files of spec.model.source, if they are on this machine already.",
+)
+@click.option(
+    "--batch-dir",
+    type=click.Path(path_type=Path),
+    help="Folder with the results of spec.batch.  [default: spec.batch.output.uri, if it is file://]",
+)
+@click.option(
+    "--state-dir",
+    type=click.Path(path_type=Path, file_okay=False),
+    envvar="GPUX_STATE_DIR",
+    help="Folder for the tasks of an embedded store.  [env: GPUX_STATE_DIR; default: one for each FILE under $XDG_STATE_HOME]",
+)
+@click.option(
+    "--log-level", type=click.Choice(["debug", "info", "warning", "error"]), default="info", show_default=True
+)
+@click.option(
+    "--log-requests",
+    is_flag=True,
+    envvar="GPUX_LOG_REQUESTS",
+    help="Write a JSON line for each request to stderr.  [env: GPUX_LOG_REQUESTS]",
+)
+def serve(  # noqa: PLR0913, PLR0917  (an argument an option)
+    manifest: Path,
+    host: str,
+    port: int | None,
+    grpc_port: int | None,
+    model_dir: Path | None,
+    batch_dir: Path | None,
+    state_dir: Path | None,
+    log_level: str,
+    log_requests: bool,
+) -> None:
+    """Serve the model of the GpuxModel manifest FILE.
+
+    The port opens at once; GET /health says whether the model is ready, and if not, why. Exit codes: 0 stopped by SIGTERM or
+    Ctrl-C, 1 invalid manifest, 2 usage.
+    """
+    logging.basicConfig(level=log_level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    model = read(manifest)
+    serving = model.spec.serving
+    ports = port or serving.port, grpc_port or (GRPC_PORT if "grpc" in serving.open_protocols else None)
+    if ports[0] == ports[1]:
+        raise click.UsageError(f"port {ports[0]} cannot be the HTTP and the gRPC port: choose --port or --grpc-port")
+    gc.disable()  # nothing that an import makes is garbage; `run` turns it on again
+    from gpux_predictor.run import Listen, Origin, default_state_dir, run  # noqa: PLC0415  (kserve takes a second to import; a wrong manifest should not)
+
+    origin = Origin(manifest.resolve().parent, model_dir)
+    state = state_dir or default_state_dir(manifest)
+    run(model, origin, Listen(host, *ports), state, batch_dir=batch_dir, log_requests=log_requests)
