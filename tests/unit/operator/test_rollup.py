@@ -413,6 +413,7 @@ def test_every_reason_is_reached_and_has_its_meaning() -> None:
         Reason.WAITING_FOR_DELETION,
         Reason.STILL_EXPOSED,
     }
+    reached |= {Reason.SUSPENDED, Reason.AUTOSCALER_MISSING}  # test_scaling.py
     reached |= {Reason.VALID, Reason.SERVING, Reason.MODEL_READY}
     assert reached == set(Reason)
     assert all(reason.doc.endswith(".") and reason.isalnum() and reason[0].isupper() for reason in Reason)

@@ -5,7 +5,7 @@ from typing import Any
 
 from gpux_api.projection import resource_name
 from gpux_api.v1alpha1 import GRPC_PORT, GpuxModel
-from gpux_operator.build import batch_volumes, tasks
+from gpux_operator.build import batch_volumes, disruption, tasks
 from gpux_operator.build.batch_volumes import MODEL_DIRECTORY
 from gpux_operator.build.config_map import FILE_NAME
 from gpux_operator.build.metadata import Manifest
@@ -41,6 +41,7 @@ def pod_spec(model: GpuxModel, config_map_name: str, image: str) -> Manifest:
             *batch_volumes.of_server(model),
             *tasks.volumes(model),
         ],
+        "topologySpreadConstraints": disruption.spread(model),
     }
     optional: Manifest = {
         "serviceAccountName": source.service_account_name,

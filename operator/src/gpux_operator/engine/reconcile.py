@@ -15,11 +15,12 @@ from gpux_api.v1alpha1 import API_VERSION, KIND, GpuxModel
 from gpux_operator.build.checks import Problem, spec_problem
 from gpux_operator.build.inference_service import Images
 from gpux_operator.build.metadata import Manifest
+from gpux_operator.build.scaling import autoscaler, autoscaler_problem
 from gpux_operator.engine.children import Desired, desired_children, remove_old_config_maps, write_children
 from gpux_operator.engine.observe import observe
 from gpux_operator.engine.queue import Key
 from gpux_operator.engine.recorder import Recorder
-from gpux_operator.kube.api import GPUX_MODELS, KubeApi
+from gpux_operator.kube.api import GPUX_MODELS, SCALED_OBJECTS, KubeApi
 from gpux_operator.kube.errors import NamespaceEnding, NotFound
 from gpux_operator.status.observed import Observed
 from gpux_operator.status.reasons import Reason
@@ -56,11 +57,13 @@ class Reconciler:
         images: Images,
         recorder: Recorder,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+        prometheus: str | None = None,
     ) -> None:
         self._api = api
         self._images = images
         self._recorder = recorder
         self._clock = clock
+        self._prometheus = prometheus
 
     def reconcile(self, key: Key) -> Outcome:
         """One pass.
@@ -113,9 +116,14 @@ class Reconciler:
             )
         except ValidationError as error:
             return Problem(Reason.INVALID_SPEC, "; ".join(problems(error))), None, False
-        found = spec_problem(model, key.namespace)
-        desired = None if found else desired_children(model, key.namespace, self._images)
+        found = spec_problem(model, key.namespace) or self._autoscaler_problem(model)
+        desired = None if found else desired_children(model, key.namespace, self._images, self._prometheus)
         return found, desired, model.spec.serving.visibility == "Public"
+
+    def _autoscaler_problem(self, model: GpuxModel) -> Problem | None:
+        if autoscaler(model) != "keda":
+            return None
+        return autoscaler_problem(model, self._prometheus, self._api.serves(SCALED_OBJECTS))
 
     def _write_status(
         self, stored: Manifest, problem: Problem | None, desired: Desired | None, observed: Observed

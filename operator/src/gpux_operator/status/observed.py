@@ -8,12 +8,25 @@ from gpux_operator.build.metadata import STOP, Manifest, is_controlled_by, pod_h
 
 @dataclass(frozen=True)
 class Intent:
-    """What the current spec asks for, as far as the status compares with it."""
+    """What the current spec asks for, as far as the status compares with it.
+
+    Args:
+        pod_hash: of what the pods are made from.
+        replicas: how many of them, or how many at least where they are autoscaled.
+        public: whether the model is to be reached from outside.
+        strategy: the Deployment's.
+        rollout: why it is this one, if the operator chose it.
+        autoscaled: whether the Deployment's replicas are an autoscaler's.
+        suspended: whether there are to be no pods.
+    """
 
     pod_hash: str
     replicas: int
     public: bool
     strategy: Manifest
+    rollout: str = ""
+    autoscaled: bool = False
+    suspended: bool = False
 
 
 @dataclass(frozen=True)
@@ -27,6 +40,7 @@ class Observed:
         hosts: the host names of the Ingress or HTTPRoute `<name>`.
         config_maps: the ConfigMaps with the model's label.
         cron_job: the CronJob `<name>`, whoever owns it.
+        disruption_budget: the PodDisruptionBudget `<name>`, whoever owns it.
     """
 
     inference_service: Manifest | None = None
@@ -35,6 +49,7 @@ class Observed:
     hosts: frozenset[str] = frozenset()
     config_maps: tuple[Manifest, ...] = ()
     cron_job: Manifest | None = None
+    disruption_budget: Manifest | None = None
 
     def own_deployment(self) -> Manifest | None:
         """The Deployment, if KServe made it for this InferenceService."""

@@ -58,6 +58,10 @@ class Reason(StrEnum):
         "KServeNotInstalled",
         "The cluster has no InferenceService resource. Install KServe; nothing else is to be done.",
     )
+    AUTOSCALER_MISSING = (
+        "AutoscalerMissing",
+        "A target of queue or concurrency needs KEDA, and a Prometheus that the operator knows. The message says which is missing.",
+    )
     OPERATOR_FORBIDDEN = (
         "OperatorForbidden",
         "The operator's ServiceAccount lacks a permission. Upgrade the chart, or fix its RBAC.",
@@ -101,6 +105,7 @@ class Reason(StrEnum):
         "Stopped",
         "Somebody stopped the InferenceService by hand; it has no pods. Remove its annotation serving.kserve.io/stop.",
     )
+    SUSPENDED = "Suspended", "spec.suspend is true, so no pod runs. Set it to false to serve again."
     MODEL_DOWNLOADING = "ModelDownloading", "KServe's storage initializer is fetching the model."
     PODS_NOT_READY = "PodsNotReady", "The pods run, and the predictor does not say yet that it is ready."
     ROLLOUT_IN_PROGRESS = "RolloutInProgress", "The newest generation is on its way; the message counts the replicas."
@@ -143,6 +148,7 @@ PROGRESS = frozenset(
         Reason.WAITING_FOR_KSERVE,
         Reason.WAITING_FOR_DELETION,
         Reason.STOPPED,
+        Reason.SUSPENDED,
     }
 )
 """Not ready, and nothing to worry about: events of these are Normal."""

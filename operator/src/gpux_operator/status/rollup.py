@@ -40,7 +40,7 @@ def roll_up(
     deployment = observed.own_deployment()
     ready = _ready(problem, intent, observed)
     verdicts = {
-        "Accepted": _accepted(problem),
+        "Accepted": _accepted(problem, intent),
         "ModelLoaded": _model_loaded(intent, observed),
         "Available": _available(intent, deployment, ready),
         "Ready": ready,
@@ -62,10 +62,11 @@ def as_stored(status: GpuxModelStatus) -> Manifest:
     return status.model_dump(mode="json", by_alias=True, exclude_none=True)
 
 
-def _accepted(problem: Problem | None) -> Verdict:
+def _accepted(problem: Problem | None, intent: Intent | None) -> Verdict:
     if problem is not None and problem.reason in OF_THE_SPEC:
         return Verdict("False", problem.reason, problem.message)
-    return Verdict("True", Reason.VALID, "the spec is valid")
+    rollout = f"; {intent.rollout}" if intent is not None and intent.rollout else ""
+    return Verdict("True", Reason.VALID, f"the spec is valid{rollout}")
 
 
 def _available(intent: Intent | None, deployment: Manifest | None, ready: Verdict) -> Verdict:
@@ -82,6 +83,8 @@ def _model_loaded(intent: Intent | None, observed: Observed) -> Verdict:
     """The readiness probe is the predictor's /health, which is 200 only with the model loaded."""
     if _ready_count(intent, observed):
         return Verdict("True", Reason.MODEL_READY, "a replica of the newest generation loaded the model")
+    if intent is not None and intent.suspended:
+        return Verdict("Unknown", Reason.SUSPENDED, "no replica runs")
     return Verdict("Unknown", Reason.PODS_NOT_READY, "no replica of the newest generation is ready yet")
 
 
@@ -90,8 +93,8 @@ def _ready(problem: Problem | None, intent: Intent | None, observed: Observed) -
         unknown = problem.reason in {Reason.REQUEST_FAILED, Reason.WAITING_FOR_DELETION}
         return Verdict("Unknown" if unknown else "False", problem.reason, problem.message)
     deployment = observed.own_deployment()
-    if observed.is_stopped():
-        return _stopped(observed)
+    if (intent is not None and intent.suspended) or observed.is_stopped():
+        return _suspended(observed) if intent is not None and intent.suspended else _stopped(observed)
     if intent is None or deployment is None:
         return _kserve(observed) or _waiting("KServe has not made a Deployment yet")
     if not picked_up(deployment, intent):
@@ -133,9 +136,8 @@ def _ingress(intent: Intent, observed: Observed) -> Verdict:
         return _kserve(observed) or _waiting("all replicas serve, and KServe has not noticed yet")
     if intent.public and ingress.get("status") == "False":
         return Verdict("False", Reason.INGRESS_NOT_READY, f"KServe reports of the ingress: {_words(ingress)}")
-    return Verdict(
-        "True", Reason.NEWEST_SERVES, f"{intent.replicas} of {intent.replicas} replicas run the newest generation"
-    )
+    serving, wanted = (count(observed.own_deployment(), field) for field in ("availableReplicas", "replicas"))
+    return Verdict("True", Reason.NEWEST_SERVES, f"{serving} of {wanted} replicas run the newest generation")
 
 
 def _kserve(observed: Observed) -> Verdict | None:
@@ -147,6 +149,12 @@ def _kserve(observed: Observed) -> Verdict | None:
     if predictor.get("status") == "False" and _words(predictor) and not copied:
         return Verdict("False", Reason.INFERENCE_SERVICE_FAILED, f"KServe reports: {_words(predictor)}")
     return None
+
+
+def _suspended(observed: Observed) -> Verdict:
+    left = len(observed.pods)
+    ending = f"; {left} of its pods still there" if left else ""
+    return Verdict("False", Reason.SUSPENDED, f"spec.suspend is true: no pod serves until it is false{ending}")
 
 
 def _stopped(observed: Observed) -> Verdict:
