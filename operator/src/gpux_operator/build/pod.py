@@ -5,7 +5,7 @@ from typing import Any
 
 from gpux_api.projection import resource_name
 from gpux_api.v1alpha1 import GRPC_PORT, GpuxModel
-from gpux_operator.build import batch_volumes, disruption, tasks
+from gpux_operator.build import batch_volumes, disruption, gpu_nodes, tasks
 from gpux_operator.build.batch_volumes import MODEL_DIRECTORY
 from gpux_operator.build.config_map import FILE_NAME
 from gpux_operator.build.metadata import Manifest
@@ -56,7 +56,8 @@ def placement(model: GpuxModel) -> Manifest:
     return {
         "nodeSelector": serving.node_selector,
         "tolerations": _tolerations(model),
-        "affinity": _without_empty(serving.affinity),
+        "affinity": _without_empty(gpu_nodes.with_gpu_nodes(serving.affinity or {}, model)),
+        "runtimeClassName": gpu_nodes.runtime_class(model),
     }
 
 

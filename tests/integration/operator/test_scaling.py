@@ -1,0 +1,129 @@
+"""Replicas: autoscalers that nobody fights, models that are suspended and come back, budgets that come and go."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from testcluster.api import ApiError
+from testcluster.waiting import eventually
+
+if TYPE_CHECKING:
+    from tests.integration.operator.conftest import Models
+
+SOON = 20.0
+Object = dict[str, Any]
+CPU = {"min": 2, "max": 5, "target": {"metric": "cpu", "value": 70}}
+pytestmark = pytest.mark.usefixtures("operator")
+
+
+def scale(models: Models, replicas: int) -> None:
+    """What an autoscaler does."""
+    patch = {"spec": {"replicas": replicas}}
+    models.api.patch("apps/v1", "Deployment", "m-predictor", patch, models.namespace, subresource="scale")
+
+
+def kubectl_scale(models: Models, replicas: int) -> None:
+    patch = {"spec": {"replicas": replicas}}
+    models.api.patch("gpux.io/v1alpha1", "GpuxModel", "m", patch, models.namespace, subresource="scale")
+
+
+def budget(models: Models) -> Object | None:
+    return models.api.find("policy/v1", "PodDisruptionBudget", "m", models.namespace)
+
+
+def serving(models: Models, replicas: int) -> None:
+    """Until that many replicas are counted."""
+
+    def probe() -> bool:
+        status = models.get()["status"]
+        assert (status.get("replicas"), status.get("readyReplicas")) == (replicas, replicas), status
+        return True
+
+    eventually(probe, SOON, f"{replicas} replicas serve")
+
+
+@pytest.mark.usefixtures("kserve")
+def test_the_replicas_are_the_autoscaler_s(
+    models: Models, operator_writes: Callable[[str], list[str]], a_few_passes: Callable[[], None]
+) -> None:
+    models.apply(serving={"replicas": CPU})
+    eventually(models.deployment, SOON, "there is a Deployment")
+    eventually(lambda: "1 of 2 replicas" in models.condition("Ready")["message"], SOON, "an autoscaler is waited for")
+    scale(models, 2)
+    models.becomes("NewestGenerationServes")
+    scale(models, 4)
+    serving(models, 4)
+    writes = operator_writes(models.namespace)
+    a_few_passes()
+    assert operator_writes(models.namespace) == writes
+    deployment = models.deployment()
+    assert deployment is not None
+    assert deployment["spec"]["replicas"] == 4
+    assert models.becomes("NewestGenerationServes")["message"] == "4 of 4 replicas run the newest generation"
+
+
+def test_kubectl_scale_sets_min_and_stays_below_max(models: Models) -> None:
+    models.apply(serving={"replicas": CPU})
+    models.has_isvc()
+    kubectl_scale(models, 3)
+
+    def followed() -> bool:
+        predictor = models.has_isvc()["spec"]["predictor"]
+        assert (predictor["minReplicas"], predictor["maxReplicas"]) == (3, 5)
+        return True
+
+    eventually(followed, SOON, "the InferenceService follows")
+    with pytest.raises(ApiError, match=r"replicas.max is less than replicas.min"):
+        kubectl_scale(models, 6)
+
+
+@pytest.mark.usefixtures("kserve")
+@pytest.mark.parametrize("replicas", [{"min": 2}, CPU], ids=["fixed", "autoscaled"])
+def test_suspend_and_resume(models: Models, replicas: Object) -> None:
+    models.apply(serving={"replicas": replicas})
+    eventually(models.deployment, SOON, "there is a Deployment")
+    if replicas is CPU:
+        scale(models, 2)
+    models.becomes("NewestGenerationServes")
+    models.apply(serving={"replicas": replicas}, suspend=True)
+    assert models.becomes("Suspended")["status"] == "False"
+    eventually(
+        lambda: models.condition("Ready")["message"] == "spec.suspend is true: no pod serves until it is false",
+        SOON,
+        "no pod is left",
+    )
+    assert models.becomes("Suspended", kind="Available")["status"] == "False"
+    assert models.get()["status"]["replicas"] == 0
+    kubectl_scale(models, 3)
+    assert models.becomes("Suspended")["status"] == "False", "kubectl scale wakes nothing"
+    models.apply(serving={"replicas": replicas})
+    if replicas is CPU:
+        eventually(models.deployment, SOON, "there is a Deployment again")
+        scale(models, 3)
+    models.becomes("NewestGenerationServes")
+
+
+@pytest.mark.usefixtures("kserve")
+def test_the_budget_comes_goes_and_is_put_right(models: Models) -> None:
+    models.apply(serving={"replicas": {"min": 2}})
+    models.becomes("NewestGenerationServes")
+    eventually(lambda: budget(models), SOON, "there is a budget")
+    eventually(
+        lambda: (budget(models) or {})["status"].get("disruptionsAllowed") == 1, SOON, "it is about the model's pods"
+    )
+    models.api.patch("policy/v1", "PodDisruptionBudget", "m", {"spec": {"maxUnavailable": 2}}, models.namespace)
+    eventually(lambda: (budget(models) or {})["spec"]["maxUnavailable"] == 1, SOON, "it is put right")
+    kubectl_scale(models, 1)
+    eventually(lambda: budget(models) is None, SOON, "one replica has none")
+    models.becomes("NewestGenerationServes")
+
+
+def test_keda_is_missed(models: Models) -> None:
+    models.apply(serving={"replicas": {"max": 3, "target": {"metric": "queue", "value": 4}}})
+    assert "install KEDA" in models.becomes("AutoscalerMissing")["message"]
+    assert models.isvc() is None
+    models.apply(serving={"replicas": CPU})
+    models.has_isvc()
