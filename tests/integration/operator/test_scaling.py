@@ -7,6 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from gpux_api.manifests import parse
+from gpux_operator.build.inference_service import Images
+from gpux_operator.engine.children import desired_children
 from testcluster.api import ApiError
 from testcluster.waiting import eventually
 
@@ -127,3 +130,17 @@ def test_keda_is_missed(models: Models) -> None:
     assert models.isvc() is None
     models.apply(serving={"replicas": CPU})
     models.has_isvc()
+
+
+def test_what_is_written_fits_kserve_s_schema(models: Models) -> None:
+    """Unknown fields are refused here, where they would be dropped in silence elsewhere."""
+    gpu = {"product": "NVIDIA-H100-80GB-HBM3", "minMemory": "70Gi", "runtimeClassName": "nvidia"}
+    replicas = {"max": 3, "target": {"metric": "concurrency", "value": 4}}
+    document = models.manifest(runtime={"gpu": gpu}, serving={"replicas": replicas})
+    desired = desired_children(parse(document), models.namespace, Images("predictor:test"), "http://prometheus:9090")
+    path = f"/apis/serving.kserve.io/v1beta1/namespaces/{models.namespace}/inferenceservices"
+    stored = models.api.request(
+        "POST", path, desired.inference_service, params={"dryRun": "All", "fieldValidation": "Strict"}
+    )
+    for name, value in desired.inference_service["spec"]["predictor"].items():
+        assert stored["spec"]["predictor"][name] == value, name

@@ -13,7 +13,7 @@ import onnxmodels
 from predictorserver import Server, serve
 
 PREDICT = ("POST", "/predict", '{"x": [1, 2]}', {"Content-Type": "application/json"})
-INFO = ("GET", "/info", None, {})
+INFO: tuple[object, ...] = ("GET", "/info", None, {})
 
 
 def served(folder: Path) -> Path:
@@ -29,12 +29,14 @@ def served(folder: Path) -> Path:
 def open_connection(server: Server) -> http.client.HTTPConnection:
     found = http.client.HTTPConnection("127.0.0.1", server.http.base_url.port, timeout=10)
     found.connect()
-    found.auto_open = 0  # type: ignore[attr-defined]  # a connection that was closed is an error, not a new one
+    found.auto_open = 0  # a connection that was closed is an error, not a new one
     return found
 
 
 @pytest.mark.parametrize("request_", [PREDICT, INFO], ids=["the short way", "uvicorn's"])
-def test_a_request_on_an_open_connection_is_answered_and_is_its_last(request_: tuple[str, ...], tmp_path: Path) -> None:
+def test_a_request_on_an_open_connection_is_answered_and_is_its_last(
+    request_: tuple[object, ...], tmp_path: Path
+) -> None:
     with serve(served(tmp_path)) as server:
         server.http.close()
         link = open_connection(server)

@@ -61,20 +61,20 @@ def fields(desired: Desired) -> Manifest:
     return {name: predictor[name] for name in names if name in predictor}
 
 
-def annotations(desired: Desired) -> Manifest:
+def annotations_of(desired: Desired) -> Manifest:
     found: Manifest = desired.inference_service["metadata"]["annotations"]
     return found
 
 
 def test_cpu_is_a_horizontal_pod_autoscaler_of_kserve_s(images: Images) -> None:
     desired = built(images, CPU)
-    assert annotations(desired)[CLASS] == "hpa"
+    assert annotations_of(desired)[CLASS] == "hpa"
     assert fields(desired) == {"minReplicas": 2, "maxReplicas": 5, "scaleMetric": "cpu", "scaleTarget": 70}
 
 
 def test_without_a_target_nothing_scales(images: Images) -> None:
     desired = built(images, {"min": 3})
-    assert annotations(desired)[CLASS] == "none"
+    assert annotations_of(desired)[CLASS] == "none"
     assert fields(desired) == {"minReplicas": 3, "maxReplicas": 3}
 
 
@@ -100,7 +100,7 @@ PODS_OF_M = 'namespace="ns",pod=~"m-predictor-?[a-z0-9]*-?[a-z0-9]{5}"'
 )
 def test_keda_asks_prometheus(metric: str, parts: Manifest, query: str, images: Images) -> None:
     desired = built(images, {"max": 4, "target": {"metric": metric, "value": 3}}, **parts)
-    assert annotations(desired)[CLASS] == "keda"
+    assert annotations_of(desired)[CLASS] == "keda"
     (found,) = fields(desired)["autoScaling"]["metrics"]
     assert found["external"]["metric"] == {"backend": "prometheus", "serverAddress": PROMETHEUS, "query": query}
     assert found["external"]["target"] == {"type": "Value", "value": "3"}
@@ -149,9 +149,9 @@ def test_suspending_and_resuming_makes_the_same_pods(replicas: Manifest, images:
 
 def test_a_suspended_model_keeps_its_ingress_where_it_can(images: Images) -> None:
     fixed = built(images, {"min": 3}, suspend=True)
-    assert (fields(fixed), STOP in annotations(fixed)) == ({"minReplicas": 0, "maxReplicas": 3}, False)
+    assert (fields(fixed), STOP in annotations_of(fixed)) == ({"minReplicas": 0, "maxReplicas": 3}, False)
     scaled = built(images, CPU, suspend=True)
-    assert (fields(scaled)["minReplicas"], annotations(scaled)[STOP]) == (2, "true")
+    assert (fields(scaled)["minReplicas"], annotations_of(scaled)[STOP]) == (2, "true")
 
 
 @pytest.mark.parametrize(("replicas", "kept"), [({}, False), ({"min": 2}, True), (QUEUE, True)])
