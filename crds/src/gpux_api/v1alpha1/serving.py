@@ -133,4 +133,6 @@ class RolloutSpec(ApiModel):
         default="auto",
         description="auto: a new pod first and the old one after it; with GPUs the other way round, since a spare GPU may not exist.",
     )
-    canary: CanarySpec | None = unsupported("deploy a second GpuxModel and split the traffic at your ingress")
+    canary: CanarySpec | None = unsupported(
+        "KServe's Standard mode splits no traffic between versions; deploy a second GpuxModel, and split it at your ingress"
+    )
