@@ -59,13 +59,15 @@ def test_the_replicas_are_the_autoscaler_s(
     models.becomes("NewestGenerationServes")
     scale(models, 4)
     serving(models, 4)
+    all_of_them = "4 of 4 replicas run the newest generation"
+    eventually(lambda: models.condition("Ready")["message"] == all_of_them, SOON, "all of them are told")
     writes = operator_writes(models.namespace)
     a_few_passes()
     assert operator_writes(models.namespace) == writes
     deployment = models.deployment()
     assert deployment is not None
     assert deployment["spec"]["replicas"] == 4
-    assert models.becomes("NewestGenerationServes")["message"] == "4 of 4 replicas run the newest generation"
+    assert models.becomes("NewestGenerationServes")["message"] == all_of_them
 
 
 def test_kubectl_scale_sets_min_and_stays_below_max(models: Models) -> None:
@@ -107,6 +109,17 @@ def test_suspend_and_resume(models: Models, replicas: Object) -> None:
         eventually(models.deployment, SOON, "there is a Deployment again")
         scale(models, 3)
     models.becomes("NewestGenerationServes")
+
+
+@pytest.mark.usefixtures("kserve")
+def test_a_deployment_at_zero_is_made_anew_for_an_autoscaler(models: Models) -> None:
+    """As a HorizontalPodAutoscaler leaves it alone there; a model that is resumed with a new target comes this way."""
+    models.apply(suspend=True)
+    models.becomes("Suspended")
+    eventually(lambda: (models.deployment() or {"spec": {}})["spec"].get("replicas") == 0, SOON, "there is no replica")
+    models.apply(serving={"replicas": {"max": 3, "target": {"metric": "cpu", "value": 80}}})
+    models.becomes("NewestGenerationServes")
+    assert "serving.kserve.io/stop" not in models.has_isvc()["metadata"]["annotations"]
 
 
 @pytest.mark.usefixtures("kserve")

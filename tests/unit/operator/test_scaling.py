@@ -221,6 +221,25 @@ def test_resuming_an_autoscaled_model_takes_the_annotation_away(
     assert ready(api, key)[1] != "Suspended"
 
 
+def test_a_deployment_at_zero_is_renewed_for_an_autoscaler(
+    api: Any, key: Key, manifest: Manifest, reconciler: Reconciler
+) -> None:
+    served(api, key, manifest, reconciler, {"min": 1})
+    scale(api, manifest, {"min": 1}, suspend=True)
+    reconciler.reconcile(key)
+    api.kserve_and_kubelet(key)
+    scale(api, manifest, CPU)
+    reconciler.reconcile(key)
+    assert api.isvc(key)["metadata"]["annotations"][STOP] == "true"
+    assert ready(api, key)[:2] == ("Unknown", "WaitingForKServe")
+    del api.objects[DEPLOYMENTS, key.namespace, f"{key.name}-predictor"]
+    reconciler.reconcile(key)
+    assert STOP not in api.isvc(key)["metadata"]["annotations"]
+    api.kserve_and_kubelet(key)
+    reconciler.reconcile(key)
+    assert ready(api, key)[0] == "True"
+
+
 def test_replicas_are_the_autoscaler_s(api: Any, key: Key, manifest: Manifest, reconciler: Reconciler) -> None:
     served(api, key, manifest, reconciler, CPU)
     deployment = api.objects[DEPLOYMENTS, key.namespace, f"{key.name}-predictor"]

@@ -9,7 +9,7 @@ from gpux_operator.build.config_map import config_map
 from gpux_operator.build.cron_job import cron_job
 from gpux_operator.build.disruption import pod_disruption_budget
 from gpux_operator.build.inference_service import Images, inference_service, is_cluster_local
-from gpux_operator.build.metadata import Manifest, controller_of, is_controlled_by, pod_hash_of
+from gpux_operator.build.metadata import STOP, Manifest, controller_of, is_controlled_by, pod_hash_of
 from gpux_operator.build.rollout import explanation
 from gpux_operator.build.scaling import autoscaler
 from gpux_operator.engine.conflicts import kserve_conflict, own_conflict
@@ -62,6 +62,22 @@ def desired_children(model: GpuxModel, namespace: str, images: Images, prometheu
     )
     budget = pod_disruption_budget(model, namespace)
     return Desired(configuration, isvc, intent, cron_job(model, namespace, mounted, images), budget)
+
+
+def for_what_exists(desired: Desired, observed: Observed) -> Desired:
+    """The children where a Deployment has no replicas and an autoscaler is to choose them.
+
+    It would leave them at zero for ever. So the InferenceService is stopped, which takes the Deployment away, and goes on in
+    the pass after: KServe then makes one with a replica. A model comes here that is resumed with a new target.
+    """
+    intent, deployment = desired.intent, observed.own_deployment()
+    if not intent.autoscaled or intent.suspended or deployment is None or deployment["spec"].get("replicas") != 0:
+        return desired
+    isvc = desired.inference_service
+    metadata = {**isvc["metadata"], "annotations": {**isvc["metadata"]["annotations"], STOP: "true"}}
+    return replace(
+        desired, inference_service={**isvc, "metadata": metadata}, intent=replace(desired.intent, renewed=True)
+    )
 
 
 @dataclass(frozen=True)

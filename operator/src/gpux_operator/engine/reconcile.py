@@ -16,7 +16,13 @@ from gpux_operator.build.checks import Problem, spec_problem
 from gpux_operator.build.inference_service import Images
 from gpux_operator.build.metadata import Manifest
 from gpux_operator.build.scaling import autoscaler, autoscaler_problem
-from gpux_operator.engine.children import Desired, desired_children, remove_old_config_maps, write_children
+from gpux_operator.engine.children import (
+    Desired,
+    desired_children,
+    for_what_exists,
+    remove_old_config_maps,
+    write_children,
+)
 from gpux_operator.engine.observe import observe
 from gpux_operator.engine.queue import Key
 from gpux_operator.engine.recorder import Recorder
@@ -100,6 +106,7 @@ class Reconciler:
         observed = observe(self._api, key, with_url=public)
         later: float | None = None
         if problem is None and desired is not None:
+            desired = for_what_exists(desired, observed)
             written = write_children(self._api, key, desired, observed, self._clock())
             problem, observed, later = written.problem, written.observed, written.retry_seconds
         outcome = self._write_status(stored, problem, desired, observed)

@@ -18,6 +18,7 @@ class Intent:
         rollout: why it is this one, if the operator chose it.
         autoscaled: whether the Deployment's replicas are an autoscaler's.
         suspended: whether there are to be no pods.
+        renewed: whether the Deployment has to be made anew, since no autoscaler takes it from zero.
     """
 
     pod_hash: str
@@ -27,6 +28,7 @@ class Intent:
     rollout: str = ""
     autoscaled: bool = False
     suspended: bool = False
+    renewed: bool = False
 
 
 @dataclass(frozen=True)

@@ -93,8 +93,8 @@ def _ready(problem: Problem | None, intent: Intent | None, observed: Observed) -
         unknown = problem.reason in {Reason.REQUEST_FAILED, Reason.WAITING_FOR_DELETION}
         return Verdict("Unknown" if unknown else "False", problem.reason, problem.message)
     deployment = observed.own_deployment()
-    if (intent is not None and intent.suspended) or observed.is_stopped():
-        return _suspended(observed) if intent is not None and intent.suspended else _stopped(observed)
+    if observed.is_stopped() or (intent is not None and intent.suspended):
+        return _without_pods(intent, observed)
     if intent is None or deployment is None:
         return _kserve(observed) or _waiting("KServe has not made a Deployment yet")
     if not picked_up(deployment, intent):
@@ -149,6 +149,15 @@ def _kserve(observed: Observed) -> Verdict | None:
     if predictor.get("status") == "False" and _words(predictor) and not copied:
         return Verdict("False", Reason.INFERENCE_SERVICE_FAILED, f"KServe reports: {_words(predictor)}")
     return None
+
+
+def _without_pods(intent: Intent | None, observed: Observed) -> Verdict:
+    """Nothing runs, and that is meant so: by the spec, by the operator for a moment, or by somebody's hand."""
+    if intent is not None and intent.suspended:
+        return _suspended(observed)
+    if intent is not None and intent.renewed:
+        return _waiting("the Deployment had no replicas, which no autoscaler changes, so KServe makes a new one")
+    return _stopped(observed)
 
 
 def _suspended(observed: Observed) -> Verdict:
