@@ -9,7 +9,7 @@ _TOPOLOGIES = ("kubernetes.io/hostname", "topology.kubernetes.io/zone")
 def pod_disruption_budget(model: GpuxModel, namespace: str) -> Manifest | None:
     """The budget, of the model's name; None for one replica, whose node could never be drained.
 
-    Not `<name>-predictor`: KServe deletes a budget of that name which its InferenceService does not ask for (v0.21).
+    Not `<name>-predictor`: KServe after v0.20 deletes a budget of that name which its InferenceService does not ask for.
     """
     if model.spec.serving.replicas.most == 1:
         return None
