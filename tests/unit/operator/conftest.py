@@ -12,6 +12,7 @@ import pytest
 
 from gpux_operator.build.inference_service import Images
 from gpux_operator.build.metadata import MANAGER
+from gpux_operator.engine.predictors import Predictors
 from gpux_operator.engine.queue import Key
 from gpux_operator.engine.reconcile import Reconciler
 from gpux_operator.engine.recorder import Recorder
@@ -291,9 +292,37 @@ def manifest() -> Manifest:
     }
 
 
+class FakePredictors:
+    """Predictors by address, and the queue and the thread pool around `Predictors`: jobs run when a test says so."""
+
+    def __init__(self) -> None:
+        self.answers: dict[tuple[str, str], Manifest] = {}
+        self.asked: list[tuple[str, str]] = []
+        self.jobs: list[Callable[[], None]] = []
+        self.woken: list[Key] = []
+        self.now = 0.0
+
+    def fetch(self, address: str, path: str) -> Manifest | None:
+        self.asked.append((address, path))
+        return self.answers.get((address, path))
+
+    def run_jobs(self) -> None:
+        jobs, self.jobs = self.jobs, []
+        for job in jobs:
+            job()
+
+    def predictors(self) -> Predictors:
+        return Predictors(self.fetch, self.woken.append, self.jobs.append, lambda: self.now)
+
+
 @pytest.fixture
-def reconciler(api: FakeApi) -> Reconciler:
-    return Reconciler(api, IMAGES, Recorder(api, "test", lambda: NOW), lambda: NOW)
+def asking() -> FakePredictors:
+    return FakePredictors()
+
+
+@pytest.fixture
+def reconciler(api: FakeApi, asking: FakePredictors) -> Reconciler:
+    return Reconciler(api, IMAGES, Recorder(api, "test", lambda: NOW), asking.predictors(), lambda: NOW)
 
 
 @pytest.fixture

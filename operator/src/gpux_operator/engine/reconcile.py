@@ -7,6 +7,7 @@ starts from what the API server has.
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from typing import Protocol
 
 from pydantic import ValidationError
 
@@ -17,15 +18,26 @@ from gpux_operator.build.inference_service import Images
 from gpux_operator.build.metadata import Manifest
 from gpux_operator.engine.children import Desired, desired_children, remove_old_config_maps, write_children
 from gpux_operator.engine.observe import observe
+from gpux_operator.engine.predictors import FIRST_SECONDS
 from gpux_operator.engine.queue import Key
 from gpux_operator.engine.recorder import Recorder
 from gpux_operator.kube.api import GPUX_MODELS, KubeApi
 from gpux_operator.kube.errors import NamespaceEnding, NotFound
-from gpux_operator.status.observed import Observed
+from gpux_operator.status.observed import Intent, Observed
 from gpux_operator.status.reasons import Reason
 from gpux_operator.status.rollup import as_stored, roll_up
 
 _NAMESPACE_ENDING_SECONDS = 30.0
+
+
+class AsksPredictors(Protocol):
+    """What knows what predictors say of themselves."""
+
+    def look(self, key: Key, intent: Intent | None, observed: Observed, now: datetime) -> Observed:
+        """What was observed, with that; never waits."""
+
+    def forget(self, key: Key) -> None:
+        """The model is gone."""
 
 
 @dataclass(frozen=True)
@@ -55,11 +67,13 @@ class Reconciler:
         api: KubeApi,
         images: Images,
         recorder: Recorder,
+        predictors: AsksPredictors,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._api = api
         self._images = images
         self._recorder = recorder
+        self._predictors = predictors
         self._clock = clock
 
     def reconcile(self, key: Key) -> Outcome:
@@ -71,6 +85,7 @@ class Reconciler:
         try:
             stored = self._api.get(GPUX_MODELS, key.namespace, key.name)
         except NotFound:
+            self._predictors.forget(key)
             return Outcome("gone")
         metadata = stored["metadata"]
         if "deletionTimestamp" in metadata:
@@ -99,10 +114,14 @@ class Reconciler:
         if problem is None and desired is not None:
             written = write_children(self._api, key, desired, observed, self._clock())
             problem, observed, later = written.problem, written.observed, written.retry_seconds
+        observed = self._predictors.look(key, desired.intent if desired else None, observed, self._clock())
         outcome = self._write_status(stored, problem, desired, observed)
         if outcome.result == "ready" and desired is not None:
             remove_old_config_maps(self._api, uid, desired.config_map["metadata"]["name"], observed)
-        return outcome if outcome.retry_seconds is not None else replace(outcome, retry_seconds=later)
+        waits = [
+            seconds for seconds in (outcome.retry_seconds, later, observed.look_again_seconds) if seconds is not None
+        ]
+        return replace(outcome, retry_seconds=min(waits, default=None))
 
     def _read(self, key: Key, stored: Manifest) -> tuple[Problem | None, Desired | None, bool]:
         """What the spec asks for, or why it can't be done; and whether the model is to be reached from outside."""
@@ -124,6 +143,9 @@ class Reconciler:
         intent = desired.intent if desired else None
         status = as_stored(roll_up(stored, problem, intent, observed, self._clock()))
         before = stored.get("status") or {}
+        ready = next(item for item in status["conditions"] if item["type"] == "Ready")
+        if observed.unheard and ready["reason"] == Reason.PODS_NOT_READY:  # the cause may be known in a moment
+            return Outcome("progressing", ready["reason"], FIRST_SECONDS, metadata["uid"], metadata["generation"])
         if status != before:
             identity = {"name": metadata["name"], "namespace": metadata["namespace"], "uid": metadata["uid"]}
             body = {"apiVersion": API_VERSION, "kind": KIND, "metadata": identity, "status": status}
@@ -132,7 +154,6 @@ class Reconciler:
             except NotFound:
                 return Outcome("gone")
             self._recorder.transitions(stored, before, status)
-        ready = next(item for item in status["conditions"] if item["type"] == "Ready")
         result = "problem" if problem else "ready" if ready["status"] == "True" else "progressing"
         return Outcome(
             result, ready["reason"], problem.retry_seconds if problem else None, metadata["uid"], metadata["generation"]

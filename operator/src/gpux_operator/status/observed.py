@@ -1,9 +1,10 @@
 """What was read of the objects below a model, and what was wanted of them."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 
 from gpux_operator.build.metadata import STOP, Manifest, is_controlled_by, pod_hash_of
+from gpux_operator.status.predictor import Described, Health
 
 
 @dataclass(frozen=True)
@@ -27,6 +28,10 @@ class Observed:
         hosts: the host names of the Ingress or HTTPRoute `<name>`.
         config_maps: the ConfigMaps with the model's label.
         cron_job: the CronJob `<name>`, whoever owns it.
+        said: why predictors of the newest version are not ready, in their own words, by pod.
+        unheard: whether one of them was asked for the first time and may answer soon.
+        look_again_seconds: when another answer may be had; None: nobody is to be asked.
+        described: the model of the newest version, None if it isn't known.
     """
 
     inference_service: Manifest | None = None
@@ -35,6 +40,10 @@ class Observed:
     hosts: frozenset[str] = frozenset()
     config_maps: tuple[Manifest, ...] = ()
     cron_job: Manifest | None = None
+    said: Mapping[str, Health] = field(default_factory=dict)
+    unheard: bool = False
+    look_again_seconds: float | None = None
+    described: Described | None = None
 
     def own_deployment(self) -> Manifest | None:
         """The Deployment, if KServe made it for this InferenceService."""

@@ -88,6 +88,52 @@ class Reason(StrEnum):
         "CrashLoopBackOff",
         "The predictor ends again and again. The message has its exit code and last words.",
     )
+    MODEL_FILE_NOT_FOUND = (
+        "ModelFileNotFound",
+        "The source was fetched and has no such ONNX file. Check source.uri and source.path; the message lists what is there.",
+    )
+    SOURCE_UNSUPPORTED = (
+        "SourceUnsupported",
+        "The predictor's image cannot read such a source. The message says what helps.",
+    )
+    DOWNLOAD_FAILED = (
+        "DownloadFailed",
+        "The predictor could not fetch the model. Check the URI, the network and the credentials; the message has the answer.",
+    )
+    CHECKSUM_MISMATCH = (
+        "ChecksumMismatch",
+        "The file is not the one of source.sha256. The message has both digests: correct the one that is wrong.",
+    )
+    INVALID_MODEL = "InvalidModel", "ONNX Runtime cannot load the file. Check it with onnx.checker, and its opset."
+    UNSUPPORTED_TENSOR_TYPE = (
+        "UnsupportedTensorType",
+        "An input of the graph is no dense tensor of a type that is served.",
+    )
+    SCHEMA_MISMATCH = (
+        "SchemaMismatch",
+        "spec.inputs, spec.outputs or spec.postprocessing disagree with the graph. The message names each tensor.",
+    )
+    INVALID_PREPROCESSING = (
+        "InvalidPreprocessing",
+        "spec.preprocessing does not go with the graph, or the tokenizer's file is none. The message says what to write.",
+    )
+    SAMPLE_FAILED = (
+        "SampleFailed",
+        "The answer to a sample of spec.samples is another one. The message has what was expected and what came.",
+    )
+    PROVIDER_UNAVAILABLE = (
+        "ProviderUnavailable",
+        "The model would not run on what runtime.gpu.backend asks for, such as a GPU. The message says why.",
+    )
+    INVALID_TASK_STORE = (
+        "InvalidTaskStore",
+        "The Secret of async.redisUrlSecretRef holds no URL of a Redis. The message says what to write.",
+    )
+    INVALID_WEBHOOK_SECRET = (
+        "InvalidWebhookSecret",
+        "The Secret of async.callbacks.secretRef holds no signing secret. The message says what to write.",
+    )
+    INTERNAL_ERROR = "InternalError", "A bug of the predictor: its log has the traceback. Please report it."
     POD_FAILED = "PodFailed", "A pod was stopped by the node, for instance evicted for want of memory or disk."
     INFERENCE_SERVICE_FAILED = (
         "InferenceServiceFailed",
@@ -102,7 +148,18 @@ class Reason(StrEnum):
         "Somebody stopped the InferenceService by hand; it has no pods. Remove its annotation serving.kserve.io/stop.",
     )
     MODEL_DOWNLOADING = "ModelDownloading", "KServe's storage initializer is fetching the model."
-    PODS_NOT_READY = "PodsNotReady", "The pods run, and the predictor does not say yet that it is ready."
+    MODEL_LOADING = (
+        "ModelLoading",
+        "The predictor loads the model, runs trials or checks its samples; the message has how far it is.",
+    )
+    PODS_NOT_READY = (
+        "PodsNotReady",
+        "The pods start or run, and do not say yet that they are ready; where no predictor can be asked, the message says how to.",
+    )
+    DRAINED = (
+        "Drained",
+        "A pod was evicted from its node, by a drain for instance, and its replacement does not serve yet.",
+    )
     ROLLOUT_IN_PROGRESS = "RolloutInProgress", "The newest generation is on its way; the message counts the replicas."
     INGRESS_NOT_READY = "IngressNotReady", "The pods serve, and KServe reports that the ingress does not."
     WAITING_FOR_KSERVE = (
@@ -135,9 +192,30 @@ OF_THE_SPEC = frozenset(
 )
 """The user's to repair by another spec or name: Accepted is False. For any other reason the spec itself is fine."""
 
+OF_THE_PREDICTOR = frozenset(
+    {
+        Reason.MODEL_FILE_NOT_FOUND,
+        Reason.SOURCE_UNSUPPORTED,
+        Reason.DOWNLOAD_FAILED,
+        Reason.CHECKSUM_MISMATCH,
+        Reason.INVALID_MODEL,
+        Reason.UNSUPPORTED_TENSOR_TYPE,
+        Reason.SCHEMA_MISMATCH,
+        Reason.INVALID_PREPROCESSING,
+        Reason.SAMPLE_FAILED,
+        Reason.PROVIDER_UNAVAILABLE,
+        Reason.INVALID_TASK_STORE,
+        Reason.INVALID_WEBHOOK_SECRET,
+        Reason.INTERNAL_ERROR,
+    }
+)
+"""The predictor's own words for why it cannot serve: `reason` of its /health. It does not try again by itself."""
+
 PROGRESS = frozenset(
     {
         Reason.MODEL_DOWNLOADING,
+        Reason.MODEL_LOADING,
+        Reason.DRAINED,
         Reason.PODS_NOT_READY,
         Reason.ROLLOUT_IN_PROGRESS,
         Reason.WAITING_FOR_KSERVE,
