@@ -306,13 +306,16 @@ class FakePredictors:
         self.asked.append((address, path))
         return self.answers.get((address, path))
 
+    def run(self, job: Callable[[], None]) -> None:
+        self.jobs.append(job)
+
     def run_jobs(self) -> None:
         jobs, self.jobs = self.jobs, []
         for job in jobs:
             job()
 
     def predictors(self) -> Predictors:
-        return Predictors(self.fetch, self.woken.append, self.jobs.append, lambda: self.now)
+        return Predictors(self.fetch, self.woken.append, self.run, lambda: self.now)
 
 
 @pytest.fixture

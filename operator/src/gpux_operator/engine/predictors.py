@@ -6,9 +6,10 @@ reached (a NetworkPolicy, an operator outside the cluster) just says nothing.
 """
 
 import functools
+import logging
 import threading
 import time
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Collection, Hashable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
@@ -24,6 +25,7 @@ Fetch = Callable[[str, str], Json | None]
 Run = Callable[[Callable[[], None]], Any]
 """Runs a job in some thread, soon."""
 
+_log = logging.getLogger(__name__)
 FIRST_SECONDS = 3.0
 """How long a pass leaves the status alone for a predictor's first answer: two requests' worth of time-out at most."""
 MOST_PODS = 3
@@ -86,7 +88,7 @@ class Predictors:
     def _health(self, key: Key, memory: _Memory, pods: Sequence[Manifest]) -> list[tuple[Manifest, _Asked]]:
         starts = {(pod["metadata"].get("uid"), running_since(pod)): pod for pod in pods}
         with self._lock:
-            memory.health = {start: asked for start, asked in memory.health.items() if start in starts}
+            _keep(memory.health, starts)
         for start, pod in starts.items():
             read = functools.partial(self._read_health, address(pod) or "")
             self._ask(key, memory.health, start, _ASK_AGAIN_SECONDS, read)
@@ -96,7 +98,7 @@ class Predictors:
     def _model(self, key: Key, memory: _Memory, pod_hash: str, pod: Manifest) -> Described | None:
         """The model of one version, read once; a pod that did not answer is asked again later."""
         with self._lock:
-            memory.model = {known: asked for known, asked in memory.model.items() if known == pod_hash}
+            _keep(memory.model, {pod_hash})
             known = memory.model.get(pod_hash)
         if known is None or known.said is None:
             read = functools.partial(self._read_model, address(pod) or "")
@@ -116,11 +118,16 @@ class Predictors:
             known[about] = replace(last, at=now, busy=True) if last else _Asked(now, now)
 
         def job() -> None:
-            said = read()
+            said = None
+            try:
+                said = read()
+            except Exception:
+                _log.exception("bug: the answer of a predictor of %s/%s cannot be read", *key)
             with self._lock:
                 asked = known.get(about)
                 if asked is None:
                     return  # the pod is gone meanwhile
+                said = asked.said if said is None else said  # busy with loading it may miss a moment
                 known[about] = replace(asked, busy=False, heard=True, said=said)
             if not asked.heard or asked.said != said:
                 self._changed(key)
@@ -133,6 +140,12 @@ class Predictors:
     def _read_model(self, where: str) -> Described | None:
         info = self._fetch(where, "/info")
         return described(info, self._fetch(where, "/openapi.json")) if info else None
+
+
+def _keep(known: dict[Any, _Asked], wanted: Collection[Hashable]) -> None:
+    """Forgets the rest in place: an answer that is on its way goes into this very dictionary."""
+    for about in [about for about in known if about not in wanted]:
+        del known[about]
 
 
 def _name(pod: Manifest) -> str:
