@@ -132,7 +132,7 @@ def test_a_schema_that_disagrees_fails_a_rollout_while_the_old_version_serves(
     models: Models, kserve: Kserve, place: Place
 ) -> None:
     """And the way back: the spec before is served again."""
-    good = {"model": {"source": {"uri": "s3://bucket/model"}}, "serving": {"port": place.port}}
+    good: Object = {"model": {"source": {"uri": "s3://bucket/model"}}, "serving": {"port": place.port}}
     serves, fails = running(ready=True), running(ready=False)
     kserve.pod_status = lambda pod: serves
     models.apply(**good)

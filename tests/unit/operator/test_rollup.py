@@ -591,6 +591,20 @@ def test_a_status_that_is_stored_comes_out_the_same() -> None:
     assert as_stored(roll_up(model(**once), None, INTENT, observed, NOW + timedelta(days=1))) == once
 
 
+def test_of_a_long_log_the_end_is_told() -> None:
+    log = "\n".join(
+        ["Traceback (most recent call last):", *(f"line {number}" for number in range(70)), "KeyError: 'x'"]
+    )
+    crashed = unready(container(terminated={"exitCode": 1, "message": log}))
+    message = said(Observed(isvc(), NOT_YET, (crashed,)))["Ready"][2]
+    assert message.startswith("kserve-container in pod p ended (4 restarts): exit code 1: …line 59\nline 60")
+    assert message.endswith("line 69\nKeyError: 'x'")
+    crashed = unready(container(terminated={"exitCode": 1, "message": "x" * 40000}))
+    assert len(said(Observed(isvc(), NOT_YET, (crashed,)))["Ready"][2]) < 1300
+
+
 def test_a_message_fits_into_the_schema() -> None:
-    observed = Observed(isvc(), NOT_YET, (unready(container(terminated={"exitCode": 1, "message": "x" * 40000})),))
+    observed = Observed(
+        isvc(), NOT_YET, (unready(container(waiting={"reason": "ErrImagePull", "message": "x" * 40000})),)
+    )
     assert len(said(observed)["Ready"][2]) == MAX_MESSAGE

@@ -16,6 +16,7 @@ _PULL = {
     "ImageInspectError",
     "RegistryUnavailable",
 }
+_LAST_LINES, _LAST_CHARACTERS = 12, 1200
 _CONFIG = {
     "CreateContainerConfigError",
     "CreateContainerError",
@@ -93,7 +94,10 @@ def words(state: Manifest) -> str:
 
 
 def _end(ended: Manifest) -> str:
-    return f"exit code {ended.get('exitCode', '?')}: {str(ended.get('message') or ended.get('reason') or 'no message').strip()}"
+    """The exit code and the last words: a traceback's end says more than its beginning."""
+    message = str(ended.get("message") or ended.get("reason") or "no message").strip()
+    last = "\n".join(message.splitlines()[-_LAST_LINES:])[-_LAST_CHARACTERS:]
+    return f"exit code {ended.get('exitCode', '?')}: {'' if last == message else '…'}{last}"
 
 
 def not_ready(reason: Reason, message: str) -> Verdict:
