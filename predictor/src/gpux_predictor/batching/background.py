@@ -20,7 +20,7 @@ from gpux_predictor.batching.queue import WaitingQueue
 from gpux_predictor.batching.runner import Outcome, Runner
 from gpux_predictor.errors import DeadlineExceeded
 
-QUIET_SECONDS = 0.001
+QUIET_SECONDS = 0.005
 """A gap begins after this long without a request: a client that asks again and again is not met by a run in between."""
 PATIENCE = 20
 """How many times its own length the work waits for a gap; requests then lose at most a twentieth of the machine to it."""

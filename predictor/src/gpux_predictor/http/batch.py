@@ -9,9 +9,9 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from gpux_predictor import metrics
-from gpux_predictor.errors import BadRequest, RequestError
+from gpux_predictor.errors import BadRequest
 from gpux_predictor.precomputed.lookups import Lookups
-from gpux_predictor.protocols.rest import as_json
+from gpux_predictor.protocols.rest import Handler, answering_errors, as_json
 
 DEFAULT_LIMIT, MOST_LIMIT = 1000, 10_000
 _NO_RESULT = "No batch result yet: the first run has not finished"
@@ -52,9 +52,7 @@ async def _upcoming(lookups: Lookups, request: Request) -> Response:
     return Response(b"[" + b",".join(page.entries) + b"]", headers=headers, media_type="application/json")
 
 
-def _answering(
-    handler: Callable[[Lookups, Request], Awaitable[Response]], lookups: Lookups | str
-) -> Callable[[Request], Awaitable[Response]]:
+def _answering(handler: Callable[[Lookups, Request], Awaitable[Response]], lookups: Lookups | str) -> Handler:
     async def answered(request: Request) -> Response:
         if isinstance(lookups, str):
             return _missing(f"{request.url.path} is closed: {lookups}")
@@ -63,10 +61,8 @@ def _answering(
         except LookupError:
             metrics.LOOKUPS.labels("none").inc()
             return _missing(_NO_RESULT)
-        except RequestError as error:
-            return as_json({"detail": error.detail}, error.status)
 
-    return answered
+    return answering_errors(answered, "detail")
 
 
 def _missing(detail: str) -> Response:

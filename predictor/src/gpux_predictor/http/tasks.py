@@ -1,20 +1,18 @@
 """The routes of tasks: submit, poll, cancel, list."""
 
-from collections.abc import Awaitable, Callable
 from http import HTTPStatus
 
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from gpux_predictor.errors import BadRequest, RequestError, TooManyRequests
-from gpux_predictor.protocols.rest import as_json, body_of
+from gpux_predictor.errors import BadRequest, RequestError
+from gpux_predictor.protocols.rest import Handler, answering_errors, as_json, body_of
 from gpux_predictor.serving.requests import JSON
 from gpux_predictor.tasks import answers
 from gpux_predictor.tasks.records import ENDED, NewTask, State, Task
 from gpux_predictor.tasks.service import TaskService
 
-Handler = Callable[[Request], Awaitable[Response]]
 SUBMIT_PATHS = ("/predict/async", "/predict/async/")
 STATUS_PATH = "/monitoring/task_status/{task_id}"
 MOST_WAIT_SECONDS = 60.0
@@ -66,7 +64,7 @@ def routes(tasks: TaskService, *, listed: bool) -> list[Route]:
 
     return [
         *(_route(path, submit, "POST") for path in SUBMIT_PATHS),
-        Route(STATUS_PATH, _answering_errors(_by_method(status, cancel)), methods=["GET", "DELETE"]),
+        Route(STATUS_PATH, answering_errors(_by_method(status, cancel), "detail"), methods=["GET", "DELETE"]),
         _route("/monitoring/tasks", page, "GET"),
         _route("/monitoring/queue", queue, "GET"),
     ]
@@ -112,18 +110,4 @@ def _number(request: Request, name: str, default: float, most: float) -> float:
 
 
 def _route(path: str, handler: Handler, method: str) -> Route:
-    return Route(path, _answering_errors(handler), methods=[method])
-
-
-def _answering_errors(handler: Handler) -> Handler:
-    async def answered(request: Request) -> Response:
-        try:
-            return await handler(request)
-        except RequestError as error:
-            later = error.retry_after_seconds if isinstance(error, TooManyRequests) else None
-            headers = None if later is None else {"Retry-After": str(later)}
-            return as_json({"detail": error.detail}, error.status, headers)
-        except ClientDisconnect:
-            return as_json({"detail": "the client went away"}, HTTPStatus.BAD_REQUEST)  # nobody reads it
-
-    return answered
+    return Route(path, answering_errors(handler, "detail"), methods=[method])

@@ -36,7 +36,7 @@ def routes(service: ModelService) -> list[Route]:
 
     async def explain(request: Request) -> Response:
         check(request)
-        return _error(HTTPStatus.NOT_IMPLEMENTED, "explanations are not served: ask for predictions")
+        return _error(HTTPStatus.NOT_IMPLEMENTED, {"error": "explanations are not served: ask for predictions"})
 
     async def infer(request: Request) -> Response:
         check(request)
@@ -107,29 +107,33 @@ def _waiting(request: Request) -> Waiting:
 
 
 def _route(path: str, handler: Handler, method: str) -> Route:
-    return Route(path, _answering_errors(handler), methods=[method])
+    return Route(path, answering_errors(handler), methods=[method])
 
 
-def _answering_errors(handler: Handler) -> Handler:
-    """The handler, with every error answered: nothing goes on to KServe, whose own handlers show Python's texts."""
+def answering_errors(handler: Handler, key: str = "error") -> Handler:
+    """The handler, with every error answered: nothing goes on to KServe, whose own handlers show Python's texts.
+
+    Args:
+        key: of the text in the answer.
+    """
 
     async def answered(request: Request) -> Response:
         try:
             return await handler(request)
         except RequestError as error:
             later = error.retry_after_seconds if isinstance(error, TooManyRequests) else None
-            return _error(error.status, error.detail, later)
+            return _error(error.status, {key: error.detail}, later)
         except (ClientDisconnect, ClientGone):
-            return _error(HTTPStatus.BAD_REQUEST, "the client went away")  # nobody reads it
+            return _error(HTTPStatus.BAD_REQUEST, {key: "the client went away"})  # nobody reads it
         except HTTPException:
             raise  # BodyLimit's 413
         except Exception as error:
             logger.exception("a request to %s broke", request.url.path)
-            return _error(HTTPStatus.INTERNAL_SERVER_ERROR, f"Inference failed: {type(error).__name__}")
+            return _error(HTTPStatus.INTERNAL_SERVER_ERROR, {key: f"Inference failed: {type(error).__name__}"})
 
     return answered
 
 
-def _error(status: int, detail: str, retry_after_seconds: int | None = None) -> Response:
+def _error(status: int, content: Mapping[str, str], retry_after_seconds: int | None = None) -> Response:
     headers = None if retry_after_seconds is None else {"Retry-After": str(retry_after_seconds)}
-    return as_json({"error": detail}, status, headers)
+    return as_json(content, status, headers)

@@ -12,7 +12,7 @@ import numpy as np
 from gpux_predictor import metrics
 from gpux_predictor.batching.batcher import Batcher, Limits
 from gpux_predictor.batching.item import Result, Timing
-from gpux_predictor.batching.plan import join
+from gpux_predictor.batching.joining import join
 from gpux_predictor.batching.runner import Runner
 from gpux_predictor.engine import cpus, placement
 from gpux_predictor.engine.providers import CPU

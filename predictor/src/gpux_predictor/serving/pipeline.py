@@ -5,7 +5,8 @@ from typing import Any
 
 import numpy as np
 
-from gpux_predictor.batching.plan import MASK, Plan, join
+from gpux_predictor.batching.joining import join
+from gpux_predictor.batching.plan import MASK, Plan
 from gpux_predictor.serving import requests
 from gpux_predictor.serving.prepare import Prepared, prepare
 from gpux_predictor.serving.steps import Steps

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import orjson
 
-from gpux_predictor.batching.plan import join
+from gpux_predictor.batching.joining import join
 from gpux_predictor.errors import RequestError
 from gpux_predictor.serving.loading import LoadedModel
 from gpux_predictor.tensors import encode

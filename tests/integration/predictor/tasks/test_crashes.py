@@ -90,7 +90,7 @@ class Client:
 
     def submit(self, count: int) -> None:
         for i in range(count):
-            value, key = 100.0 + i, secrets.token_hex(8)
+            value, key = 3000.0 + i % 1000, secrets.token_hex(8)
             while not self._submitted(value, {"Idempotency-Key": key} if i % 2 else {}):
                 time.sleep(0.05)
 

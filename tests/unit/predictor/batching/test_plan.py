@@ -13,7 +13,8 @@ from onnx import helper
 
 import onnxmodels
 from gpux_predictor.batching.item import Batch, Item
-from gpux_predictor.batching.plan import Plan, join
+from gpux_predictor.batching.joining import join
+from gpux_predictor.batching.plan import Plan
 from gpux_predictor.batching.runner import Runner
 from gpux_predictor.engine.curve import Curve, Point
 from gpux_predictor.engine.options import Device
