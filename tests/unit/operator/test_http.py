@@ -59,6 +59,13 @@ def trickle(connection: socket.socket) -> None:
         time.sleep(MOMENT / 4)
 
 
+def trickle_headers(connection: socket.socket) -> None:
+    connection.sendall(b"HTTP/1.1 200 OK\r\nX-Slow: ")
+    for _ in range(100):
+        connection.sendall(b"a")
+        time.sleep(MOMENT / 4)
+
+
 def flood(connection: socket.socket) -> None:
     connection.sendall(b"HTTP/1.1 200 OK\r\n\r\n")
     for _ in range(64):
@@ -85,7 +92,11 @@ def test_whatever_else_answers_says_nothing(talk: Callable[[socket.socket], None
         assert Http(2.0).fetch(address, "/health") is None
 
 
-@pytest.mark.parametrize("talk", [lambda connection: time.sleep(MOMENT * 2), trickle], ids=["silent", "slow"])
+@pytest.mark.parametrize(
+    "talk",
+    [lambda connection: time.sleep(MOMENT * 2), trickle, trickle_headers],
+    ids=["silent", "slow", "slow headers"],
+)
 def test_one_that_keeps_us_waiting_is_left(talk: Callable[[socket.socket], None]) -> None:
     with server(talk) as address:
         started = time.monotonic()

@@ -1,10 +1,11 @@
 """GETs predictors in their pods, by the pods' own addresses: no permission in the cluster is needed for it."""
 
+import http.client
 import json
-import time
+import socket
+import threading
+from contextlib import suppress
 from typing import Any
-
-import urllib3
 
 from gpux_operator.build.metadata import MANAGER
 
@@ -12,6 +13,7 @@ TIMEOUT_SECONDS = 2.0
 _MAX_BYTES = 4 * 2**20
 _ANSWERS = {200, 503}
 """/health of a predictor that isn't ready is a 503."""
+_HEADERS = {"Accept": "application/json", "User-Agent": MANAGER, "Connection": "close"}
 
 
 class Http:
@@ -19,33 +21,33 @@ class Http:
 
     def __init__(self, timeout_seconds: float = TIMEOUT_SECONDS) -> None:
         self._timeout = timeout_seconds
-        self._pool = urllib3.PoolManager(num_pools=16, headers={"User-Agent": MANAGER, "Connection": "close"})
 
     def fetch(self, address: str, path: str) -> dict[str, Any] | None:
         """The JSON object at a path of `host:port`; None if none comes in time, for whatever reason."""
-        deadline = time.monotonic() + self._timeout
+        connection = http.client.HTTPConnection(address, timeout=self._timeout)
         try:
-            response = self._pool.request(
-                "GET",
-                f"http://{address}{path}",
-                timeout=urllib3.Timeout(self._timeout),
-                retries=False,
-                redirect=False,
-                preload_content=False,
-            )
-            with response:
-                body = self._body(response, deadline) if response.status in _ANSWERS else None
+            body = self._get(connection, path)
             found = json.loads(body) if body is not None else None
-        except (urllib3.exceptions.HTTPError, OSError, ValueError, RecursionError):
+        except (http.client.HTTPException, OSError, ValueError, RecursionError):
             return None
+        finally:
+            connection.close()
         return found if isinstance(found, dict) else None
 
-    @staticmethod
-    def _body(response: urllib3.BaseHTTPResponse, deadline: float) -> bytes | None:
-        """All of it; None where it is too long, or trickles."""
-        parts: list[bytes] = []
-        while part := response.read1(2**16):
-            parts.append(part)
-            if sum(map(len, parts)) > _MAX_BYTES or time.monotonic() > deadline:
-                return None
-        return b"".join(parts)
+    def _get(self, connection: http.client.HTTPConnection, path: str) -> bytes | None:
+        """The body; None if it is too long, or cut off. A socket's own time-out is for each read, so one that trickles is cut off."""
+        connection.connect()
+        end = threading.Timer(self._timeout, _shut, [connection.sock])
+        end.start()
+        try:
+            connection.request("GET", path, headers=_HEADERS)
+            response = connection.getresponse()
+            body = response.read(_MAX_BYTES + 1) if response.status in _ANSWERS else None
+        finally:
+            end.cancel()
+        return body if body is not None and len(body) <= _MAX_BYTES and not response.length else None
+
+
+def _shut(connected: socket.socket) -> None:
+    with suppress(OSError):  # it has ended by itself
+        connected.shutdown(socket.SHUT_RDWR)
