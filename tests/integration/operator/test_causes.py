@@ -157,3 +157,29 @@ def test_a_pod_that_nobody_answers_for_is_told_with_a_hint(models: Models, kserv
     kserve.pod_status = lambda pod: status
     models.apply(serving={"port": place.port})
     eventually(lambda: "NetworkPolicy" in models.becomes("PodsNotReady")["message"], SOON, "the hint is there")
+
+
+def test_a_volume_that_cannot_be_mounted_is_told_from_the_node_s_events(
+    models: Models, kserve: Kserve, admin: Api
+) -> None:
+    held_up = running(ready=False) | {"phase": "Pending", "startTime": "2020-01-01T00:00:00Z", "containerStatuses": []}
+    held_up["conditions"] = [
+        {"type": kind, "status": str(kind == "PodScheduled")}
+        for kind in ("PodScheduled", "PodReadyToStartContainers", "Ready")
+    ]
+    kserve.pod_status = lambda pod: held_up
+    models.apply()
+    (pod,) = eventually(lambda: admin.list("v1", "Pod", models.namespace), SOON, "there is a pod")
+    event = {
+        "apiVersion": "v1",
+        "kind": "Event",
+        "metadata": {"name": "mount", "namespace": models.namespace},
+        "involvedObject": {"kind": "Pod", "name": pod["metadata"]["name"], "namespace": models.namespace}
+        | {"uid": pod["metadata"]["uid"]},
+        "type": "Warning",
+        "reason": "FailedMount",
+        "message": 'MountVolume.SetUp failed for volume "v" : secret "s" not found',
+        "lastTimestamp": "2030-01-01T00:00:00Z",
+    }
+    admin.create(event)
+    assert 'secret "s" not found' in models.becomes("PodStartFailed", timeout=70)["message"]

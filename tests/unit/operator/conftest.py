@@ -47,8 +47,9 @@ class FakeApi:
                 raise NotFound(name)
             return copy.deepcopy(self.objects[resource, namespace, name])
 
-    def list(self, resource: Resource, namespace: str | None, labels: str = "") -> Iterator[Manifest]:
-        with self._call("list", resource, labels):
+    def list(self, resource: Resource, namespace: str | None, labels: str = "", fields: str = "") -> Iterator[Manifest]:
+        with self._call("list", resource, labels or fields):
+            chosen = [item.split("=") for item in fields.split(",") if item]
             wanted = dict(item.split("=") for item in labels.split(",") if item)
             found = [
                 copy.deepcopy(obj)
@@ -56,6 +57,7 @@ class FakeApi:
                 if kind == resource
                 and namespace in (None, where)
                 and wanted.items() <= obj["metadata"].get("labels", {}).items()
+                and all(_field(obj, path) == value for path, value in chosen)
             ]
         yield from found
 
@@ -214,6 +216,12 @@ class _Call:
     def __exit__(self, kind: object, *_: object) -> None:
         if kind is None:
             self._api.after(self._number, self._verb)
+
+
+def _field(obj: Manifest, path: str) -> Any:
+    for name in path.split("."):
+        obj = obj.get(name, {})
+    return obj
 
 
 def _owned(desired: Manifest) -> Manifest:

@@ -15,6 +15,7 @@ from datetime import datetime
 from typing import Any
 
 from gpux_operator.build.metadata import Manifest
+from gpux_operator.engine.pause import pause_seconds
 from gpux_operator.engine.queue import Key
 from gpux_operator.status.observed import Intent, Observed, is_ready
 from gpux_operator.status.predictor import Described, Health, Json, described, health
@@ -30,7 +31,6 @@ FIRST_SECONDS = 3.0
 """How long a pass leaves the status alone for a predictor's first answer: two requests' worth of time-out at most."""
 MOST_PODS = 3
 _ASK_AGAIN_SECONDS, _DESCRIBE_AGAIN_SECONDS = 1.5, 60.0
-_SOONEST, _LATEST, _SHARE = 2.0, 60.0, 0.25
 
 
 @dataclass(frozen=True)
@@ -71,12 +71,15 @@ class Predictors:
         with self._lock:
             memory = self._memories.setdefault(key, _Memory())
         heard = self._health(key, memory, waiting)
+        before = () if observed.look_again_seconds is None else (observed.look_again_seconds,)
         serving = next((pod for pod in reachable if is_ready(pod)), None)
         return replace(
             observed,
             said={_name(pod): asked.said for pod, asked in heard if asked.said is not None},
             unheard=any(not asked.heard and self._clock() - asked.since < FIRST_SECONDS for _, asked in heard),
-            look_again_seconds=min((_pause(pod, now) for pod in waiting), default=None),
+            look_again_seconds=min(
+                [*before, *(pause_seconds(running_since(pod), now) for pod in waiting)], default=None
+            ),
             described=self._model(key, memory, intent.pod_hash, serving) if intent and serving else None,
         )
 
@@ -150,12 +153,3 @@ def _keep(known: dict[Any, _Asked], wanted: Collection[Hashable]) -> None:
 
 def _name(pod: Manifest) -> str:
     return str(pod["metadata"]["name"])
-
-
-def _pause(pod: Manifest, now: datetime) -> float:
-    """Seconds to the next look: a share of the time that the container has been running, so that it backs off by itself."""
-    try:
-        age = (now - datetime.fromisoformat(running_since(pod) or "")).total_seconds()
-    except (ValueError, TypeError):
-        return _LATEST
-    return min(max(age * _SHARE, _SOONEST), _LATEST)

@@ -16,6 +16,7 @@ from gpux_api.v1alpha1 import API_VERSION, KIND, GpuxModel
 from gpux_operator.build.checks import Problem, spec_problem
 from gpux_operator.build.inference_service import Images
 from gpux_operator.build.metadata import Manifest
+from gpux_operator.engine import troubles
 from gpux_operator.engine.children import Desired, desired_children, remove_old_config_maps, write_children
 from gpux_operator.engine.observe import observe
 from gpux_operator.engine.predictors import FIRST_SECONDS
@@ -114,7 +115,9 @@ class Reconciler:
         if problem is None and desired is not None:
             written = write_children(self._api, key, desired, observed, self._clock())
             problem, observed, later = written.problem, written.observed, written.retry_seconds
-        observed = self._predictors.look(key, desired.intent if desired else None, observed, self._clock())
+        intent = desired.intent if desired else None
+        observed = troubles.look(self._api, key, intent, observed, self._clock())
+        observed = self._predictors.look(key, intent, observed, self._clock())
         outcome = self._write_status(stored, problem, desired, observed)
         if outcome.result == "ready" and desired is not None:
             remove_old_config_maps(self._api, uid, desired.config_map["metadata"]["name"], observed)

@@ -47,6 +47,13 @@ def creation(container: Manifest, message: str) -> str:
     return ""
 
 
+def starting(message: str) -> str:
+    """What helps where a volume cannot be mounted."""
+    if "Multi-Attach" in message:
+        return " (the claim's volume can be on one node only: let the old pod go first with spec.rollout.strategy: Recreate)"
+    return " (create it, or correct the spec that names it)" if "not found" in message else ""
+
+
 def pull(message: str) -> str:
     """What helps where an image cannot be pulled."""
     if re.search(r"\b(401|403|unauthorized|denied|forbidden|authentication required)\b", message, re.IGNORECASE):

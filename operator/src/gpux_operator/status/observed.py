@@ -29,6 +29,7 @@ class Observed:
         config_maps: the ConfigMaps with the model's label.
         cron_job: the CronJob `<name>`, whoever owns it.
         said: why predictors of the newest version are not ready, in their own words, by pod.
+        troubles: why nodes cannot start pods of the newest version, in their words, by pod.
         unheard: whether one of them was asked for the first time and may answer soon.
         look_again_seconds: when another answer may be had; None: nobody is to be asked.
         described: the model of the newest version, None if it isn't known.
@@ -41,6 +42,7 @@ class Observed:
     config_maps: tuple[Manifest, ...] = ()
     cron_job: Manifest | None = None
     said: Mapping[str, Health] = field(default_factory=dict)
+    troubles: Mapping[str, str] = field(default_factory=dict)
     unheard: bool = False
     look_again_seconds: float | None = None
     described: Described | None = None

@@ -16,6 +16,7 @@ _MADE_TO_LEAVE = {"EvictionByEvictionAPI", "DeletionByTaintManager", "Preemption
 _WORST_FIRST = (
     Reason.IMAGE_PULL_FAILED,
     Reason.CONTAINER_CONFIG_ERROR,
+    Reason.POD_START_FAILED,
     Reason.STORAGE_INITIALIZER_FAILED,
     *sorted(OF_THE_PREDICTOR),
     Reason.OOM_KILLED,
@@ -28,11 +29,15 @@ _WORST_FIRST = (
 )
 
 
-def worst(pods: Iterable[Manifest], said: Mapping[str, Health]) -> Verdict | None:
-    """The worst cause among pods that are not ready, None if there is none; `said`: what their predictors say, by pod."""
-    found = [
-        verdict for pod in pods if not is_ready(pod) for verdict in _causes(pod, said.get(pod["metadata"]["name"]))
-    ]
+def worst(pods: Iterable[Manifest], said: Mapping[str, Health], troubles: Mapping[str, str]) -> Verdict | None:
+    """The worst cause among pods that are not ready, None if there is none.
+
+    Args:
+        pods: of one version.
+        said: what their predictors say, by pod.
+        troubles: what their nodes say, by pod.
+    """
+    found = [verdict for pod in pods if not is_ready(pod) for verdict in _causes(pod, said, troubles)]
     return min(found, key=lambda verdict: _WORST_FIRST.index(verdict.reason), default=None)
 
 
@@ -47,7 +52,7 @@ def evicted(pods: Iterable[Manifest], pod_hash: str) -> Verdict | None:
     return None
 
 
-def _causes(pod: Manifest, said: Health | None) -> Iterator[Verdict]:
+def _causes(pod: Manifest, said: Mapping[str, Health], troubles: Mapping[str, str]) -> Iterator[Verdict]:
     status = pod.get("status") or {}
     name = pod["metadata"]["name"]
     if status.get("phase") == "Failed":
@@ -63,7 +68,11 @@ def _causes(pod: Manifest, said: Health | None) -> Iterator[Verdict]:
         yield from containers.init_container(name, container, spec_of(pod, container["name"]))
     for container in status.get("containerStatuses") or ():
         yield from containers.container(name, container, spec_of(pod, container["name"]))
-    yield _running(name, said) if said else not_ready(Reason.PODS_NOT_READY, _not_ready_message(pod))
+    if trouble := troubles.get(name):
+        message = f"the node of pod {name} cannot start it: {trouble}{hints.starting(trouble)}"
+        yield not_ready(Reason.POD_START_FAILED, message)
+    words_of = said.get(name)
+    yield _running(name, words_of) if words_of else not_ready(Reason.PODS_NOT_READY, _not_ready_message(pod))
 
 
 def _running(pod: str, said: Health) -> Verdict:

@@ -79,6 +79,10 @@ class Reason(StrEnum):
         "ContainerConfigError",
         "A container cannot be created: a Secret or ConfigMap does not exist, or its image would run as root.",
     )
+    POD_START_FAILED = (
+        "PodStartFailed",
+        "A node cannot start a pod: a volume or the network is in the way. The message has the node's words.",
+    )
     STORAGE_INITIALIZER_FAILED = (
         "StorageInitializerFailed",
         "KServe's storage initializer could not fetch the model. Check the URI and credentials.",

@@ -111,7 +111,7 @@ def _ready(problem: Problem | None, intent: Intent | None, observed: Observed) -
 def _incomplete(deployment: Manifest, intent: Intent, observed: Observed) -> Verdict:
     """Why not all replicas of the newest generation serve: a pod's trouble, else the Deployment's, else just time."""
     current = observed.current_pods(intent.pod_hash)
-    found = pods.worst(current, observed.said)
+    found = pods.worst(current, observed.said, observed.troubles)
     if found is not None and found.reason not in {*PROGRESS, Reason.POD_FAILED}:
         return found
     refused = condition(deployment, "ReplicaFailure")
