@@ -40,6 +40,14 @@ def isvc(url: str | None = None, **condition_statuses: str) -> Manifest:
     return {"metadata": {"name": "m", "uid": "isvc"}, "status": status | ({"url": url} if url else {})}
 
 
+def in_mode(mode: str) -> Manifest:
+    """As KServe says in status.deploymentMode; an InferenceService of ours asks for Standard."""
+    found = isvc(PredictorReady="False:ServerlessModeRejected" if mode == "Serverless" else "Unknown")
+    found["metadata"]["annotations"] = {"serving.kserve.io/deploymentMode": "Standard"}
+    found["status"]["deploymentMode"] = mode
+    return found
+
+
 def deployment(
     *,
     pod_hash: str = "new",
@@ -301,6 +309,15 @@ TABLE = [
         Reason.INFERENCE_SERVICE_FAILED,
         "False",
     ),
+    ("kserve is too old", Observed(in_mode("Serverless")), "False", Reason.KSERVE_TOO_OLD, "False"),
+    (
+        "kserve 0.15 names the mode so",
+        Observed(in_mode("RawDeployment")),
+        "Unknown",
+        Reason.WAITING_FOR_KSERVE,
+        "Unknown",
+    ),
+    ("kserve does as it is told", Observed(in_mode("Standard")), "Unknown", Reason.WAITING_FOR_KSERVE, "Unknown"),
     ("ready", Observed(isvc(PredictorReady="True"), deployment(), SERVES), "True", Reason.NEWEST_SERVES, "True"),
     (
         "kserve has not noticed",

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from gpux_api.projection import resource_name
 from gpux_api.v1alpha1 import GpuxModel
-from gpux_operator.build.metadata import KSERVE_API_VERSION, POD_HASH, Manifest, child_metadata, digest
+from gpux_operator.build.metadata import KSERVE_API_VERSION, MODE, POD_HASH, Manifest, child_metadata, digest
 from gpux_operator.build.pod import DRAIN_SECONDS, pod_spec
 from gpux_operator.build.rollout import deployment_strategy
 
@@ -34,7 +34,7 @@ def inference_service(model: GpuxModel, namespace: str, config_map_name: str, im
     if model.spec.serving.visibility == "ClusterLocal":
         metadata["labels"][_VISIBILITY] = _CLUSTER_LOCAL
     annotations = {
-        "serving.kserve.io/deploymentMode": "Standard",
+        MODE: "Standard",
         "serving.kserve.io/autoscalerClass": "none",  # no HPA: the Deployment has exactly minReplicas
     }
     pods = pod_spec(model, config_map_name, images.of(model))

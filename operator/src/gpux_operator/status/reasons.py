@@ -58,6 +58,10 @@ class Reason(StrEnum):
         "KServeNotInstalled",
         "The cluster has no InferenceService resource. Install KServe; nothing else is to be done.",
     )
+    KSERVE_TOO_OLD = (
+        "KServeTooOld",
+        "KServe does not know its Standard mode by this name and chose another one. Upgrade KServe to 0.16 or newer.",
+    )
     OPERATOR_FORBIDDEN = (
         "OperatorForbidden",
         "The operator's ServiceAccount lacks a permission. Upgrade the chart, or fix its RBAC.",

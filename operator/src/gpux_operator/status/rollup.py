@@ -152,7 +152,13 @@ def _ingress(intent: Intent, observed: Observed) -> Verdict:
 
 def _kserve(observed: Observed) -> Verdict | None:
     """KServe's own failure, where that is all there is to say; what it copies from the Deployment is seen better there."""
-    predictor = observed.kserve_condition("PredictorReady")
+    mode, predictor = observed.other_mode(), observed.kserve_condition("PredictorReady")
+    if mode is not None:
+        message = (
+            f"KServe serves the InferenceService in its mode {mode} instead of Standard, which releases before 0.16 do not know: upgrade "
+            "KServe, then delete the InferenceService (its mode is fixed), and a new one is made"
+        )
+        return Verdict("False", Reason.KSERVE_TOO_OLD, message)
     if predictor.get("reason") == "Stopped":
         return _waiting("KServe has not started the InferenceService again yet")
     copied = observed.deployment is not None and predictor.get("reason") in _DEPLOYMENT_REASONS
