@@ -256,7 +256,7 @@ def test_a_bug_in_reading_an_answer_is_logged_and_no_end(
     asking.answers[FIRST, "/health"] = ["no", "mapping"]  # type: ignore[assignment]  # which the real fetch never gives
     lab.look()
     asking.run_jobs()
-    assert "bug: the answer of a predictor of prod/sentiment cannot be read" in caplog.text
+    assert "bug: the answer about ('prod', 'sentiment', 'uid-1'" in caplog.text
     assert lab.look()[0] == "PodsNotReady"
     asking.answers[FIRST, "/health"] = FAILED
     lab.pass_seconds(2)
@@ -273,4 +273,4 @@ def test_what_is_known_of_a_model_goes_with_it(lab: Lab, asking: FakePredictors)
     asking.run_jobs()  # whose answer comes too late
     lab.api.calls.clear()
     assert lab.reconciler.reconcile(lab.key).result == "gone"
-    assert lab.predictors._memories == {}
+    assert len(lab.predictors) == 0

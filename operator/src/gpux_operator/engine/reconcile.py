@@ -7,7 +7,6 @@ starts from what the API server has.
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import Protocol
 
 from pydantic import ValidationError
 
@@ -19,26 +18,16 @@ from gpux_operator.build.metadata import Manifest
 from gpux_operator.engine import troubles
 from gpux_operator.engine.children import Desired, desired_children, remove_old_config_maps, write_children
 from gpux_operator.engine.observe import observe
-from gpux_operator.engine.predictors import FIRST_SECONDS
+from gpux_operator.engine.predictors import FIRST_SECONDS, Predictors
 from gpux_operator.engine.queue import Key
 from gpux_operator.engine.recorder import Recorder
 from gpux_operator.kube.api import GPUX_MODELS, KubeApi
 from gpux_operator.kube.errors import NamespaceEnding, NotFound
-from gpux_operator.status.observed import Intent, Observed
+from gpux_operator.status.observed import Observed
 from gpux_operator.status.reasons import Reason
 from gpux_operator.status.rollup import as_stored, roll_up
 
 _NAMESPACE_ENDING_SECONDS = 30.0
-
-
-class AsksPredictors(Protocol):
-    """What knows what predictors say of themselves."""
-
-    def look(self, key: Key, intent: Intent | None, observed: Observed, now: datetime) -> Observed:
-        """What was observed, with that; never waits."""
-
-    def forget(self, key: Key) -> None:
-        """The model is gone."""
 
 
 @dataclass(frozen=True)
@@ -68,7 +57,7 @@ class Reconciler:
         api: KubeApi,
         images: Images,
         recorder: Recorder,
-        predictors: AsksPredictors,
+        predictors: Predictors,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._api = api
