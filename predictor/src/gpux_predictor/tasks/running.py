@@ -62,7 +62,7 @@ class Running:
     async def stop(self) -> None:
         """Keeps nobody waiting, ends or gives back what runs, and lets the store go."""
         self.stopping = True
-        self.waiting.wake_all()
+        self.waiting.stop()
         for loop in self._loops:
             loop.cancel()
         await asyncio.gather(*self._loops, return_exceptions=True)

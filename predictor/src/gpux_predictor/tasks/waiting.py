@@ -22,6 +22,7 @@ class Waiting:
         self._store = store
         self._events: dict[str, asyncio.Event] = {}
         self._count: dict[str, int] = {}
+        self._stopped = False
 
     def ended(self, ids: Iterable[str]) -> None:
         """Wakes who waits for these."""
@@ -30,8 +31,9 @@ class Waiting:
                 if (event := self._events.get(task_id)) is not None:
                     event.set()
 
-    def wake_all(self) -> None:
-        """Wakes everybody: the server stops."""
+    def stop(self) -> None:
+        """Wakes everybody, and keeps nobody waiting from now on."""
+        self._stopped = True
         self.ended(list(self._events))
 
     async def wait(self, task_id: str, seconds: float) -> Task:
@@ -46,14 +48,13 @@ class Waiting:
         self._count[task_id] = self._count.get(task_id, 0) + 1
         try:
             while True:
+                event.clear()  # an attempt that is followed by another sets it, too
                 task = await self._store.get(task_id)
                 left = until - loop.time()
-                if task.state in ENDED or left <= 0 or event.is_set():
+                if task.state in ENDED or left <= 0 or self._stopped:
                     return task
                 with suppress(TimeoutError):
                     await asyncio.wait_for(event.wait(), left if self._store.local else min(left, _LOOK_SECONDS))
-                if event.is_set():
-                    return await self._store.get(task_id)
         finally:
             self._leave(task_id)
 

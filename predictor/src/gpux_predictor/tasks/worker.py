@@ -151,7 +151,7 @@ class Worker:
                 began = time.perf_counter()
 
     def _begin(self, task: Claimed) -> None:
-        if task.id not in self._held:
+        if self._held.get(task.id) is not task:  # dropped meanwhile, and perhaps taken anew
             return
         try:
             outcome = self._runs.at_once(task)
@@ -182,6 +182,7 @@ class Worker:
 
     def _written(self, outcomes: Collection[Outcome]) -> None:
         for outcome in outcomes:
-            self._held.pop(outcome.id, None)
+            if (held := self._held.get(outcome.id)) is not None and held.attempt == outcome.attempt:
+                del self._held[outcome.id]
         self._changed.set()
         self._ended(outcomes)

@@ -203,4 +203,6 @@ class SharedStore:
 
 
 def _unavailable(error: Exception) -> StoreUnavailable:
-    return StoreUnavailable(f"The store of tasks does not answer: {type(error).__name__}: {error}")
+    """What callers are told; only the log has the text, which names hosts."""
+    logger.warning("Redis: %s: %s", type(error).__name__, error)
+    return StoreUnavailable(f"The store of tasks does not answer ({type(error).__name__}): what it holds is safe")
