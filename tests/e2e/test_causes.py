@@ -130,9 +130,12 @@ def test_the_cause_is_named(
         assert word in ready["message"], ready["message"]
     available = condition(models, namespace, "Available")
     assert (available["status"], available["reason"]) == ("False", reason)
-    events = [item for item in models.select("events", namespace) if item["involvedObject"]["kind"] == "GpuxModel"]
-    told = [item for item in events if item["reason"] == reason]
-    assert [item["type"] for item in told] == ["Warning"], events
+
+    def told() -> list[Object]:
+        events = [item for item in models.select("events", namespace) if item["involvedObject"]["kind"] == "GpuxModel"]
+        return [item for item in events if item["reason"] == reason]
+
+    assert [item["type"] for item in eventually(told, 10, "there is an event")] == ["Warning"]
 
 
 def test_a_gpu_that_runs_nothing_is_told_in_the_predictor_s_words(models: Cluster, namespace: str) -> None:

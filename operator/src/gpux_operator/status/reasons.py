@@ -133,6 +133,10 @@ class Reason(StrEnum):
         "ProviderUnavailable",
         "The model would not run on what runtime.gpu.backend asks for, such as a GPU. The message says why.",
     )
+    DEVICE_FAILED = (
+        "DeviceFailed",
+        "The GPU or its libraries broke while the model served. The pod is restarted; if it stays, look at the node's GPU.",
+    )
     INVALID_TASK_STORE = (
         "InvalidTaskStore",
         "The Secret of async.redisUrlSecretRef holds no URL of a Redis. The message says what to write.",
@@ -212,12 +216,13 @@ OF_THE_PREDICTOR = frozenset(
         Reason.INVALID_PREPROCESSING,
         Reason.SAMPLE_FAILED,
         Reason.PROVIDER_UNAVAILABLE,
+        Reason.DEVICE_FAILED,
         Reason.INVALID_TASK_STORE,
         Reason.INVALID_WEBHOOK_SECRET,
         Reason.INTERNAL_ERROR,
     }
 )
-"""The predictor's own words for why it cannot serve: `reason` of its /health. It does not try again by itself."""
+"""The predictor's own words for why it cannot serve: `reason` of its /health."""
 
 PROGRESS = frozenset(
     {
