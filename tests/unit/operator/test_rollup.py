@@ -112,6 +112,18 @@ PODS = [
         "some/image:1 for kserve-container: ImagePullBackOff: Back-off pulling (check its name",
     ),
     (
+        "image behind a log-in",
+        unready(container(waiting={"reason": "ErrImagePull", "message": "failed to authorize: 401 Unauthorized"})),
+        Reason.IMAGE_PULL_FAILED,
+        "401 Unauthorized (check its name, and the imagePullSecrets of the pods' ServiceAccount)",
+    ),
+    (
+        "no such Secret, and where",
+        unready(container(waiting={"reason": "CreateContainerConfigError", "message": 'secret "x" not found'})),
+        Reason.CONTAINER_CONFIG_ERROR,
+        'secret "x" not found (create it in the model\'s namespace, or correct the spec that names it)',
+    ),
+    (
         "init image",
         unready(container(INIT, waiting={"reason": "ErrImagePull"}), init=True),
         Reason.IMAGE_PULL_FAILED,
@@ -501,7 +513,8 @@ def test_every_reason_is_reached_and_has_its_meaning() -> None:
 
 
 def test_the_worst_of_several_causes_counts() -> None:
-    found = (PODS[13][1], PODS[7][1], PODS[0][1], PODS[9][1])
+    names = ("loading", "downloading", "image", "out of memory, waiting")
+    found = tuple(case[1] for case in PODS if case[0] in names)
     assert said(Observed(isvc(), NOT_YET, found))["Ready"][1] == Reason.IMAGE_PULL_FAILED
 
 
