@@ -12,6 +12,7 @@ from click.testing import CliRunner
 from gpux_api.manifests import parse
 from gpux_operator.__main__ import main
 from gpux_operator.build import scaling
+from gpux_operator.build.inference_service import Platform
 from gpux_operator.build.metadata import STOP
 from gpux_operator.engine.children import Desired, desired_children
 from gpux_operator.engine.reconcile import Reconciler
@@ -40,8 +41,10 @@ QUEUE = {"max": 4, "target": {"metric": "queue", "value": 3}}
 
 
 @pytest.fixture
-def reconciler(api: Any, now: Any, images: Images) -> Reconciler:
-    return Reconciler(api, images, Recorder(api, "test", lambda: now), lambda: now, prometheus=PROMETHEUS)
+def reconciler(api: Any, asking: Any, now: Any, images: Images) -> Reconciler:
+    return Reconciler(
+        api, Platform(images, PROMETHEUS), Recorder(api, "test", lambda: now), asking.predictors(), lambda: now
+    )
 
 
 def built(images: Images, replicas: Manifest, **parts: Any) -> Desired:
@@ -262,11 +265,21 @@ def test_replicas_are_the_autoscaler_s(api: Any, key: Key, manifest: Manifest, r
     ],
 )
 def test_what_keda_needs_is_asked_for(
-    keda: bool, prometheus: str | None, words: str, api: Any, key: Key, manifest: Manifest, now: Any, images: Images
+    keda: bool,
+    prometheus: str | None,
+    words: str,
+    api: Any,
+    asking: Any,
+    key: Key,
+    manifest: Manifest,
+    now: Any,
+    images: Images,
 ) -> None:
     api.missing_kinds = set() if keda else {SCALED_OBJECTS}
     scale(api, manifest, QUEUE)
-    reconciler = Reconciler(api, images, Recorder(api, "test", lambda: now), lambda: now, prometheus=prometheus)
+    reconciler = Reconciler(
+        api, Platform(images, prometheus), Recorder(api, "test", lambda: now), asking.predictors(), lambda: now
+    )
     outcome = reconciler.reconcile(key)
     status, reason, message = ready(api, key)
     assert (status, reason, outcome.retry_seconds) == ("False", "AutoscalerMissing", 60.0)

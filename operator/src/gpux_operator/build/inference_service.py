@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from gpux_api.projection import resource_name
 from gpux_api.v1alpha1 import GpuxModel
-from gpux_operator.build.metadata import KSERVE_API_VERSION, POD_HASH, Manifest, child_metadata, digest
+from gpux_operator.build.metadata import KSERVE_API_VERSION, MODE, POD_HASH, Manifest, child_metadata, digest
 from gpux_operator.build.pod import DRAIN_SECONDS, pod_spec
 from gpux_operator.build.rollout import deployment_strategy
 from gpux_operator.build.scaling import CLASS, autoscaler, replicas, suspension
@@ -29,6 +29,19 @@ class Images:
         return model.spec.serving.image or default
 
 
+@dataclass(frozen=True)
+class Platform:
+    """What the operator is told of its cluster.
+
+    Args:
+        images: the predictor's.
+        prometheus: the address of the Prometheus that KEDA asks, None where there is none.
+    """
+
+    images: Images
+    prometheus: str | None = None
+
+
 def inference_service(
     model: GpuxModel, namespace: str, config_map_name: str, images: Images, prometheus: str | None = None
 ) -> Manifest:
@@ -37,7 +50,7 @@ def inference_service(
     if model.spec.serving.visibility == "ClusterLocal":
         metadata["labels"][_VISIBILITY] = _CLUSTER_LOCAL
     annotations = {
-        "serving.kserve.io/deploymentMode": "Standard",
+        MODE: "Standard",
         CLASS: autoscaler(model),
     }
     pods = pod_spec(model, config_map_name, images.of(model))

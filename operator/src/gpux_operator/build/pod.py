@@ -90,6 +90,7 @@ def _container(model: GpuxModel, image: str) -> Manifest:
             "failureThreshold": 5,
         },
         "lifecycle": {"preStop": {"exec": {"command": ["sleep", str(PRE_STOP_SECONDS)]}}},
+        "terminationMessagePolicy": "FallbackToLogsOnError",  # a crash's last lines are in the pod's status
         "securityContext": CONTAINER_SECURITY,
         "volumeMounts": [
             {"name": "gpux-config", "mountPath": CONFIG_DIRECTORY, "readOnly": True},

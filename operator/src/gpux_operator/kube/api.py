@@ -49,8 +49,8 @@ class KubeApi(Protocol):
     def get(self, resource: Resource, namespace: str, name: str) -> Manifest:
         """The object."""
 
-    def list(self, resource: Resource, namespace: str | None, labels: str = "") -> Iterator[Manifest]:
-        """All objects that carry the labels, in a namespace or everywhere."""
+    def list(self, resource: Resource, namespace: str | None, labels: str = "", fields: str = "") -> Iterator[Manifest]:
+        """All objects that carry the labels and have the fields, in a namespace or everywhere."""
 
     def apply(self, resource: Resource, desired: Manifest) -> Manifest:
         """Server-side apply, with force, as the operator's one field manager. Returns what is stored then."""
