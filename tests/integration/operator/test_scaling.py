@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -61,6 +62,7 @@ def test_the_replicas_are_the_autoscaler_s(
     serving(models, 4)
     all_of_them = "4 of 4 replicas run the newest generation"
     eventually(lambda: models.condition("Ready")["message"] == all_of_them, SOON, "all of them are told")
+    time.sleep(1)  # the event of becoming ready follows the status
     writes = operator_writes(models.namespace)
     a_few_passes()
     assert operator_writes(models.namespace) == writes
