@@ -1,5 +1,6 @@
 """What the project is for: a manifest is applied, a model answers through the ingress, and the status tells the truth."""
 
+import hashlib
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -79,9 +80,15 @@ def test_from_a_manifest_to_a_prediction_and_away(models: Cluster, namespace: st
     found = predict(models, host_of(model), body)
     np.testing.assert_allclose(found["logits"], expected, atol=1e-6)
 
+    described = eventually(
+        lambda: models.get("gpuxmodel", "sentiment", namespace)["status"].get("model"), 30, "the predictor was asked"
+    )
+    assert described["sha256"] == hashlib.sha256((EXAMPLES / "sentiment" / "model.onnx").read_bytes()).hexdigest()
+    assert [tensor["name"] for tensor in described["inputs"]] == [tensor.name for tensor in session.get_inputs()]
     header, row = models.kubectl("get", "gpuxmodel", "-n", namespace).splitlines()
-    assert header.split() == ["NAME", "READY", "REASON", "REPLICAS", "URL", "AGE"]
-    assert row.split()[:5] == ["sentiment", "True", condition(model, "Ready")["reason"], "1", model["status"]["url"]]
+    assert header.split() == ["NAME", "READY", "REASON", "REPLICAS", "PROVIDER", "URL", "AGE"]
+    cells = ["sentiment", "True", condition(model, "Ready")["reason"], "1", "CPUExecutionProvider"]
+    assert row.split()[:6] == [*cells, model["status"]["url"]]
     assert {item["type"]: item["status"] for item in model["status"]["conditions"]} == dict.fromkeys(
         ("Accepted", "ModelLoaded", "Available", "Ready"), "True"
     )
@@ -159,13 +166,11 @@ def test_one_gpu_for_two_models(models: Cluster, namespace: str) -> None:
     assert found["status"] == "False"
     assert "Insufficient nvidia.com/gpu" in found["message"]
     # the fake GPU runs nothing: the first model says so instead of serving from the CPU
-    log = eventually(
-        lambda: "ProviderUnavailable" in models.kubectl("logs", pod_of("first")["metadata"]["name"], "-n", namespace),
+    eventually(
+        lambda: condition(models.get("gpuxmodel", "first", namespace), "Ready")["reason"] == "ProviderUnavailable",
         90,
-        "it",
+        "the first model says that its GPU runs nothing",
     )
-    assert log
-    assert condition(models.get("gpuxmodel", "first", namespace), "Ready")["status"] == "False"
     models.set_gpus(0)
 
 

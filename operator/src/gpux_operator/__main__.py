@@ -16,17 +16,19 @@ from gpux_operator.settings import DEFAULT_IMAGE, Settings
 from gpux_operator.validation.command import validate
 
 _ENV = "GPUX"
-_images = [
+_shared = [
     click.option("--predictor-image", default=DEFAULT_IMAGE, show_default=True, envvar=f"{_ENV}_PREDICTOR_IMAGE", show_envvar=True,
                  help="Image of models that name none."),
     click.option("--predictor-gpu-image", envvar=f"{_ENV}_PREDICTOR_GPU_IMAGE", show_envvar=True,
                  help="The same for models with a GPU. [default: the predictor image]"),
+    click.option("--prometheus-url", envvar=f"{_ENV}_PROMETHEUS_URL", show_envvar=True,
+                 help="Prometheus that scrapes the models: KEDA asks it for targets of queue and concurrency."),
 ]  # fmt: skip
 
 
-def image_options(command: Any) -> Any:  # noqa: ANN401  (click's decorators have no better type)
-    """The options about images, which both commands have."""
-    for option in reversed(_images):
+def shared_options(command: Any) -> Any:  # noqa: ANN401  (click's decorators have no better type)
+    """The options about what is built, which both commands have."""
+    for option in reversed(_shared):
         command = option(command)
     return command
 
@@ -41,12 +43,11 @@ def main() -> None:
 @click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option("-n", "--namespace", help="Namespace of models that name none. [default: default]")
 @click.option("-o", "--output", type=click.Choice(["yaml", "json"]), default="yaml", show_default=True)
-@image_options
-def render_command(
-    files: tuple[Path, ...], namespace: str | None, output: str, predictor_image: str, predictor_gpu_image: str | None
-) -> None:
+@shared_options
+def render_command(files: tuple[Path, ...], namespace: str | None, output: str, **options: str | None) -> None:
     """Print what would be applied for the GpuxModels in FILES, with no cluster. Exits with 1 if one is invalid."""
-    manifests, problems = render(files, namespace, Images(predictor_image, predictor_gpu_image))
+    images = Images(options["predictor_image"] or DEFAULT_IMAGE, options["predictor_gpu_image"])
+    manifests, problems = render(files, namespace, images, options["prometheus_url"])
     for problem in problems:
         click.echo(problem, err=True)
     if problems:
@@ -92,7 +93,7 @@ def completion_command(shell: str) -> None:
 
 
 @main.command("run")
-@image_options
+@shared_options
 @click.option(
     "-n",
     "--namespace",
@@ -171,6 +172,7 @@ def run_command(**options: Any) -> None:  # fmt: skip  # noqa: ANN401
         resync_seconds=options["resync_seconds"],
         metrics_port=options["metrics_port"],
         health_port=options["health_port"],
+        prometheus=options["prometheus_url"],
         instance=options["instance"] or platform.node(),
     )
     try:

@@ -4,13 +4,17 @@ import functools
 import logging
 import signal
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from types import FrameType
 from typing import Any
 
 from gpux_operator.adapters import probes, watch
 from gpux_operator.adapters.discovery import Discovery
+from gpux_operator.adapters.http import Http
 from gpux_operator.adapters.metrics import Metrics
 from gpux_operator.adapters.runner import WatchRunner, connection
+from gpux_operator.build.inference_service import Platform
+from gpux_operator.engine.predictors import Predictors
 from gpux_operator.engine.queue import KeyQueue
 from gpux_operator.engine.reconcile import Reconciler
 from gpux_operator.engine.recorder import Recorder
@@ -22,6 +26,8 @@ from gpux_operator.settings import Settings
 _log = logging.getLogger(__name__)
 _STUCK_SECONDS = 300.0
 _GRACE_SECONDS = 20.0
+_ASKING_THREADS = 8
+"""For GETs of two seconds at most, of predictors that are not ready or not described yet."""
 
 
 class App:
@@ -35,7 +41,10 @@ class App:
         load = functools.partial(load_configuration, settings.kubeconfig)
         api = Client(load(), self.metrics.count_request)
         recorder = Recorder(api, settings.instance)
-        self.workers = Workers(self.queue, Reconciler(api, settings.images, recorder), self.metrics.observe_reconcile)
+        self.asking = ThreadPoolExecutor(_ASKING_THREADS, "predictors")
+        predictors = Predictors(Http().fetch, self.queue.add, self.asking.submit)
+        reconciler = Reconciler(api, Platform(settings.images, settings.prometheus), recorder, predictors)
+        self.workers = Workers(self.queue, reconciler, self.metrics.observe_reconcile)
         self.resync = Resync(api, self.queue, settings.namespaces or (None,), settings.resync_seconds)
         self.runner = WatchRunner(lambda: self._registry(load), settings.namespaces, self.resync.trigger)
         self.discovery = Discovery(api, self._kinds_changed)
@@ -61,6 +70,7 @@ class App:
             part.stop()
         self.queue.close()
         self.workers.join(_GRACE_SECONDS)
+        self.asking.shutdown(wait=False, cancel_futures=True)
         threads[-1].join(_GRACE_SECONDS)
         server.shutdown()
 

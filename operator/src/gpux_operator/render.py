@@ -9,16 +9,20 @@ from gpux_api.v1alpha1 import KIND, GpuxModel
 from gpux_operator.build.checks import spec_problems
 from gpux_operator.build.inference_service import Images
 from gpux_operator.build.metadata import Manifest
+from gpux_operator.build.scaling import autoscaler_problem
 from gpux_operator.engine.children import desired_children
 
 
-def render(files: Sequence[Path], namespace: str | None, images: Images) -> tuple[list[Manifest], list[str]]:
-    """The ConfigMap, the InferenceService and, with a schedule, the CronJob of each GpuxModel in the files.
+def render(
+    files: Sequence[Path], namespace: str | None, images: Images, prometheus: str | None = None
+) -> tuple[list[Manifest], list[str]]:
+    """The children of each GpuxModel in the files.
 
     Args:
         files: YAML files; documents of other kinds are passed over.
         namespace: for models without one; None: `default`.
         images: as the operator is configured.
+        prometheus: likewise.
 
     Returns:
         The manifests, and one line for each problem.
@@ -35,16 +39,20 @@ def render(files: Sequence[Path], namespace: str | None, images: Images) -> tupl
             problems.append(f"{file}: holds no {KIND}")
         for document in models:
             try:
-                manifests += _children(parse(document, str(file)), str(file), namespace, images)
+                manifests += _children(parse(document, str(file)), str(file), namespace, images, prometheus)
             except ManifestError as error:
                 problems += str(error).splitlines()
     return manifests, problems
 
 
-def _children(model: GpuxModel, origin: str, default_namespace: str | None, images: Images) -> list[Manifest]:
+def _children(
+    model: GpuxModel, origin: str, default_namespace: str | None, images: Images, prometheus: str | None
+) -> list[Manifest]:
     namespace = model.metadata.namespace or default_namespace or "default"
     found = [api.Problem("", problem.message) for problem in spec_problems(model, namespace)]
+    missing = autoscaler_problem(model, prometheus, has_keda=True)
+    found += [api.Problem("", missing.message)] if missing is not None else []
     if found:
         raise ManifestError(origin, found)
     without_uid = model.model_copy(update={"metadata": model.metadata.model_copy(update={"uid": None})})
-    return desired_children(without_uid, namespace, images).manifests()
+    return desired_children(without_uid, namespace, images, prometheus).manifests()

@@ -19,6 +19,7 @@ class Settings:
         resync_seconds: how often every model is looked at without an event.
         metrics_port: of /metrics.
         health_port: of /healthz and /readyz.
+        prometheus: address of the Prometheus that scrapes the models, which KEDA asks; None: no model scales by queue or concurrency.
         instance: this replica's name, in events.
     """
 
@@ -29,4 +30,5 @@ class Settings:
     resync_seconds: float = 600.0
     metrics_port: int = 9090
     health_port: int = 8081
+    prometheus: str | None = None
     instance: str = "gpux-operator"

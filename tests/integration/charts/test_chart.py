@@ -29,6 +29,7 @@ def test_lint_is_strict_about_it() -> None:
         {"operator": {"image": {"pullPolicy": "Sometimes"}}},
         {"watchNamespaces": "default"},
         {"crds": {"enabled": "yes"}},
+        {"autoscaling": {"prometheusURL": "prometheus:9090"}},
     ],
 )
 def test_wrong_values_are_refused(values: dict[str, Any]) -> None:
@@ -53,6 +54,16 @@ def test_the_crd_is_kept_unless_told_otherwise() -> None:
     assert of_kind(chart_manifests({"crds": {"enabled": False}}), "CustomResourceDefinition") == []
     plain = yaml.safe_load((CHART.parents[1] / "crds" / "gpuxmodels.gpux.io.yaml").read_text())
     assert crd["spec"] == plain["spec"]
+
+
+def test_the_prometheus_of_autoscalers_is_told() -> None:
+    def arguments(values: dict[str, Any]) -> list[str]:
+        [deployment] = of_kind(chart_manifests(values), "Deployment")
+        found: list[str] = deployment["spec"]["template"]["spec"]["containers"][0]["args"]
+        return [item for item in found if "prometheus" in item]
+
+    assert arguments({"autoscaling": {"prometheusURL": "http://p:9090"}}) == ["--prometheus-url=http://p:9090"]
+    assert arguments({}) == []
 
 
 def test_namespaced_mode_has_no_cluster_rights() -> None:

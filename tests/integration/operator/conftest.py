@@ -134,8 +134,12 @@ class Kserve:
     def _deploy(self, isvc: Object) -> None:
         name, predictor = isvc["metadata"]["name"], dict(isvc["spec"]["predictor"])
         replicas, strategy = predictor.pop("minReplicas"), predictor.pop("deploymentStrategy")
-        for other in ("maxReplicas", "timeout"):
-            predictor.pop(other)
+        for other in ("maxReplicas", "timeout", "scaleMetric", "scaleTarget", "autoScaling"):
+            predictor.pop(other, None)
+        if isvc["metadata"]["annotations"].get("serving.kserve.io/stop") == "true":
+            self._stop(name)
+            return
+        fixed = isvc["metadata"]["annotations"]["serving.kserve.io/autoscalerClass"] == "none"
         app = {"app": f"isvc.{name}-predictor"}
         owner = {
             "apiVersion": KSERVE,
@@ -159,7 +163,7 @@ class Kserve:
                     **metadata,
                 },
                 "spec": {
-                    "replicas": replicas,
+                    **({"replicas": replicas} if fixed else {}),
                     "strategy": strategy,
                     "selector": {"matchLabels": app},
                     "template": {"metadata": metadata, "spec": predictor},
@@ -175,6 +179,14 @@ class Kserve:
         }
         if isvc.get("status") != status:
             self._api.patch(KSERVE, "InferenceService", name, {"status": status}, self._namespace, subresource="status")
+
+    def _stop(self, name: str) -> None:
+        """Takes the pods away and keeps the InferenceService."""
+        if self._api.find("apps/v1", "Deployment", f"{name}-predictor", self._namespace):
+            self._api.delete("apps/v1", "Deployment", f"{name}-predictor", self._namespace, propagation="Background")
+        kinds = ("PredictorReady", "IngressReady", "Ready")
+        status = {"conditions": [{"type": kind, "status": "False", "reason": "Stopped"} for kind in kinds]}
+        self._api.patch(KSERVE, "InferenceService", name, {"status": status}, self._namespace, subresource="status")
 
 
 READY: Object = {

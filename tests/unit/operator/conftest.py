@@ -10,8 +10,9 @@ from typing import Any
 
 import pytest
 
-from gpux_operator.build.inference_service import Images
+from gpux_operator.build.inference_service import Images, Platform
 from gpux_operator.build.metadata import MANAGER
+from gpux_operator.engine.predictors import Predictors
 from gpux_operator.engine.queue import Key
 from gpux_operator.engine.reconcile import Reconciler
 from gpux_operator.engine.recorder import Recorder
@@ -46,8 +47,9 @@ class FakeApi:
                 raise NotFound(name)
             return copy.deepcopy(self.objects[resource, namespace, name])
 
-    def list(self, resource: Resource, namespace: str | None, labels: str = "") -> Iterator[Manifest]:
-        with self._call("list", resource, labels):
+    def list(self, resource: Resource, namespace: str | None, labels: str = "", fields: str = "") -> Iterator[Manifest]:
+        with self._call("list", resource, labels or fields):
+            chosen = [item.split("=") for item in fields.split(",") if item]
             wanted = dict(item.split("=") for item in labels.split(",") if item)
             found = [
                 copy.deepcopy(obj)
@@ -55,6 +57,7 @@ class FakeApi:
                 if kind == resource
                 and namespace in (None, where)
                 and wanted.items() <= obj["metadata"].get("labels", {}).items()
+                and all(_field(obj, path) == value for path, value in chosen)
             ]
         yield from found
 
@@ -215,6 +218,12 @@ class _Call:
             self._api.after(self._number, self._verb)
 
 
+def _field(obj: Manifest, path: str) -> Any:
+    for name in path.split("."):
+        obj = obj.get(name, {})
+    return obj
+
+
 def _owned(desired: Manifest) -> Manifest:
     body = {name: value for name, value in desired.items() if name not in {"apiVersion", "kind"}}
     body["metadata"] = {
@@ -291,9 +300,40 @@ def manifest() -> Manifest:
     }
 
 
+class FakePredictors:
+    """Predictors by address, and the queue and the thread pool around `Predictors`: jobs run when a test says so."""
+
+    def __init__(self) -> None:
+        self.answers: dict[tuple[str, str], Manifest] = {}
+        self.asked: list[tuple[str, str]] = []
+        self.jobs: list[Callable[[], None]] = []
+        self.woken: list[Key] = []
+        self.now = 0.0
+
+    def fetch(self, address: str, path: str) -> Manifest | None:
+        self.asked.append((address, path))
+        return self.answers.get((address, path))
+
+    def run(self, job: Callable[[], None]) -> None:
+        self.jobs.append(job)
+
+    def run_jobs(self) -> None:
+        jobs, self.jobs = self.jobs, []
+        for job in jobs:
+            job()
+
+    def predictors(self) -> Predictors:
+        return Predictors(self.fetch, self.woken.append, self.run, lambda: self.now)
+
+
 @pytest.fixture
-def reconciler(api: FakeApi) -> Reconciler:
-    return Reconciler(api, IMAGES, Recorder(api, "test", lambda: NOW), lambda: NOW)
+def asking() -> FakePredictors:
+    return FakePredictors()
+
+
+@pytest.fixture
+def reconciler(api: FakeApi, asking: FakePredictors) -> Reconciler:
+    return Reconciler(api, Platform(IMAGES), Recorder(api, "test", lambda: NOW), asking.predictors(), lambda: NOW)
 
 
 @pytest.fixture

@@ -132,7 +132,7 @@ def registry(queue: KeyQueue) -> kopf.OperatorRegistry:
 def test_no_handler_writes_on_objects() -> None:
     """Change handlers, timers and daemons put annotations and finalizers on objects: InferenceServices would roll."""
     made = registry(KeyQueue())
-    assert len(made._watching.get_all_handlers()) == 6
+    assert len(made._watching.get_all_handlers()) == 7
     for kind in (made._changing, made._spawning, made._webhooks):
         assert kind.get_all_handlers() == []
 

@@ -381,4 +381,69 @@ def test_the_tasks_cannot_have_the_models_claim() -> None:
     )
     [problem] = spec_problems(model, "default")
     assert problem.reason is Reason.CLAIM_TWICE_IN_POD
-    assert problem.message.startswith("spec.async.claimName: the claim models is mounted for spec.model.source.uri already")
+    assert problem.message.startswith(
+        "spec.async.claimName: the claim models is mounted for spec.model.source.uri already"
+    )
+
+
+def node_terms(gpu: Manifest, images: Images, affinity: Any = None) -> Any:
+    serving = {} if affinity is None else {"affinity": affinity}
+    found = predictor(build(spec(runtime={"gpu": gpu}, serving=serving), images)).get("affinity", {})
+    return (
+        found.get("nodeAffinity", {}).get("requiredDuringSchedulingIgnoredDuringExecution", {}).get("nodeSelectorTerms")
+    )
+
+
+H100 = {"key": "nvidia.com/gpu.product", "operator": "In", "values": ["H100"]}
+ZONE = {"key": "zone", "operator": "In", "values": ["a"]}
+
+
+def required(*terms: Any) -> Manifest:
+    return {"nodeAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": {"nodeSelectorTerms": list(terms)}}}
+
+
+@pytest.mark.parametrize(
+    ("gpu", "value"),
+    [({"minMemory": "40Gi"}, "40959"), ({"minMemory": "1Mi"}, "0"), ({"minMemory": "15G"}, "14305")],
+)
+def test_a_node_has_at_least_the_memory(gpu: Manifest, value: str, images: Images) -> None:
+    """The label counts mebibytes, and there is no `at least` in an affinity: 15G are 14305.1 MiB, so 14306 do."""
+    expression = {"key": "nvidia.com/gpu.memory", "operator": "Gt", "values": [value]}
+    assert node_terms(gpu, images) == [{"matchExpressions": [expression]}]
+
+
+def test_a_product_holds_beside_what_the_user_asks_for(images: Images) -> None:
+    gpu = {"product": "H100"}
+    assert node_terms(gpu, images) == [{"matchExpressions": [H100]}]
+    fields = {"matchFields": [{"key": "metadata.name", "operator": "In", "values": ["n"]}]}
+    assert node_terms(gpu, images, required({"matchExpressions": [ZONE]}, fields)) == [
+        {"matchExpressions": [ZONE, H100]},
+        {**fields, "matchExpressions": [H100]},
+    ]
+    preferred = {"nodeAffinity": {"preferredDuringSchedulingIgnoredDuringExecution": [{"weight": 1, "preference": {}}]}}
+    assert node_terms(gpu, images, preferred) == [{"matchExpressions": [H100]}]
+    assert node_terms(gpu, images, required({})) == [{}], "which selects no node"
+    assert node_terms({}, images) is None
+    assert node_terms({"count": 0, "product": "H100"}, images) is None
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"nodeAffinity": "x"},
+        required("x"),
+        {"nodeAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": [1]}},
+    ],
+)
+def test_an_affinity_that_is_none_is_left_to_the_cluster_s_refusal(wrong: Manifest, images: Images) -> None:
+    found = predictor(build(spec(runtime={"gpu": {"product": "H100"}}, serving={"affinity": wrong}), images))
+    assert "H100" not in str(found.get("affinity"))
+
+
+def test_a_runtime_class_goes_with_a_gpu(images: Images) -> None:
+    made = build(spec(runtime={"gpu": {"runtimeClassName": "nvidia"}}, **batch()), images)
+    assert predictor(made)["runtimeClassName"] == "nvidia"
+    assert made.cron_job is not None
+    assert made.cron_job["spec"]["jobTemplate"]["spec"]["template"]["spec"]["runtimeClassName"] == "nvidia"
+    without = build(spec(runtime={"gpu": {"count": 0, "runtimeClassName": "nvidia"}}), images)
+    assert "runtimeClassName" not in predictor(without)

@@ -48,6 +48,24 @@ def test_the_same_news_again_counts_up(api: FakeApi, now: datetime) -> None:
     assert event["count"] == 3
 
 
+def test_the_next_crash_of_a_loop_counts_up_with_its_own_message(api: FakeApi, now: datetime) -> None:
+    recorder = Recorder(api, "me", lambda: now)
+    for number in (1, 2):
+        recorder.transitions(MODEL, status("PodsNotReady"), status("CrashLoopBackOff", message=f"{number} restarts"))
+    (event,) = api.of(EVENTS)
+    assert (event["count"], event["message"]) == (2, "2 restarts")
+
+
+def test_another_generation_s_news_is_another_event(api: FakeApi, now: datetime) -> None:
+    recorder = Recorder(api, "me", lambda: now)
+    for generation in (1, 2):
+        after = status("SampleFailed", message=f"of {generation}")
+        for item in after["conditions"]:
+            item["observedGeneration"] = generation
+        recorder.transitions(MODEL, {}, after)
+    assert [event["message"] for event in api.of(EVENTS)] == ["of 1", "of 2"]
+
+
 def test_progress_is_no_warning(api: FakeApi, now: datetime) -> None:
     Recorder(api, "me", lambda: now).transitions(MODEL, {}, status("ModelDownloading"))
     assert [event["type"] for event in api.of(EVENTS)] == ["Normal"]

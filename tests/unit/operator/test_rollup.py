@@ -12,7 +12,7 @@ from gpux_operator.build.checks import Problem
 from gpux_operator.build.metadata import POD_HASH
 from gpux_operator.status.conditions import MAX_MESSAGE, Verdict, conditions
 from gpux_operator.status.observed import Intent, Observed
-from gpux_operator.status.reasons import OF_THE_SPEC, PROGRESS, Reason
+from gpux_operator.status.reasons import OF_THE_PREDICTOR, OF_THE_SPEC, PROGRESS, Reason
 from gpux_operator.status.rollup import as_stored, roll_up
 
 Manifest = dict[str, Any]
@@ -38,6 +38,14 @@ def isvc(url: str | None = None, **condition_statuses: str) -> Manifest:
     ]
     status = {"conditions": found, "address": {"url": "http://m-predictor.ns.svc.cluster.local"}}
     return {"metadata": {"name": "m", "uid": "isvc"}, "status": status | ({"url": url} if url else {})}
+
+
+def in_mode(mode: str) -> Manifest:
+    """As KServe says in status.deploymentMode; an InferenceService of ours asks for Standard."""
+    found = isvc(PredictorReady="False:ServerlessModeRejected" if mode == "Serverless" else "Unknown")
+    found["metadata"]["annotations"] = {"serving.kserve.io/deploymentMode": "Standard"}
+    found["status"]["deploymentMode"] = mode
+    return found
 
 
 def deployment(
@@ -78,6 +86,15 @@ def container(name: str = "kserve-container", last: Manifest | None = None, **st
     return {"name": name, "image": "some/image:1", "restartCount": 4, "state": state, "lastState": last or {}}
 
 
+def with_spec(found: Manifest, **spec: Any) -> Manifest:
+    return {**found, "spec": spec}
+
+
+def waiting(message: str) -> Manifest:
+    """For a node, in the scheduler's words (kube-scheduler 1.33, framework.FitError)."""
+    return pod(conditions=[{"type": "PodScheduled", "status": "False", "reason": "Unschedulable", "message": message}])
+
+
 def unready(*containers: Manifest, init: bool = False) -> Manifest:
     found = pod()
     found["status"]["initContainerStatuses" if init else "containerStatuses"] = list(containers)
@@ -92,7 +109,19 @@ PODS = [
         "image",
         unready(container(waiting={"reason": "ImagePullBackOff", "message": "Back-off pulling"})),
         Reason.IMAGE_PULL_FAILED,
-        "some/image:1",
+        "some/image:1 for kserve-container: ImagePullBackOff: Back-off pulling (check its name",
+    ),
+    (
+        "image behind a log-in",
+        unready(container(waiting={"reason": "ErrImagePull", "message": "failed to authorize: 401 Unauthorized"})),
+        Reason.IMAGE_PULL_FAILED,
+        "401 Unauthorized (check its name, and the imagePullSecrets of the pods' ServiceAccount)",
+    ),
+    (
+        "no such Secret, and where",
+        unready(container(waiting={"reason": "CreateContainerConfigError", "message": 'secret "x" not found'})),
+        Reason.CONTAINER_CONFIG_ERROR,
+        'secret "x" not found (create it in the model\'s namespace, or correct the spec that names it)',
     ),
     (
         "init image",
@@ -193,6 +222,59 @@ PODS = [
         Reason.CRASH_LOOP_BACK_OFF,
         "exit code 3: Error",
     ),
+    (
+        "out of memory, with its limit",
+        with_spec(
+            unready(container(last={"terminated": {"exitCode": 137, "reason": "OOMKilled"}}, running={})),
+            containers=[{"name": "kserve-container", "resources": {"limits": {"cpu": "1", "memory": "64Mi"}}}],
+        ),
+        Reason.OOM_KILLED,
+        "used more memory than its limit of 64Mi and was killed: raise spec.serving.resources.limits.memory",
+    ),
+    (
+        "which download",
+        with_spec(
+            unready(container(INIT, terminated={"exitCode": 1, "message": "403 Forbidden"}), init=True),
+            initContainers=[{"name": INIT, "args": ["s3://bucket/model", "/mnt/models"]}],
+        ),
+        Reason.STORAGE_INITIALIZER_FAILED,
+        "failed to fetch s3://bucket/model: exit code 1: 403 Forbidden",
+    ),
+    (
+        "between two crashes",
+        unready(container(last={"terminated": {"exitCode": 2, "message": "no such file"}}, running={})),
+        Reason.CRASH_LOOP_BACK_OFF,
+        "(4 restarts): exit code 2: no such file",
+    ),
+    (
+        "too few GPUs on many nodes",
+        waiting(
+            "0/3 nodes are available: 1 node(s) were unschedulable, 2 Insufficient nvidia.com/gpu, 3 Insufficient memory. "
+            "preemption: 0/3 nodes are available: 3 Preemption is not helpful for scheduling."
+        ),
+        Reason.UNSCHEDULABLE,
+        "(2 of 3 nodes have too little nvidia.com/gpu left: free it, add a node that has it, or ask for less in spec.runtime.gpu; "
+        "3 of 3 nodes have too little memory left: free it, add a node that has it, or ask for less in spec.serving.resources; "
+        "a cordoned node takes no pods before `kubectl uncordon`)",
+    ),
+    (
+        "a taint",
+        waiting("0/1 nodes are available: 1 node(s) had untolerated taint {dedicated: batch}."),
+        Reason.UNSCHEDULABLE,
+        "(spec.serving.tolerations lets a model onto nodes with a taint)",
+    ),
+    (
+        "no such node",
+        waiting("0/1 nodes are available: 1 node(s) didn't match Pod's node affinity/selector."),
+        Reason.UNSCHEDULABLE,
+        "no such node fits spec.serving.nodeSelector",
+    ),
+    (
+        "no such claim",
+        waiting('0/1 nodes are available: persistentvolumeclaim "models" not found.'),
+        Reason.UNSCHEDULABLE,
+        '"models" not found. (create the claim, or correct the one that the spec names)',
+    ),
     ("loading", unready(container(running={"startedAt": "t"})), Reason.PODS_NOT_READY, "readiness probe fails"),
     ("starting", unready(container(waiting={"reason": "ContainerCreating"})), Reason.PODS_NOT_READY, "is starting"),
     (
@@ -239,6 +321,15 @@ TABLE = [
         Reason.INFERENCE_SERVICE_FAILED,
         "False",
     ),
+    ("kserve is too old", Observed(in_mode("Serverless")), "False", Reason.KSERVE_TOO_OLD, "False"),
+    (
+        "kserve 0.15 names the mode so",
+        Observed(in_mode("RawDeployment")),
+        "Unknown",
+        Reason.WAITING_FOR_KSERVE,
+        "Unknown",
+    ),
+    ("kserve does as it is told", Observed(in_mode("Standard")), "Unknown", Reason.WAITING_FOR_KSERVE, "Unknown"),
     ("ready", Observed(isvc(PredictorReady="True"), deployment(), SERVES), "True", Reason.NEWEST_SERVES, "True"),
     (
         "kserve has not noticed",
@@ -413,15 +504,60 @@ def test_every_reason_is_reached_and_has_its_meaning() -> None:
         Reason.WAITING_FOR_DELETION,
         Reason.STILL_EXPOSED,
     }
+    reached |= {Reason.SUSPENDED, Reason.AUTOSCALER_MISSING}  # test_scaling.py
     reached |= {Reason.VALID, Reason.SERVING, Reason.MODEL_READY}
+    reached |= {*OF_THE_PREDICTOR, Reason.MODEL_LOADING}  # test_predictor_words
+    reached |= {Reason.POD_START_FAILED, Reason.DRAINED}  # test_troubles, and below
     assert reached == set(Reason)
     assert all(reason.doc.endswith(".") and reason.isalnum() and reason[0].isupper() for reason in Reason)
     assert set(Reason) >= PROGRESS
 
 
 def test_the_worst_of_several_causes_counts() -> None:
-    found = (PODS[13][1], PODS[7][1], PODS[0][1], PODS[9][1])
+    names = ("loading", "downloading", "image", "out of memory, waiting")
+    found = tuple(case[1] for case in PODS if case[0] in names)
     assert said(Observed(isvc(), NOT_YET, found))["Ready"][1] == Reason.IMAGE_PULL_FAILED
+
+
+def leaving(reason: str, pod_hash: str = "new") -> Manifest:
+    """A pod that the eviction API, a taint or a preemption deletes (core/v1 DisruptionTarget)."""
+    found = pod(pod_hash, ready=True, name="leaving")
+    found["metadata"]["deletionTimestamp"] = "t"
+    message = "Eviction API: evicting"
+    found["status"]["conditions"].append(
+        {"type": "DisruptionTarget", "status": "True", "reason": reason, "message": message}
+    )
+    return with_spec(found, nodeName="node-1")
+
+
+def test_a_replica_of_a_drained_node() -> None:
+    starting = unready(container(waiting={"reason": "ContainerCreating"}))
+    found = said(Observed(isvc(), NOT_YET, (leaving("EvictionByEvictionAPI"), starting)))
+    assert found["Ready"][:2] == ("False", Reason.DRAINED)
+    assert found["Ready"][2].startswith(
+        "pod leaving was evicted from node-1: EvictionByEvictionAPI: Eviction API: evicting; "
+        "0 of 1 replicas of the newest generation serve; pod p is starting"
+    )
+    full = waiting("0/1 nodes are available: 1 node(s) were unschedulable.")
+    worse = said(Observed(isvc(), NOT_YET, (leaving("EvictionByEvictionAPI"), full)))
+    assert worse["Ready"][:2] == ("False", Reason.UNSCHEDULABLE), "what the replacement lacks is the cause"
+    for other in (leaving("TerminationByKubelet"), leaving("EvictionByEvictionAPI", "old")):
+        assert said(Observed(isvc(), NOT_YET, (other, starting)))["Ready"][1] == Reason.PODS_NOT_READY
+
+
+@pytest.mark.parametrize(
+    ("words", "hint"),
+    [
+        ("exceeded quota: q, requested: pods=1, used: pods=0, limited: pods=0", "(raise the ResourceQuota"),
+        (
+            'pods "p-" is forbidden: error looking up service account ns/s3: serviceaccount "s3" not found',
+            "(create the ServiceAccount s3",
+        ),
+    ],
+)
+def test_what_helps_where_pods_are_refused(words: str, hint: str) -> None:
+    message = said(Observed(isvc(), refused(words)))["Ready"][2]
+    assert f"{words} {hint}" in message
 
 
 def test_a_pod_that_goes_or_an_old_one_is_no_cause() -> None:
@@ -487,6 +623,20 @@ def test_a_status_that_is_stored_comes_out_the_same() -> None:
     assert as_stored(roll_up(model(**once), None, INTENT, observed, NOW + timedelta(days=1))) == once
 
 
+def test_of_a_long_log_the_end_is_told() -> None:
+    log = "\n".join(
+        ["Traceback (most recent call last):", *(f"line {number}" for number in range(70)), "KeyError: 'x'"]
+    )
+    crashed = unready(container(terminated={"exitCode": 1, "message": log}))
+    message = said(Observed(isvc(), NOT_YET, (crashed,)))["Ready"][2]
+    assert message.startswith("kserve-container in pod p ended (4 restarts): exit code 1: …line 59\nline 60")
+    assert message.endswith("line 69\nKeyError: 'x'")
+    crashed = unready(container(terminated={"exitCode": 1, "message": "x" * 40000}))
+    assert len(said(Observed(isvc(), NOT_YET, (crashed,)))["Ready"][2]) < 1300
+
+
 def test_a_message_fits_into_the_schema() -> None:
-    observed = Observed(isvc(), NOT_YET, (unready(container(terminated={"exitCode": 1, "message": "x" * 40000})),))
+    observed = Observed(
+        isvc(), NOT_YET, (unready(container(waiting={"reason": "ErrImagePull", "message": "x" * 40000})),)
+    )
     assert len(said(observed)["Ready"][2]) == MAX_MESSAGE

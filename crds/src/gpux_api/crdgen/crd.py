@@ -24,7 +24,6 @@ PRINTER_COLUMNS: list[dict[str, Any]] = [
         "type": "string",
         "jsonPath": ".status.model.provider",
         "description": "What runs the model.",
-        "priority": 1,
     },
     {"name": "URL", "type": "string", "jsonPath": ".status.url", "description": "Where the model is reached."},
     {"name": "Age", "type": "date", "jsonPath": ".metadata.creationTimestamp"},

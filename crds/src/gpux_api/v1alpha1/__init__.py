@@ -5,7 +5,7 @@ from gpux_api.v1alpha1.model import ModelSourceSpec, ModelSpec, TensorSpec
 from gpux_api.v1alpha1.pods import EnvVar, ResourcesSpec, Toleration
 from gpux_api.v1alpha1.resource import API_VERSION, GROUP, KIND, PLURAL, VERSION, GpuxModel, GpuxModelSpec, ObjectMeta
 from gpux_api.v1alpha1.serving import GRPC_PORT, ReplicasSpec, RolloutSpec, ServingSpec
-from gpux_api.v1alpha1.status import Address, Condition, GpuxModelStatus
+from gpux_api.v1alpha1.status import Address, Condition, GpuxModelStatus, ModelStatus
 
 __all__ = [
     "API_VERSION",
@@ -23,6 +23,7 @@ __all__ = [
     "GpuxModelStatus",
     "ModelSourceSpec",
     "ModelSpec",
+    "ModelStatus",
     "ObjectMeta",
     "ReplicasSpec",
     "ResourcesSpec",

@@ -39,7 +39,23 @@ class GpuSpec(ApiModel):
         default=None,
         description="GPU memory that ONNX Runtime may take for its arena, such as 2Gi. Omitted: what it wants. It chooses no node.",
     )
-    product: Annotated[str, Field(max_length=63)] | None = unsupported("choose nodes with serving.nodeSelector")
+    min_memory: Quantity | None = Field(
+        default=None,
+        description="GPU memory that a node's GPUs have at least, such as 40Gi: its label nvidia.com/gpu.memory, which is a little "
+        "less than what a card is sold with. Without NVIDIA's GPU Feature Discovery no node has it.",
+    )
+    product: (
+        Annotated[str, Field(pattern=r"^[A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?$", min_length=1, max_length=63)] | None
+    ) = Field(
+        default=None,
+        description="The GPU model, as a node's label nvidia.com/gpu.product has it: for instance NVIDIA-H100-80GB-HBM3.",
+    )
+    runtime_class_name: (
+        Annotated[str, Field(pattern=r"^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$", min_length=1, max_length=253)] | None
+    ) = Field(
+        default=None,
+        description="The RuntimeClass of the pods, such as nvidia. Omitted: the nodes' default.",
+    )
 
     rules = (
         Rule(
@@ -53,9 +69,40 @@ class GpuSpec(ApiModel):
             message="this backend uses no GPU of the cluster: remove count, or choose backend auto, cuda, tensorrt or rocm",
         ),
         Rule(
-            cel=f"!(self.backend in {list(WITHOUT_GPU)}) || (!has(self.partition) && !has(self.resourceName))",
-            check=lambda g: g.backend not in WITHOUT_GPU or (g.partition is None and g.resource_name is None),
-            message="this backend uses no GPU of the cluster: remove partition and resourceName",
+            cel=f"!(self.backend in {list(WITHOUT_GPU)}) || (!has(self.partition) && !has(self.resourceName) && "
+            "!has(self.runtimeClassName))",
+            check=lambda g: (
+                g.backend not in WITHOUT_GPU
+                or (g.partition, g.resource_name, g.runtime_class_name) == (None, None, None)
+            ),
+            message="this backend uses no GPU of the cluster: remove partition, resourceName and runtimeClassName",
+        ),
+        Rule(
+            cel=f"(!has(self.product) && !has(self.minMemory)) || (!(self.backend in {[*WITHOUT_GPU, 'rocm']}) && "
+            "(!has(self.resourceName) || self.resourceName.startsWith('nvidia.com/')))",
+            check=lambda g: (
+                (g.product is None and g.min_memory is None)
+                or (
+                    g.backend not in {*WITHOUT_GPU, "rocm"}
+                    and (g.resource_name or "nvidia.com/").startswith("nvidia.com/")
+                )
+            ),
+            message="product and minMemory are labels of nodes with NVIDIA GPUs: choose other nodes with serving.nodeSelector",
+        ),
+        Rule(
+            cel="!has(self.minMemory) || !has(self.partition)",
+            check=lambda g: g.min_memory is None or g.partition is None,
+            message="a partition has the memory that its name says: remove minMemory",
+        ),
+        Rule(
+            cel="!has(self.minMemory) || quantity(string(self.minMemory)).compareTo(quantity('1Mi')) >= 0",
+            check=lambda g: g.min_memory is None or value_of(g.min_memory) >= value_of("1Mi"),
+            message="minMemory is an amount of bytes, at least 1Mi: write for instance 40Gi",
+        ),
+        Rule(
+            cel="!has(self.resourceName) || !self.resourceName.endsWith('.shared') || !has(self.count) || self.count <= 1",
+            check=lambda g: g.count is None or g.count <= 1 or not (g.resource_name or "").endswith(".shared"),
+            message="two shares of a time-sliced GPU are no more of it than one: remove count",
         ),
         Rule(
             cel=f"!(self.backend in {list(WITHOUT_GPU)}) || !has(self.memory)",

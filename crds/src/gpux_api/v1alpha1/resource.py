@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 from pydantic import ConfigDict, Field
 
-from gpux_api.base import ATOMIC, ApiModel, Rule, unsupported
+from gpux_api.base import ATOMIC, ApiModel, Rule
 from gpux_api.v1alpha1.batch import BATCH_RULES, BatchSpec
 from gpux_api.v1alpha1.inference import RuntimeSpec
 from gpux_api.v1alpha1.jobs import AsyncSpec
@@ -72,16 +72,21 @@ class GpuxModelSpec(ApiModel):
     rollout: RolloutSpec = Field(
         default_factory=RolloutSpec, description="How a new version takes over.", json_schema_extra={"default": {}}
     )
-    suspend: bool | None = unsupported("delete the GpuxModel, and apply it again later")
+    suspend: bool = Field(
+        default=False,
+        description="True: no pod serves, and no GPU is held, until it is false again. Scheduled batch predictions have a suspend "
+        "of their own.",
+    )
 
     rules = (
         *BATCH_RULES,
         Rule(
-            cel="!has(self.async) || !self.async.enabled || self.async.store != 'embedded' || self.serving.replicas.min == 1",
+            cel="!has(self.async) || !self.async.enabled || self.async.store != 'embedded' || "
+            "(self.serving.replicas.min == 1 && (!has(self.serving.replicas.max) || self.serving.replicas.max == 1))",
             check=lambda s: (
-                s.async_ is None or not s.async_.enabled or s.async_.store != "embedded" or s.serving.replicas.min == 1
+                s.async_ is None or not s.async_.enabled or s.async_.store != "embedded" or s.serving.replicas.most == 1
             ),
-            message="an embedded store of tasks serves one replica: set async.store: redis, or serving.replicas.min: 1",
+            message="an embedded store of tasks serves one replica: set async.store: redis, or serving.replicas.min: 1 without max",
         ),
     )
 

@@ -11,18 +11,51 @@ from gpux_api.v1alpha1.pods import EnvVar, LabelValue, ResourcesSpec, Toleration
 class TargetSpec(ApiModel):
     """What the autoscaler holds steady."""
 
-    metric: Literal["cpu", "queue", "concurrency"] = Field(description="The quantity watched.")
+    metric: Literal["cpu", "queue", "concurrency"] = Field(
+        description="cpu: use of the CPU that the pods request, by a HorizontalPodAutoscaler. queue: requests and tasks that wait; "
+        "concurrency: requests that wait or run; both by KEDA from Prometheus."
+    )
     value: Annotated[int, Field(ge=1, le=1000000)] = Field(description="Its value for each replica; percent for cpu.")
+
+    rules = (
+        Rule(
+            cel="self.metric != 'cpu' || self.value <= 100",
+            check=lambda t: t.metric != "cpu" or t.value <= 100,
+            message="a target of cpu is a percentage of the CPU that a pod requests, at most 100: write for instance 80",
+        ),
+    )
 
 
 class ReplicasSpec(ApiModel):
     """How many copies of the model run."""
 
     min: Annotated[int, Field(ge=1, le=1000)] = Field(
-        default=1, description="Replicas that always run. `kubectl scale` sets it."
+        default=1,
+        description="Replicas that always run. `kubectl scale` sets it. For none at all there is spec.suspend.",
     )
-    max: Annotated[int, Field(ge=1, le=1000)] | None = unsupported("set min, or scale with kubectl scale")
-    target: TargetSpec | None = unsupported("set min, or scale with kubectl scale")
+    max: Annotated[int, Field(ge=1, le=1000)] | None = Field(
+        default=None, description="Replicas that an autoscaler may run. Omitted: there is none, min replicas run."
+    )
+    target: TargetSpec | None = Field(default=None, description="What the autoscaler goes by.")
+
+    rules = (
+        Rule(
+            cel="!has(self.max) || self.max >= self.min",
+            check=lambda r: r.max is None or r.max >= r.min,
+            message="replicas.max is less than replicas.min: raise max or lower min",
+        ),
+        Rule(
+            cel="has(self.max) == has(self.target)",
+            check=lambda r: (r.max is None) == (r.target is None),
+            message="an autoscaler needs replicas.max and replicas.target: write for instance max: 4 and target: "
+            "{metric: cpu, value: 80}, or remove both",
+        ),
+    )
+
+    @property
+    def most(self) -> int:
+        """How many replicas there can be at a time, rollouts aside."""
+        return self.min if self.max is None else self.max
 
 
 GRPC_PORT = 8081
@@ -101,4 +134,6 @@ class RolloutSpec(ApiModel):
         default="auto",
         description="auto: a new pod first and the old one after it; with GPUs the other way round, since a spare GPU may not exist.",
     )
-    canary: CanarySpec | None = unsupported("deploy a second GpuxModel and split the traffic at your ingress")
+    canary: CanarySpec | None = unsupported(
+        "KServe's Standard mode splits no traffic between versions; deploy a second GpuxModel, and split it at your ingress"
+    )

@@ -11,9 +11,18 @@ import kopf
 from gpux_operator.adapters.metrics import Metrics
 from gpux_operator.build.metadata import MANAGER, MODEL_LABEL
 from gpux_operator.engine.queue import Key, KeyQueue
-from gpux_operator.kube.api import CONFIG_MAPS, CRON_JOBS, DEPLOYMENTS, GPUX_MODELS, INFERENCE_SERVICES, PODS, Resource
+from gpux_operator.kube.api import (
+    CONFIG_MAPS,
+    CRON_JOBS,
+    DEPLOYMENTS,
+    GPUX_MODELS,
+    INFERENCE_SERVICES,
+    POD_DISRUPTION_BUDGETS,
+    PODS,
+    Resource,
+)
 
-CHILDREN = (INFERENCE_SERVICES, CONFIG_MAPS, CRON_JOBS, DEPLOYMENTS, PODS)
+CHILDREN = (INFERENCE_SERVICES, CONFIG_MAPS, CRON_JOBS, POD_DISRUPTION_BUDGETS, DEPLOYMENTS, PODS)
 """All of these carry the model's label: KServe copies it from the InferenceService to the Deployment and the pods. The
 Ingress has no labels; KServe's status changes with it."""
 

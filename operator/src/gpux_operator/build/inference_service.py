@@ -8,9 +8,10 @@ from dataclasses import dataclass
 
 from gpux_api.projection import resource_name
 from gpux_api.v1alpha1 import GpuxModel
-from gpux_operator.build.metadata import KSERVE_API_VERSION, POD_HASH, Manifest, child_metadata, digest
+from gpux_operator.build.metadata import KSERVE_API_VERSION, MODE, POD_HASH, Manifest, child_metadata, digest
 from gpux_operator.build.pod import DRAIN_SECONDS, pod_spec
 from gpux_operator.build.rollout import deployment_strategy
+from gpux_operator.build.scaling import CLASS, autoscaler, replicas, suspension
 
 _VISIBILITY, _CLUSTER_LOCAL = "networking.kserve.io/visibility", "cluster-local"
 
@@ -28,26 +29,39 @@ class Images:
         return model.spec.serving.image or default
 
 
-def inference_service(model: GpuxModel, namespace: str, config_map_name: str, images: Images) -> Manifest:
+@dataclass(frozen=True)
+class Platform:
+    """What the operator is told of its cluster.
+
+    Args:
+        images: the predictor's.
+        prometheus: the address of the Prometheus that KEDA asks, None where there is none.
+    """
+
+    images: Images
+    prometheus: str | None = None
+
+
+def inference_service(
+    model: GpuxModel, namespace: str, config_map_name: str, images: Images, prometheus: str | None = None
+) -> Manifest:
     """The InferenceService; its annotation `gpux.io/pod-hash` changes exactly when its pods have to be replaced."""
     metadata = child_metadata(model, model.metadata.name, namespace)
     if model.spec.serving.visibility == "ClusterLocal":
         metadata["labels"][_VISIBILITY] = _CLUSTER_LOCAL
     annotations = {
-        "serving.kserve.io/deploymentMode": "Standard",
-        "serving.kserve.io/autoscalerClass": "none",  # no HPA: the Deployment has exactly minReplicas
+        MODE: "Standard",
+        CLASS: autoscaler(model),
     }
     pods = pod_spec(model, config_map_name, images.of(model))
     pod_hash = digest([metadata["labels"], annotations, pods], 16)
-    replicas = model.spec.serving.replicas.min
     return {
         "apiVersion": KSERVE_API_VERSION,
         "kind": "InferenceService",
-        "metadata": {**metadata, "annotations": {**annotations, POD_HASH: pod_hash}},
+        "metadata": {**metadata, "annotations": {**annotations, POD_HASH: pod_hash, **suspension(model)}},
         "spec": {
             "predictor": {
-                "minReplicas": replicas,
-                "maxReplicas": replicas,
+                **replicas(model, namespace, prometheus),
                 "deploymentStrategy": deployment_strategy(model),
                 # Of an HTTPRoute, 60 s by default: the predictor's own 504 comes first. No pod sees it.
                 "timeout": model.spec.runtime.timeout_seconds + DRAIN_SECONDS,

@@ -18,6 +18,8 @@ POD_HASH = "gpux.io/pod-hash"
 """Annotation on the InferenceService, and so on its pods: which intent a pod was made from."""
 STOP = "serving.kserve.io/stop"
 """Annotation that somebody puts on an InferenceService: KServe takes its pods away while it is "true"."""
+MODE = "serving.kserve.io/deploymentMode"
+"""Annotation on an InferenceService: what KServe makes of it."""
 KSERVE_API_VERSION = "serving.kserve.io/v1beta1"
 
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from gpux_api.projection import resource_name
 from gpux_api.v1alpha1 import GRPC_PORT, GpuxModel
-from gpux_operator.build import batch_volumes, tasks
+from gpux_operator.build import batch_volumes, disruption, gpu_nodes, tasks
 from gpux_operator.build.batch_volumes import MODEL_DIRECTORY
 from gpux_operator.build.config_map import FILE_NAME
 from gpux_operator.build.metadata import Manifest
@@ -41,6 +41,7 @@ def pod_spec(model: GpuxModel, config_map_name: str, image: str) -> Manifest:
             *batch_volumes.of_server(model),
             *tasks.volumes(model),
         ],
+        "topologySpreadConstraints": disruption.spread(model),
     }
     optional: Manifest = {
         "serviceAccountName": source.service_account_name,
@@ -55,7 +56,8 @@ def placement(model: GpuxModel) -> Manifest:
     return {
         "nodeSelector": serving.node_selector,
         "tolerations": _tolerations(model),
-        "affinity": _without_empty(serving.affinity),
+        "affinity": _without_empty(gpu_nodes.with_gpu_nodes(serving.affinity or {}, model)),
+        "runtimeClassName": gpu_nodes.runtime_class(model),
     }
 
 
@@ -88,6 +90,7 @@ def _container(model: GpuxModel, image: str) -> Manifest:
             "failureThreshold": 5,
         },
         "lifecycle": {"preStop": {"exec": {"command": ["sleep", str(PRE_STOP_SECONDS)]}}},
+        "terminationMessagePolicy": "FallbackToLogsOnError",  # a crash's last lines are in the pod's status
         "securityContext": CONTAINER_SECURITY,
         "volumeMounts": [
             {"name": "gpux-config", "mountPath": CONFIG_DIRECTORY, "readOnly": True},

@@ -18,3 +18,17 @@ def deployment_strategy(model: GpuxModel) -> Manifest:
     needs_spare = strategy == "auto" and resource_name(model) is not None
     surge, unavailable = (0, 1) if needs_spare else (1, 0)
     return {"type": "RollingUpdate", "rollingUpdate": {"maxSurge": surge, "maxUnavailable": unavailable}}
+
+
+def explanation(model: GpuxModel) -> str:
+    """What `auto` came to, and why; empty where the spec chooses the strategy."""
+    if model.spec.rollout.strategy != "auto":
+        return ""
+    if keeps_a_claim(model):
+        return "rollout.strategy auto is Recreate here: no two nodes can mount the claim of the tasks at once"
+    if resource_name(model) is not None:
+        return (
+            "rollout.strategy auto ends an old pod before a new one starts, since a spare "
+            f"{resource_name(model)} may not exist; with one, RollingUpdate serves without a gap"
+        )
+    return "rollout.strategy auto starts a new pod before an old one ends"

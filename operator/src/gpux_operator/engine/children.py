@@ -1,4 +1,4 @@
-"""Writes the ConfigMap, the InferenceService and the CronJob of a model, and removes what is no longer wanted."""
+"""Writes a model's ConfigMap, InferenceService, CronJob and PodDisruptionBudget, and removes what is no longer wanted."""
 
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -7,13 +7,16 @@ from gpux_api.v1alpha1 import GpuxModel
 from gpux_operator.build.checks import Problem
 from gpux_operator.build.config_map import config_map
 from gpux_operator.build.cron_job import cron_job
+from gpux_operator.build.disruption import pod_disruption_budget
 from gpux_operator.build.inference_service import Images, inference_service, is_cluster_local
-from gpux_operator.build.metadata import Manifest, controller_of, is_controlled_by, pod_hash_of
+from gpux_operator.build.metadata import STOP, Manifest, controller_of, is_controlled_by, pod_hash_of
+from gpux_operator.build.rollout import explanation
+from gpux_operator.build.scaling import autoscaler
 from gpux_operator.engine.conflicts import kserve_conflict, own_conflict
 from gpux_operator.engine.drift import remove_foreign
 from gpux_operator.engine.exposure import withdraw
 from gpux_operator.engine.queue import Key
-from gpux_operator.kube.api import CONFIG_MAPS, CRON_JOBS, INFERENCE_SERVICES, KubeApi, Resource
+from gpux_operator.kube.api import CONFIG_MAPS, CRON_JOBS, INFERENCE_SERVICES, POD_DISRUPTION_BUDGETS, KubeApi, Resource
 from gpux_operator.kube.diff import carries
 from gpux_operator.kube.errors import ApiError, Forbidden, KindMissing, QuotaExceeded, Rejected
 from gpux_operator.status.observed import Intent, Observed
@@ -30,20 +33,51 @@ class Desired:
     inference_service: Manifest
     intent: Intent
     cron_job: Manifest | None = None
+    disruption_budget: Manifest | None = None
 
     def manifests(self) -> list[Manifest]:
         """All of them."""
-        return [item for item in (self.config_map, self.inference_service, self.cron_job) if item is not None]
+        found = (self.config_map, self.inference_service, self.cron_job, self.disruption_budget)
+        return [item for item in found if item is not None]
 
 
-def desired_children(model: GpuxModel, namespace: str, images: Images) -> Desired:
-    """The children of a valid model."""
+def desired_children(model: GpuxModel, namespace: str, images: Images, prometheus: str | None = None) -> Desired:
+    """The children of a valid model.
+
+    Args:
+        prometheus: the address of the Prometheus that an autoscaler asks.
+    """
     configuration = config_map(model, namespace)
-    isvc = inference_service(model, namespace, configuration["metadata"]["name"], images)
+    mounted = configuration["metadata"]["name"]
+    isvc = inference_service(model, namespace, mounted, images, prometheus)
     serving = model.spec.serving
-    strategy = isvc["spec"]["predictor"]["deploymentStrategy"]
-    intent = Intent(pod_hash_of(isvc) or "", serving.replicas.min, serving.visibility == "Public", strategy)
-    return Desired(configuration, isvc, intent, cron_job(model, namespace, configuration["metadata"]["name"], images))
+    intent = Intent(
+        pod_hash=pod_hash_of(isvc) or "",
+        replicas=serving.replicas.min,
+        public=serving.visibility == "Public",
+        strategy=isvc["spec"]["predictor"]["deploymentStrategy"],
+        rollout=explanation(model),
+        autoscaled=autoscaler(model) != "none",
+        suspended=model.spec.suspend,
+    )
+    budget = pod_disruption_budget(model, namespace)
+    return Desired(configuration, isvc, intent, cron_job(model, namespace, mounted, images), budget)
+
+
+def for_what_exists(desired: Desired, observed: Observed) -> Desired:
+    """The children where a Deployment has no replicas and an autoscaler is to choose them.
+
+    It would leave them at zero for ever. So the InferenceService is stopped, which takes the Deployment away, and goes on in
+    the pass after: KServe then makes one with a replica. A model comes here that is resumed with a new target.
+    """
+    intent, deployment = desired.intent, observed.own_deployment()
+    if not intent.autoscaled or intent.suspended or deployment is None or deployment["spec"].get("replicas") != 0:
+        return desired
+    isvc = desired.inference_service
+    metadata = {**isvc["metadata"], "annotations": {**isvc["metadata"]["annotations"], STOP: "true"}}
+    return replace(
+        desired, inference_service={**isvc, "metadata": metadata}, intent=replace(desired.intent, renewed=True)
+    )
 
 
 @dataclass(frozen=True)
@@ -80,7 +114,8 @@ def _write(api: KubeApi, key: Key, desired: Desired, observed: Observed, now: da
     conflict = (
         own_conflict(stored, desired.config_map)
         or own_conflict(isvc, wanted)
-        or (own_conflict(observed.cron_job, desired.cron_job) if desired.cron_job is not None else None)
+        or own_conflict(observed.cron_job, desired.cron_job)
+        or own_conflict(observed.disruption_budget, desired.disruption_budget)
         or kserve_conflict(api, key, isvc, wanted)
     )
     if conflict is not None:
@@ -88,21 +123,21 @@ def _write(api: KubeApi, key: Key, desired: Desired, observed: Observed, now: da
     _ensure(api, CONFIG_MAPS, stored, desired.config_map)
     isvc = _ensure(api, INFERENCE_SERVICES, isvc, wanted)
     isvc, later = remove_foreign(api, key, isvc, wanted, now)
-    _schedule(api, observed.cron_job, desired)
+    uid = (controller_of(wanted) or {}).get("uid", "")
+    _keep(api, CRON_JOBS, observed.cron_job, desired.cron_job, uid)
+    _keep(api, POD_DISRUPTION_BUDGETS, observed.disruption_budget, desired.disruption_budget, uid)
     observed = replace(observed, inference_service=isvc)
     return Written(observed, withdraw(api, key, isvc) if is_cluster_local(wanted) else None, later)
 
 
-def _schedule(api: KubeApi, stored: Manifest | None, desired: Desired) -> None:
-    """Writes the CronJob, or removes the one of a schedule that is no more; its running Job goes with it."""
-    if desired.cron_job is not None:
-        _ensure(api, CRON_JOBS, stored, desired.cron_job)
-        return
-    owner = controller_of(desired.inference_service) or {}
-    if stored is not None and is_controlled_by(stored, owner.get("uid", "")):
+def _keep(api: KubeApi, resource: Resource, stored: Manifest | None, desired: Manifest | None, uid: str) -> None:
+    """Writes a child that not every spec asks for, or removes the model's own of a spec that did."""
+    if desired is not None:
+        _ensure(api, resource, stored, desired)
+    elif stored is not None and is_controlled_by(stored, uid):
         metadata = stored["metadata"]
         if "deletionTimestamp" not in metadata:
-            api.delete(CRON_JOBS, metadata["namespace"], metadata["name"], metadata["uid"])
+            api.delete(resource, metadata["namespace"], metadata["name"], metadata["uid"])
 
 
 def _refusal(error: ApiError) -> Problem:

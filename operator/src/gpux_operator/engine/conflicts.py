@@ -20,9 +20,9 @@ _SOON, _SLOWLY = 5.0, 60.0
 _HINT = "delete it, or give this model another name"
 
 
-def own_conflict(stored: Manifest | None, wanted: Manifest) -> Problem | None:
-    """A namesake of an object that the operator itself writes."""
-    if stored is None:
+def own_conflict(stored: Manifest | None, wanted: Manifest | None) -> Problem | None:
+    """A namesake of an object that the operator itself writes, None also where it writes none."""
+    if stored is None or wanted is None:
         return None
     kind, name = wanted["kind"], wanted["metadata"]["name"]
     owner, model = controller_of(stored) or {}, controller_of(wanted) or {}

@@ -9,6 +9,7 @@ from gpux_operator.kube.api import (
     HTTP_ROUTES,
     INFERENCE_SERVICES,
     INGRESSES,
+    POD_DISRUPTION_BUDGETS,
     PODS,
     KubeApi,
     Resource,
@@ -37,6 +38,7 @@ def observe(api: KubeApi, key: Key, with_url: bool) -> Observed:
         hosts=_hosts(api, key) if with_url and url else frozenset(),
         config_maps=tuple(api.list(CONFIG_MAPS, key.namespace, f"{MODEL_LABEL}={key.name}")),
         cron_job=find(api, CRON_JOBS, key, key.name),
+        disruption_budget=find(api, POD_DISRUPTION_BUDGETS, key, key.name),
     )
 
 

@@ -13,13 +13,22 @@ from pydantic import ValidationError
 from gpux_api.manifests import problems
 from gpux_api.v1alpha1 import API_VERSION, KIND, GpuxModel
 from gpux_operator.build.checks import Problem, spec_problem
-from gpux_operator.build.inference_service import Images
+from gpux_operator.build.inference_service import Platform
 from gpux_operator.build.metadata import Manifest
-from gpux_operator.engine.children import Desired, desired_children, remove_old_config_maps, write_children
+from gpux_operator.build.scaling import autoscaler, autoscaler_problem
+from gpux_operator.engine import troubles
+from gpux_operator.engine.children import (
+    Desired,
+    desired_children,
+    for_what_exists,
+    remove_old_config_maps,
+    write_children,
+)
 from gpux_operator.engine.observe import observe
+from gpux_operator.engine.predictors import FIRST_SECONDS, Predictors
 from gpux_operator.engine.queue import Key
 from gpux_operator.engine.recorder import Recorder
-from gpux_operator.kube.api import GPUX_MODELS, KubeApi
+from gpux_operator.kube.api import GPUX_MODELS, SCALED_OBJECTS, KubeApi
 from gpux_operator.kube.errors import NamespaceEnding, NotFound
 from gpux_operator.status.observed import Observed
 from gpux_operator.status.reasons import Reason
@@ -53,13 +62,15 @@ class Reconciler:
     def __init__(
         self,
         api: KubeApi,
-        images: Images,
+        platform: Platform,
         recorder: Recorder,
+        predictors: Predictors,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._api = api
-        self._images = images
+        self._platform = platform
         self._recorder = recorder
+        self._predictors = predictors
         self._clock = clock
 
     def reconcile(self, key: Key) -> Outcome:
@@ -71,6 +82,7 @@ class Reconciler:
         try:
             stored = self._api.get(GPUX_MODELS, key.namespace, key.name)
         except NotFound:
+            self._predictors.forget(key)
             return Outcome("gone")
         metadata = stored["metadata"]
         if "deletionTimestamp" in metadata:
@@ -97,12 +109,19 @@ class Reconciler:
         observed = observe(self._api, key, with_url=public)
         later: float | None = None
         if problem is None and desired is not None:
+            desired = for_what_exists(desired, observed)
             written = write_children(self._api, key, desired, observed, self._clock())
             problem, observed, later = written.problem, written.observed, written.retry_seconds
+        intent = desired.intent if desired else None
+        observed = troubles.look(self._api, key, intent, observed, self._clock())
+        observed = self._predictors.look(key, intent, observed, self._clock())
         outcome = self._write_status(stored, problem, desired, observed)
         if outcome.result == "ready" and desired is not None:
             remove_old_config_maps(self._api, uid, desired.config_map["metadata"]["name"], observed)
-        return outcome if outcome.retry_seconds is not None else replace(outcome, retry_seconds=later)
+        waits = [
+            seconds for seconds in (outcome.retry_seconds, later, observed.look_again_seconds) if seconds is not None
+        ]
+        return replace(outcome, retry_seconds=min(waits, default=None))
 
     def _read(self, key: Key, stored: Manifest) -> tuple[Problem | None, Desired | None, bool]:
         """What the spec asks for, or why it can't be done; and whether the model is to be reached from outside."""
@@ -113,9 +132,16 @@ class Reconciler:
             )
         except ValidationError as error:
             return Problem(Reason.INVALID_SPEC, "; ".join(map(str, problems(error)))), None, False
-        found = spec_problem(model, key.namespace)
-        desired = None if found else desired_children(model, key.namespace, self._images)
+        found = spec_problem(model, key.namespace) or self._autoscaler_problem(model)
+        desired = (
+            None if found else desired_children(model, key.namespace, self._platform.images, self._platform.prometheus)
+        )
         return found, desired, model.spec.serving.visibility == "Public"
+
+    def _autoscaler_problem(self, model: GpuxModel) -> Problem | None:
+        if autoscaler(model) != "keda":
+            return None
+        return autoscaler_problem(model, self._platform.prometheus, self._api.serves(SCALED_OBJECTS))
 
     def _write_status(
         self, stored: Manifest, problem: Problem | None, desired: Desired | None, observed: Observed
@@ -124,6 +150,9 @@ class Reconciler:
         intent = desired.intent if desired else None
         status = as_stored(roll_up(stored, problem, intent, observed, self._clock()))
         before = stored.get("status") or {}
+        ready = next(item for item in status["conditions"] if item["type"] == "Ready")
+        if observed.unheard and ready["reason"] == Reason.PODS_NOT_READY:  # the cause may be known in a moment
+            return Outcome("progressing", ready["reason"], FIRST_SECONDS, metadata["uid"], metadata["generation"])
         if status != before:
             identity = {"name": metadata["name"], "namespace": metadata["namespace"], "uid": metadata["uid"]}
             body = {"apiVersion": API_VERSION, "kind": KIND, "metadata": identity, "status": status}
@@ -132,7 +161,6 @@ class Reconciler:
             except NotFound:
                 return Outcome("gone")
             self._recorder.transitions(stored, before, status)
-        ready = next(item for item in status["conditions"] if item["type"] == "Ready")
         result = "problem" if problem else "ready" if ready["status"] == "True" else "progressing"
         return Outcome(
             result, ready["reason"], problem.retry_seconds if problem else None, metadata["uid"], metadata["generation"]

@@ -1,7 +1,8 @@
 """Kubernetes events about a model: one where a condition changes, none on a pass that changes nothing.
 
-The event's name is made of what it says, so that the same news again counts up on the same event. Best effort: an event
-that cannot be written is logged, and the pass goes on.
+The event's name is made of the condition, its reason and the generation, so that the same news again counts up on the same event
+and takes the newest message: of a crash loop each crash has other last lines. Best effort: an event that cannot be written is
+logged, and the pass goes on.
 """
 
 import logging
@@ -64,7 +65,8 @@ class Recorder:
         metadata = model["metadata"]
         now = self._clock().strftime("%Y-%m-%dT%H:%M:%SZ")
         warning = item["status"] == "False" and item["reason"] not in PROGRESS
-        name = f"{metadata['name']}.{digest([metadata['uid'], item['type'], item['reason'], item['message']], 16)}"
+        news = [metadata["uid"], item["type"], item["reason"], item.get("observedGeneration")]
+        name = f"{metadata['name']}.{digest(news, 16)}"
         return {
             "apiVersion": "v1",
             "kind": "Event",

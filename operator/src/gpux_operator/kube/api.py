@@ -37,6 +37,8 @@ SERVICES = Resource("", "v1", "services")
 EVENTS = Resource("", "v1", "events")
 DEPLOYMENTS = Resource("apps", "v1", "deployments")
 CRON_JOBS = Resource("batch", "v1", "cronjobs")
+POD_DISRUPTION_BUDGETS = Resource("policy", "v1", "poddisruptionbudgets")
+SCALED_OBJECTS = Resource("keda.sh", "v1alpha1", "scaledobjects")
 INGRESSES = Resource("networking.k8s.io", "v1", "ingresses")
 HTTP_ROUTES = Resource("gateway.networking.k8s.io", "v1", "httproutes")
 
@@ -47,8 +49,8 @@ class KubeApi(Protocol):
     def get(self, resource: Resource, namespace: str, name: str) -> Manifest:
         """The object."""
 
-    def list(self, resource: Resource, namespace: str | None, labels: str = "") -> Iterator[Manifest]:
-        """All objects that carry the labels, in a namespace or everywhere."""
+    def list(self, resource: Resource, namespace: str | None, labels: str = "", fields: str = "") -> Iterator[Manifest]:
+        """All objects that carry the labels and have the fields, in a namespace or everywhere."""
 
     def apply(self, resource: Resource, desired: Manifest) -> Manifest:
         """Server-side apply, with force, as the operator's one field manager. Returns what is stored then."""

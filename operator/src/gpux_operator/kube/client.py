@@ -77,11 +77,11 @@ class Client:
         """The object."""
         return self._answer(_Request("get", "GET", resource, resource.path(namespace, name)))
 
-    def list(self, resource: Resource, namespace: str | None, labels: str = "") -> Iterator[Manifest]:
-        """All objects that carry the labels, page by page."""
+    def list(self, resource: Resource, namespace: str | None, labels: str = "", fields: str = "") -> Iterator[Manifest]:
+        """All objects that carry the labels and have the fields, page by page."""
         token: str | None = ""
         while token is not None:
-            query = {"limit": str(_PAGE), "labelSelector": labels, "continue": token}
+            query = {"limit": str(_PAGE), "labelSelector": labels, "fieldSelector": fields, "continue": token}
             page = self._answer(_Request("list", "GET", resource, resource.path(namespace), query))
             kind = {"apiVersion": page.get("apiVersion"), "kind": str(page.get("kind", "")).removesuffix("List")}
             yield from ({**kind, **item} for item in page.get("items") or ())  # items of a list don't carry their kind

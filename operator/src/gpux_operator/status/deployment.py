@@ -9,7 +9,7 @@ def picked_up(deployment: Manifest, intent: Intent) -> bool:
     spec = deployment["spec"]
     return (
         pod_hash_of(spec["template"]) == intent.pod_hash
-        and spec.get("replicas") == intent.replicas
+        and (intent.autoscaled or spec.get("replicas") == intent.replicas)
         and _has_strategy(spec.get("strategy") or {}, intent.strategy)
         and _is_seen(deployment)
     )
@@ -35,9 +35,16 @@ def _is_seen(deployment: Manifest) -> bool:
 
 
 def complete(deployment: Manifest, intent: Intent) -> bool:
-    """Whether as many replicas as wanted serve, and none but those is left."""
-    fields = ("updatedReplicas", "availableReplicas", "replicas")
-    return all(count(deployment, field) == intent.replicas for field in fields)
+    """Whether as many replicas as wanted serve, and none but those is left.
+
+    An autoscaler's are as many as it wants: no fewer than the spec's, while one more that starts is nothing to wait for.
+    """
+    updated, available, all_of_them = (
+        count(deployment, field) for field in ("updatedReplicas", "availableReplicas", "replicas")
+    )
+    if intent.autoscaled:
+        return updated == all_of_them and available >= intent.replicas
+    return updated == available == all_of_them == intent.replicas
 
 
 def count(deployment: Manifest | None, field: str) -> int:

@@ -1,19 +1,38 @@
 """What was read of the objects below a model, and what was wanted of them."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 
-from gpux_operator.build.metadata import STOP, Manifest, is_controlled_by, pod_hash_of
+from gpux_operator.build.metadata import MODE, STOP, Manifest, is_controlled_by, pod_hash_of
+from gpux_operator.status.predictor import Described, Health
+
+_NEW_NAMES = {"RawDeployment": "Standard", "Serverless": "Knative"}
+"""The modes were renamed in KServe 0.16; before it, an unknown name is the default mode."""
 
 
 @dataclass(frozen=True)
 class Intent:
-    """What the current spec asks for, as far as the status compares with it."""
+    """What the current spec asks for, as far as the status compares with it.
+
+    Args:
+        pod_hash: of what the pods are made from.
+        replicas: how many of them, or how many at least where they are autoscaled.
+        public: whether the model is to be reached from outside.
+        strategy: the Deployment's.
+        rollout: why it is this one, if the operator chose it.
+        autoscaled: whether the Deployment's replicas are an autoscaler's.
+        suspended: whether there are to be no pods.
+        renewed: whether the Deployment has to be made anew, since no autoscaler takes it from zero.
+    """
 
     pod_hash: str
     replicas: int
     public: bool
     strategy: Manifest
+    rollout: str = ""
+    autoscaled: bool = False
+    suspended: bool = False
+    renewed: bool = False
 
 
 @dataclass(frozen=True)
@@ -27,6 +46,12 @@ class Observed:
         hosts: the host names of the Ingress or HTTPRoute `<name>`.
         config_maps: the ConfigMaps with the model's label.
         cron_job: the CronJob `<name>`, whoever owns it.
+        disruption_budget: the PodDisruptionBudget `<name>`, whoever owns it.
+        said: why predictors of the newest version are not ready, in their own words, by pod.
+        troubles: why nodes cannot start pods of the newest version, in their words, by pod.
+        unheard: whether one of them was asked for the first time and may answer soon.
+        look_again_seconds: when another answer may be had; None: nobody is to be asked.
+        described: the model of the newest version, None if it isn't known.
     """
 
     inference_service: Manifest | None = None
@@ -35,6 +60,12 @@ class Observed:
     hosts: frozenset[str] = frozenset()
     config_maps: tuple[Manifest, ...] = ()
     cron_job: Manifest | None = None
+    disruption_budget: Manifest | None = None
+    said: Mapping[str, Health] = field(default_factory=dict)
+    troubles: Mapping[str, str] = field(default_factory=dict)
+    unheard: bool = False
+    look_again_seconds: float | None = None
+    described: Described | None = None
 
     def own_deployment(self) -> Manifest | None:
         """The Deployment, if KServe made it for this InferenceService."""
@@ -50,6 +81,13 @@ class Observed:
         """Whether somebody asked KServe to take the pods away and keep the InferenceService."""
         metadata = (self.inference_service or {}).get("metadata") or {}
         return str((metadata.get("annotations") or {}).get(STOP)).lower() == "true"
+
+    def other_mode(self) -> str | None:
+        """The mode that KServe chose instead of the one asked for; None where it did as it was asked, or has not chosen."""
+        isvc = self.inference_service or {}
+        asked = ((isvc.get("metadata") or {}).get("annotations") or {}).get(MODE)
+        chosen = (isvc.get("status") or {}).get("deploymentMode")
+        return chosen if asked and chosen and _NEW_NAMES.get(chosen, chosen) != asked else None
 
     def kserve_condition(self, kind: str) -> Manifest:
         """A condition of the InferenceService, empty if KServe has not set it."""

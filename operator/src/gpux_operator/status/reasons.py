@@ -58,6 +58,14 @@ class Reason(StrEnum):
         "KServeNotInstalled",
         "The cluster has no InferenceService resource. Install KServe; nothing else is to be done.",
     )
+    AUTOSCALER_MISSING = (
+        "AutoscalerMissing",
+        "A target of queue or concurrency needs KEDA, and a Prometheus that the operator knows. The message says which is missing.",
+    )
+    KSERVE_TOO_OLD = (
+        "KServeTooOld",
+        "KServe does not know its Standard mode by this name and chose another one. Upgrade KServe to 0.16 or newer.",
+    )
     OPERATOR_FORBIDDEN = (
         "OperatorForbidden",
         "The operator's ServiceAccount lacks a permission. Upgrade the chart, or fix its RBAC.",
@@ -79,6 +87,10 @@ class Reason(StrEnum):
         "ContainerConfigError",
         "A container cannot be created: a Secret or ConfigMap does not exist, or its image would run as root.",
     )
+    POD_START_FAILED = (
+        "PodStartFailed",
+        "A node cannot start a pod: a volume or the network is in the way. The message has the node's words.",
+    )
     STORAGE_INITIALIZER_FAILED = (
         "StorageInitializerFailed",
         "KServe's storage initializer could not fetch the model. Check the URI and credentials.",
@@ -88,6 +100,56 @@ class Reason(StrEnum):
         "CrashLoopBackOff",
         "The predictor ends again and again. The message has its exit code and last words.",
     )
+    MODEL_FILE_NOT_FOUND = (
+        "ModelFileNotFound",
+        "The source was fetched and has no such ONNX file. Check source.uri and source.path; the message lists what is there.",
+    )
+    SOURCE_UNSUPPORTED = (
+        "SourceUnsupported",
+        "The predictor's image cannot read such a source. The message says what helps.",
+    )
+    DOWNLOAD_FAILED = (
+        "DownloadFailed",
+        "The predictor could not fetch the model. Check the URI, the network and the credentials; the message has the answer.",
+    )
+    CHECKSUM_MISMATCH = (
+        "ChecksumMismatch",
+        "The file is not the one of source.sha256. The message has both digests: correct the one that is wrong.",
+    )
+    INVALID_MODEL = "InvalidModel", "ONNX Runtime cannot load the file. Check it with onnx.checker, and its opset."
+    UNSUPPORTED_TENSOR_TYPE = (
+        "UnsupportedTensorType",
+        "An input of the graph is no dense tensor of a type that is served.",
+    )
+    SCHEMA_MISMATCH = (
+        "SchemaMismatch",
+        "spec.inputs, spec.outputs or spec.postprocessing disagree with the graph. The message names each tensor.",
+    )
+    INVALID_PREPROCESSING = (
+        "InvalidPreprocessing",
+        "spec.preprocessing does not go with the graph, or the tokenizer's file is none. The message says what to write.",
+    )
+    SAMPLE_FAILED = (
+        "SampleFailed",
+        "The answer to a sample of spec.samples is another one. The message has what was expected and what came.",
+    )
+    PROVIDER_UNAVAILABLE = (
+        "ProviderUnavailable",
+        "The model would not run on what runtime.gpu.backend asks for, such as a GPU. The message says why.",
+    )
+    DEVICE_FAILED = (
+        "DeviceFailed",
+        "The GPU or its libraries broke while the model served. The pod is restarted; if it stays, look at the node's GPU.",
+    )
+    INVALID_TASK_STORE = (
+        "InvalidTaskStore",
+        "The Secret of async.redisUrlSecretRef holds no URL of a Redis. The message says what to write.",
+    )
+    INVALID_WEBHOOK_SECRET = (
+        "InvalidWebhookSecret",
+        "The Secret of async.callbacks.secretRef holds no signing secret. The message says what to write.",
+    )
+    INTERNAL_ERROR = "InternalError", "A bug of the predictor: its log has the traceback. Please report it."
     POD_FAILED = "PodFailed", "A pod was stopped by the node, for instance evicted for want of memory or disk."
     INFERENCE_SERVICE_FAILED = (
         "InferenceServiceFailed",
@@ -101,8 +163,20 @@ class Reason(StrEnum):
         "Stopped",
         "Somebody stopped the InferenceService by hand; it has no pods. Remove its annotation serving.kserve.io/stop.",
     )
+    SUSPENDED = "Suspended", "spec.suspend is true, so no pod runs. Set it to false to serve again."
     MODEL_DOWNLOADING = "ModelDownloading", "KServe's storage initializer is fetching the model."
-    PODS_NOT_READY = "PodsNotReady", "The pods run, and the predictor does not say yet that it is ready."
+    MODEL_LOADING = (
+        "ModelLoading",
+        "The predictor loads the model, runs trials or checks its samples; the message has how far it is.",
+    )
+    PODS_NOT_READY = (
+        "PodsNotReady",
+        "The pods start or run, and do not say yet that they are ready; where no predictor can be asked, the message says how to.",
+    )
+    DRAINED = (
+        "Drained",
+        "A pod was evicted from its node, by a drain for instance, and its replacement does not serve yet.",
+    )
     ROLLOUT_IN_PROGRESS = "RolloutInProgress", "The newest generation is on its way; the message counts the replicas."
     INGRESS_NOT_READY = "IngressNotReady", "The pods serve, and KServe reports that the ingress does not."
     WAITING_FOR_KSERVE = (
@@ -135,14 +209,37 @@ OF_THE_SPEC = frozenset(
 )
 """The user's to repair by another spec or name: Accepted is False. For any other reason the spec itself is fine."""
 
+OF_THE_PREDICTOR = frozenset(
+    {
+        Reason.MODEL_FILE_NOT_FOUND,
+        Reason.SOURCE_UNSUPPORTED,
+        Reason.DOWNLOAD_FAILED,
+        Reason.CHECKSUM_MISMATCH,
+        Reason.INVALID_MODEL,
+        Reason.UNSUPPORTED_TENSOR_TYPE,
+        Reason.SCHEMA_MISMATCH,
+        Reason.INVALID_PREPROCESSING,
+        Reason.SAMPLE_FAILED,
+        Reason.PROVIDER_UNAVAILABLE,
+        Reason.DEVICE_FAILED,
+        Reason.INVALID_TASK_STORE,
+        Reason.INVALID_WEBHOOK_SECRET,
+        Reason.INTERNAL_ERROR,
+    }
+)
+"""The predictor's own words for why it cannot serve: `reason` of its /health."""
+
 PROGRESS = frozenset(
     {
         Reason.MODEL_DOWNLOADING,
+        Reason.MODEL_LOADING,
+        Reason.DRAINED,
         Reason.PODS_NOT_READY,
         Reason.ROLLOUT_IN_PROGRESS,
         Reason.WAITING_FOR_KSERVE,
         Reason.WAITING_FOR_DELETION,
         Reason.STOPPED,
+        Reason.SUSPENDED,
     }
 )
 """Not ready, and nothing to worry about: events of these are Normal."""

@@ -4,17 +4,17 @@
 Deployment's, and its Ready stays True while old pods serve. What is not known is Unknown, never False.
 """
 
+from collections.abc import Sequence
 from datetime import datetime
-from urllib.parse import urlsplit
 
-from gpux_api.v1alpha1 import Address, GpuxModelStatus
+from gpux_api.v1alpha1 import GpuxModelStatus
 from gpux_operator.build.checks import Problem
 from gpux_operator.build.metadata import STOP, Manifest
-from gpux_operator.status import hints, pods
+from gpux_operator.status import hints, pods, served
 from gpux_operator.status.conditions import Verdict, conditions
 from gpux_operator.status.deployment import all_newest, complete, count, picked_up
 from gpux_operator.status.observed import Intent, Observed, condition, is_ready
-from gpux_operator.status.reasons import OF_THE_SPEC, Reason
+from gpux_operator.status.reasons import OF_THE_PREDICTOR, OF_THE_SPEC, PROGRESS, Reason
 
 _DEPLOYMENT_REASONS = {
     "MinimumReplicasUnavailable",
@@ -40,20 +40,23 @@ def roll_up(
     deployment = observed.own_deployment()
     ready = _ready(problem, intent, observed)
     verdicts = {
-        "Accepted": _accepted(problem),
-        "ModelLoaded": _model_loaded(intent, observed),
+        "Accepted": _accepted(problem, intent),
+        "ModelLoaded": _model_loaded(intent, observed, ready),
         "Available": _available(intent, deployment, ready),
         "Ready": ready,
     }
-    previous = (model.get("status") or {}).get("conditions") or ()
+    before = model.get("status") or {}
+    url, address = served.url(intent, observed), served.address(observed)
     return GpuxModelStatus(
         observed_generation=metadata["generation"],
-        conditions=conditions(previous, verdicts, metadata["generation"], now),
-        url=_url(intent, observed),
-        address=_address(observed),
+        conditions=conditions(before.get("conditions") or (), verdicts, metadata["generation"], now),
+        url=url,
+        address=address,
         replicas=count(deployment, "replicas"),
         ready_replicas=_ready_count(intent, observed),
         selector=f"app=isvc.{metadata['name']}-predictor",
+        model=served.model(observed.described, before),
+        example=served.example(observed.described, url or (address.url if address else None), before),
     )
 
 
@@ -62,10 +65,11 @@ def as_stored(status: GpuxModelStatus) -> Manifest:
     return status.model_dump(mode="json", by_alias=True, exclude_none=True)
 
 
-def _accepted(problem: Problem | None) -> Verdict:
+def _accepted(problem: Problem | None, intent: Intent | None) -> Verdict:
     if problem is not None and problem.reason in OF_THE_SPEC:
         return Verdict("False", problem.reason, problem.message)
-    return Verdict("True", Reason.VALID, "the spec is valid")
+    rollout = f"; {intent.rollout}" if intent is not None and intent.rollout else ""
+    return Verdict("True", Reason.VALID, f"the spec is valid{rollout}")
 
 
 def _available(intent: Intent | None, deployment: Manifest | None, ready: Verdict) -> Verdict:
@@ -78,10 +82,14 @@ def _available(intent: Intent | None, deployment: Manifest | None, ready: Verdic
     )
 
 
-def _model_loaded(intent: Intent | None, observed: Observed) -> Verdict:
+def _model_loaded(intent: Intent | None, observed: Observed, ready: Verdict) -> Verdict:
     """The readiness probe is the predictor's /health, which is 200 only with the model loaded."""
     if _ready_count(intent, observed):
         return Verdict("True", Reason.MODEL_READY, "a replica of the newest generation loaded the model")
+    if intent is not None and intent.suspended:
+        return Verdict("Unknown", Reason.SUSPENDED, "no replica runs")
+    if ready.reason in OF_THE_PREDICTOR:
+        return Verdict("False", ready.reason, ready.message)
     return Verdict("Unknown", Reason.PODS_NOT_READY, "no replica of the newest generation is ready yet")
 
 
@@ -90,8 +98,8 @@ def _ready(problem: Problem | None, intent: Intent | None, observed: Observed) -
         unknown = problem.reason in {Reason.REQUEST_FAILED, Reason.WAITING_FOR_DELETION}
         return Verdict("Unknown" if unknown else "False", problem.reason, problem.message)
     deployment = observed.own_deployment()
-    if observed.is_stopped():
-        return _stopped(observed)
+    if observed.is_stopped() or (intent is not None and intent.suspended):
+        return _without_pods(intent, observed)
     if intent is None or deployment is None:
         return _kserve(observed) or _waiting("KServe has not made a Deployment yet")
     if not picked_up(deployment, intent):
@@ -106,24 +114,31 @@ def _ready(problem: Problem | None, intent: Intent | None, observed: Observed) -
 def _incomplete(deployment: Manifest, intent: Intent, observed: Observed) -> Verdict:
     """Why not all replicas of the newest generation serve: a pod's trouble, else the Deployment's, else just time."""
     current = observed.current_pods(intent.pod_hash)
-    found = pods.worst(current)
-    if found is not None and found.reason not in {Reason.PODS_NOT_READY, Reason.POD_FAILED}:
+    found = pods.worst(current, observed.said, observed.troubles)
+    if found is not None and found.reason not in {*PROGRESS, Reason.POD_FAILED}:
         return found
     refused = condition(deployment, "ReplicaFailure")
     if refused.get("status") == "True":
         message = str(refused.get("message", ""))
         reason = Reason.QUOTA_EXCEEDED if "exceeded quota" in message else Reason.PODS_REFUSED
         return Verdict("False", reason, f"the pods cannot be created: {message}{hints.refused(message)}")
+    progress = _progress(deployment, intent, current)
+    left = pods.evicted(observed.pods, intent.pod_hash)
+    if left is not None:
+        after = f"; {found.message}" if found else ""
+        return Verdict("False", left.reason, f"{left.message}; {progress}{after}")
     if found is not None:
-        return found
+        several = intent.replicas > 1 and found.reason in PROGRESS
+        return Verdict("False", found.reason, f"{progress}; {found.message}") if several else found
+    return Verdict("False", Reason.ROLLOUT_IN_PROGRESS, progress)
+
+
+def _progress(deployment: Manifest, intent: Intent, current: Sequence[Manifest]) -> str:
+    """How many of how many replicas."""
     updated = min(count(deployment, "updatedReplicas"), sum(map(is_ready, current)))
     old = count(deployment, "replicas") - count(deployment, "updatedReplicas")
     rest = f", {old} of an older generation still there" if old > 0 else ""
-    return Verdict(
-        "False",
-        Reason.ROLLOUT_IN_PROGRESS,
-        f"{updated} of {intent.replicas} replicas of the newest generation serve{rest}",
-    )
+    return f"{updated} of {intent.replicas} replicas of the newest generation serve{rest}"
 
 
 def _ingress(intent: Intent, observed: Observed) -> Verdict:
@@ -133,20 +148,40 @@ def _ingress(intent: Intent, observed: Observed) -> Verdict:
         return _kserve(observed) or _waiting("all replicas serve, and KServe has not noticed yet")
     if intent.public and ingress.get("status") == "False":
         return Verdict("False", Reason.INGRESS_NOT_READY, f"KServe reports of the ingress: {_words(ingress)}")
-    return Verdict(
-        "True", Reason.NEWEST_SERVES, f"{intent.replicas} of {intent.replicas} replicas run the newest generation"
-    )
+    serving, wanted = (count(observed.own_deployment(), field) for field in ("availableReplicas", "replicas"))
+    return Verdict("True", Reason.NEWEST_SERVES, f"{serving} of {wanted} replicas run the newest generation")
 
 
 def _kserve(observed: Observed) -> Verdict | None:
     """KServe's own failure, where that is all there is to say; what it copies from the Deployment is seen better there."""
-    predictor = observed.kserve_condition("PredictorReady")
+    mode, predictor = observed.other_mode(), observed.kserve_condition("PredictorReady")
+    if mode is not None:
+        message = (
+            f"KServe serves the InferenceService in its mode {mode} instead of Standard, which releases before 0.16 do not know: upgrade "
+            "KServe, then delete the InferenceService (its mode is fixed), and a new one is made"
+        )
+        return Verdict("False", Reason.KSERVE_TOO_OLD, message)
     if predictor.get("reason") == "Stopped":
         return _waiting("KServe has not started the InferenceService again yet")
     copied = observed.deployment is not None and predictor.get("reason") in _DEPLOYMENT_REASONS
     if predictor.get("status") == "False" and _words(predictor) and not copied:
         return Verdict("False", Reason.INFERENCE_SERVICE_FAILED, f"KServe reports: {_words(predictor)}")
     return None
+
+
+def _without_pods(intent: Intent | None, observed: Observed) -> Verdict:
+    """Nothing runs, and that is meant so: by the spec, by the operator for a moment, or by somebody's hand."""
+    if intent is not None and intent.suspended:
+        return _suspended(observed)
+    if intent is not None and intent.renewed:
+        return _waiting("the Deployment had no replicas, which no autoscaler changes, so KServe makes a new one")
+    return _stopped(observed)
+
+
+def _suspended(observed: Observed) -> Verdict:
+    left = len(observed.pods)
+    ending = f"; {left} of its pods still there" if left else ""
+    return Verdict("False", Reason.SUSPENDED, f"spec.suspend is true: no pod serves until it is false{ending}")
 
 
 def _stopped(observed: Observed) -> Verdict:
@@ -169,17 +204,3 @@ def _words(found: Manifest) -> str:
 
 def _ready_count(intent: Intent | None, observed: Observed) -> int:
     return 0 if intent is None else sum(map(is_ready, observed.current_pods(intent.pod_hash)))
-
-
-def _url(intent: Intent | None, observed: Observed) -> str | None:
-    """KServe's URL, if there really is an ingress for it: it sets the URL where there is none."""
-    if intent is None or not intent.public or observed.inference_service is None:
-        return None
-    url = (observed.inference_service.get("status") or {}).get("url")
-    return url if url and urlsplit(url).hostname in observed.hosts else None
-
-
-def _address(observed: Observed) -> Address | None:
-    status = (observed.inference_service or {}).get("status") or {}
-    url = (status.get("address") or {}).get("url")
-    return Address(url=url) if url else None

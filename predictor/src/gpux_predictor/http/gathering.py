@@ -4,14 +4,13 @@ uvicorn wakes the application for each 64 KiB of a body, and stops and resumes t
 costs more than what is done with it. The application here needs whole bodies anyway, so that nothing is held that would not be held.
 """
 
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
-
 from gpux_predictor.http.body import MAX_BODY_BYTES
+from gpux_predictor.http.lingering import Lingering
 
 _DIGITS = len(str(MAX_BODY_BYTES))
 
 
-class Gathering(HttpToolsProtocol):
+class Gathering(Lingering):
     """A connection."""
 
     _parts: list[bytes] | None = None

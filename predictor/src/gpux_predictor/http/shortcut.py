@@ -88,7 +88,7 @@ class Shortcut(Gathering):
             super().on_body(body)
 
     def _answer(self, content: bytes, timing: bytes) -> None:
-        keep_alive = self.parser.get_http_version() != "1.0" and self.parser.should_keep_alive()
+        keep_alive = not self.ending and self.parser.get_http_version() != "1.0" and self.parser.should_keep_alive()
         parts = [_LINE]
         for name, value in self.server_state.default_headers:
             parts += (name, b": ", value, b"\r\n")

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import signal
 import sys
 from collections.abc import Awaitable, Sequence
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ from gpux_predictor.http import batch, closed
 from gpux_predictor.http.front import front
 from gpux_predictor.http.gathering import Gathering
 from gpux_predictor.http.lean import Lean
+from gpux_predictor.http.lingering import Lingering
 from gpux_predictor.http.observers import Observer
 from gpux_predictor.http.routes import routes
 from gpux_predictor.http.shortcut import shortcut
@@ -35,6 +37,8 @@ from gpux_predictor.kserving.model import OnnxModel  # noqa: E402
 
 _DRAIN_MARGIN_SECONDS = 5
 """On top of a request's deadline: what was accepted before SIGTERM is answered."""
+_LINGER_SECONDS = 2.0
+"""For clients that keep a connection open, to be told with their next answer; not for a person's Ctrl-C."""
 
 
 @dataclass(frozen=True)
@@ -143,10 +147,12 @@ class Server(ModelServer):  # type: ignore[misc]  # kserve has no types
         told, loop, uvicorn = asyncio.Event(), asyncio.get_running_loop(), self._rest_server._server
         handle_exit = uvicorn.handle_exit
 
-        def handle(signal: int, frame: FrameType | None) -> None:
+        def handle(number: int, frame: FrameType | None) -> None:
             self._service.drain()
+            if number == signal.SIGTERM:
+                Lingering.linger_seconds = _LINGER_SECONDS
             loop.call_soon_threadsafe(told.set)
-            handle_exit(signal, frame)
+            handle_exit(number, frame)
 
         uvicorn.handle_exit = handle
         return told

@@ -1,0 +1,53 @@
+"""Where the model is reached, what was last known of it, and how to call it: `url`, `address`, `model` and `example` of a status."""
+
+import json
+import shlex
+from urllib.parse import urlsplit
+
+from pydantic import ValidationError
+
+from gpux_api.v1alpha1 import Address, ModelStatus
+from gpux_operator.build.metadata import Manifest
+from gpux_operator.status.observed import Intent, Observed
+from gpux_operator.status.predictor import Described
+
+MAX_BODY = 8192
+"""Characters of an example's body; a longer one (a photo) makes the object unreadable. `/openapi.json` has it."""
+
+
+def url(intent: Intent | None, observed: Observed) -> str | None:
+    """KServe's URL, if there really is an ingress for it: it sets the URL where there is none."""
+    if intent is None or not intent.public or observed.inference_service is None:
+        return None
+    found = (observed.inference_service.get("status") or {}).get("url")
+    return found if found and urlsplit(found).hostname in observed.hosts else None
+
+
+def address(observed: Observed) -> Address | None:
+    """The way from inside the cluster."""
+    status = (observed.inference_service or {}).get("status") or {}
+    found = (status.get("address") or {}).get("url")
+    return Address(url=found) if found else None
+
+
+def model(described: Described | None, before: Manifest) -> ModelStatus | None:
+    """The model as its predictor describes it; until one does (a restart of the operator, a rollout) what was said last."""
+    if described is not None:
+        return described.model
+    try:
+        return ModelStatus.model_validate(before["model"]) if "model" in before else None
+    except ValidationError:  # stored by another version
+        return None
+
+
+def example(described: Described | None, base: str | None, before: Manifest) -> str | None:
+    """A curl command for the model's own example request; in-cluster if there is no ingress. None if it has no short one."""
+    if described is None:
+        found = before.get("example")
+        return found if isinstance(found, str) else None
+    body = None if described.example is None else json.dumps(described.example, ensure_ascii=False)
+    return _curl(base, body) if base is not None and body is not None and len(body) <= MAX_BODY else None
+
+
+def _curl(base: str, body: str) -> str:
+    return f"curl -sS {base.rstrip('/')}/predict -H 'Content-Type: application/json' -d {shlex.quote(body)}"

@@ -1,0 +1,173 @@
+"""Callers notice nothing while pods are replaced or deleted; a suspended model holds no pod and comes back where it was."""
+
+import asyncio
+import json
+import threading
+import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import httpx
+import pytest
+
+from testcluster.e2e import models_claim
+from testcluster.e2e.cluster import Cluster
+from testcluster.waiting import eventually
+
+READY_SECONDS = 180
+RATE = 50
+BODY = {"input_ids": [101, 1045, 2293, 2023, 102], "attention_mask": [1, 1, 1, 1, 1]}
+PATCH = ["--type=merge", "-p"]
+
+
+@pytest.fixture
+def models(installed: Cluster, namespace: str, tmp_path: Path) -> Iterator[Cluster]:
+    """The cluster with our chart, and a claim with the examples' models in the test's namespace."""
+    models_claim.fill(installed, namespace, tmp_path)
+    yield installed
+    installed.kubectl("delete", "gpuxmodels", "--all", "-n", namespace, "--wait")
+    models_claim.remove_volume(installed, namespace)
+
+
+class Load:
+    """Requests at a fixed rate over connections that stay open, whatever becomes of those before."""
+
+    def __init__(self, cluster: Cluster, url: str, host: str) -> None:
+        self._cluster, self._url, self._host = cluster, url, host
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=lambda: cluster.call(lambda: asyncio.run(self._send())), daemon=True)
+        self.outcomes: Counter[str] = Counter()
+
+    @contextmanager
+    def running(self) -> Iterator[None]:
+        self._thread.start()
+        try:
+            yield
+            time.sleep(2)
+        finally:
+            self._stop.set()
+            self._thread.join(60)
+
+    async def _send(self) -> None:
+        started, sent = time.monotonic(), 0
+        waiting: set[asyncio.Task[None]] = set()
+        limits = httpx.Limits(max_connections=100, max_keepalive_connections=100, keepalive_expiry=60)
+        async with httpx.AsyncClient(base_url=self._url, limits=limits, timeout=30, trust_env=False) as client:
+            while not self._stop.is_set():
+                task = asyncio.create_task(self._ask(client))
+                waiting.add(task)
+                task.add_done_callback(waiting.discard)
+                sent += 1
+                await asyncio.sleep(max(started + sent / RATE - time.monotonic(), 0))
+            await asyncio.gather(*waiting)
+
+    async def _ask(self, client: httpx.AsyncClient) -> None:
+        try:
+            answer = await client.post("/predict", json=BODY, headers={"Host": self._host})
+            self.outcomes[str(answer.status_code)] += 1
+        except httpx.HTTPError as error:
+            self.outcomes[repr(error)] += 1
+
+
+def manifest(name: str, replicas: int) -> dict[str, Any]:
+    limits = {"requests": {"cpu": "50m", "memory": "256Mi"}, "limits": {"cpu": "1", "memory": "768Mi"}}
+    spec = {
+        "model": {"source": {"uri": "pvc://models/sentiment"}, "version": "1"},
+        "serving": {"replicas": {"min": replicas}, "resources": limits},
+    }
+    return {"apiVersion": "gpux.io/v1alpha1", "kind": "GpuxModel", "metadata": {"name": name}, "spec": spec}
+
+
+def ready(cluster: Cluster, namespace: str, name: str) -> dict[str, Any]:
+    """The model, once its newest generation serves."""
+
+    def probe() -> dict[str, Any] | None:
+        model = cluster.get("gpuxmodel", name, namespace)
+        status = model.get("status", {})
+        [found] = [item for item in status.get("conditions", ()) if item["type"] == "Ready"] or [{}]
+        newest = status.get("observedGeneration") == model["metadata"]["generation"]
+        return model if newest and found.get("status") == "True" else None
+
+    return eventually(probe, READY_SECONDS, f"{name} is ready")
+
+
+def patch(cluster: Cluster, namespace: str, name: str, spec: dict[str, Any]) -> None:
+    cluster.kubectl("patch", "gpuxmodel", name, "-n", namespace, *PATCH, json.dumps({"spec": spec}))
+
+
+def pods(cluster: Cluster, namespace: str, name: str) -> list[str]:
+    return [pod["metadata"]["name"] for pod in cluster.select("pods", namespace, f"gpux.io/model={name}")]
+
+
+def base_url(cluster: Cluster, namespace: str, name: str, way: str) -> str:
+    if way == "ingress":
+        return f"http://{cluster.ingress}"
+    address = cluster.get("service", f"{name}-predictor", namespace)["spec"].get("clusterIP", "None")
+    if cluster.kind != "native" or address == "None":
+        pytest.skip("the address of a Service leads nowhere from here")
+    return f"http://{address}"
+
+
+@pytest.mark.parametrize("way", ["ingress", "service"])
+def test_no_request_is_lost(models: Cluster, namespace: str, way: str) -> None:
+    """The ingress chooses a pod for each request; over a Service connections stay with a pod until it closes them."""
+    models.apply(manifest("rolling", 2), namespace=namespace)
+    host = str(urlsplit(ready(models, namespace, "rolling")["status"]["url"]).hostname)
+    eventually(
+        lambda: models.http(host, "/predict", "POST", json=BODY).status_code == 200, 30, "the ingress leads to it"
+    )
+    load = Load(models, base_url(models, namespace, "rolling", way), host)
+    with load.running():
+        time.sleep(2)
+        patch(models, namespace, "rolling", {"model": {"version": "2"}})
+        ready(models, namespace, "rolling")
+        eventually(lambda: len(pods(models, namespace, "rolling")) == 2, 90, "the old pods have gone")
+        [first, _] = pods(models, namespace, "rolling")
+        models.kubectl("delete", "pod", first, "-n", namespace)  # comes back when the pod has gone
+        eventually(lambda: first not in pods(models, namespace, "rolling"), 60, "the pod has gone")
+        ready(models, namespace, "rolling")
+    assert set(load.outcomes) == {"200"}, load.outcomes
+    assert load.outcomes["200"] > 10 * RATE
+    assert models.http(host, "/info").json()["version"] == "2"
+
+
+def test_a_node_can_be_drained_one_pod_at_a_time(models: Cluster, namespace: str) -> None:
+    models.apply(manifest("kept", 2), namespace=namespace)
+    ready(models, namespace, "kept")
+
+    def allowed() -> int:
+        status = models.get("poddisruptionbudget", "kept", namespace).get("status", {})
+        return int(status.get("disruptionsAllowed", 0))
+
+    eventually(lambda: allowed() == 1, 60, "one pod may leave")
+    models.kubectl("scale", "gpuxmodel/kept", "-n", namespace, "--replicas=1")
+    eventually(
+        lambda: not models.select("poddisruptionbudgets", namespace, "gpux.io/model=kept"),
+        60,
+        "one replica has no budget",
+    )
+
+
+def test_suspended_and_back(models: Cluster, namespace: str) -> None:
+    models.apply(manifest("resting", 1), namespace=namespace)
+    url = ready(models, namespace, "resting")["status"]["url"]
+    host = str(urlsplit(url).hostname)
+    patch(models, namespace, "resting", {"suspend": True})
+    models.kubectl("wait", "--for=jsonpath={.status.replicas}=0", "gpuxmodel/resting", "-n", namespace, "--timeout=60s")
+    eventually(lambda: not pods(models, namespace, "resting"), 90, "no pod is left")
+    [found] = [
+        item
+        for item in models.get("gpuxmodel", "resting", namespace)["status"]["conditions"]
+        if item["type"] == "Ready"
+    ]
+    assert (found["status"], found["reason"]) == ("False", "Suspended")
+    eventually(
+        lambda: models.http(host, "/predict", "POST", json=BODY).status_code in {404, 503}, 30, "nothing answers"
+    )
+    patch(models, namespace, "resting", {"suspend": False})
+    assert ready(models, namespace, "resting")["status"]["url"] == url
+    eventually(lambda: models.http(host, "/predict", "POST", json=BODY).status_code == 200, 30, "it answers again")
