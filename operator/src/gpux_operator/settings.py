@@ -19,7 +19,8 @@ class Settings:
         resync_seconds: how often every model is looked at without an event.
         metrics_port: of /metrics.
         health_port: of /healthz and /readyz.
-        instance: this replica's name, in events.
+        instance: this replica's name, in events and in the lease.
+        lease: namespace and name of the Lease whose holder alone acts; None: this process is the only one.
     """
 
     images: Images
@@ -30,3 +31,4 @@ class Settings:
     metrics_port: int = 9090
     health_port: int = 8081
     instance: str = "gpux-operator"
+    lease: tuple[str, str] | None = None

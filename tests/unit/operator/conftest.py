@@ -86,8 +86,9 @@ class FakeApi:
         with self._call("create", resource, key[2]):
             if key in self.objects:
                 raise Conflict("exists")
-            self.objects[key] = copy.deepcopy(obj)
-            return obj
+            stored = self.objects[key] = copy.deepcopy(obj)
+            stored["metadata"].setdefault("resourceVersion", str(next(self._versions)))
+            return copy.deepcopy(stored)
 
     def merge(self, resource: Resource, namespace: str, name: str, patch: Manifest) -> Manifest:
         with self._call("merge", resource, name):

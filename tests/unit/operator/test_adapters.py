@@ -36,7 +36,7 @@ def fetch(port: int, path: str) -> tuple[int, str]:
 
 
 def test_probes() -> None:
-    state: dict[str, str | None] = {"live": None, "ready": "not yet"}
+    state = {"live": (True, "ok"), "ready": (False, "not yet")}
     server = probes.serve(0, lambda: state["live"], lambda: state["ready"])
     port = server.server_port
     try:

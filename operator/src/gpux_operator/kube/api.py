@@ -37,6 +37,7 @@ SERVICES = Resource("", "v1", "services")
 EVENTS = Resource("", "v1", "events")
 DEPLOYMENTS = Resource("apps", "v1", "deployments")
 CRON_JOBS = Resource("batch", "v1", "cronjobs")
+LEASES = Resource("coordination.k8s.io", "v1", "leases")
 INGRESSES = Resource("networking.k8s.io", "v1", "ingresses")
 HTTP_ROUTES = Resource("gateway.networking.k8s.io", "v1", "httproutes")
 

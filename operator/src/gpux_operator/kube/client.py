@@ -16,9 +16,11 @@ from kubernetes import config as kubernetes_config
 
 from gpux_operator.build.metadata import MANAGER
 from gpux_operator.kube.api import Manifest, Resource
-from gpux_operator.kube.errors import KindMissing, NotFound, Transient, from_response
+from gpux_operator.kube.errors import KindMissing, NotFound, NotLeading, Transient, from_response
 
 _TIMEOUTS = urllib3.Timeout(connect=5.0, read=30.0)
+SHORT_TIMEOUTS = urllib3.Timeout(connect=1.5, read=3.0)
+"""For the lease: two requests end within its renew deadline."""
 _PAGE = 500
 _APPLY = "application/apply-patch+yaml"  # JSON is YAML
 _MERGE = "application/merge-patch+json"
@@ -63,11 +65,26 @@ def load_configuration(kubeconfig: str | None) -> Any:  # noqa: ANN401  (the cli
 
 
 class Client:
-    """The API server of a loaded configuration. Safe to use from many threads."""
+    """The API server of a loaded configuration. Safe to use from many threads.
 
-    def __init__(self, configuration: Any, count: Count = lambda verb, resource, code: None) -> None:  # noqa: ANN401
+    Args:
+        configuration: see `load_configuration`.
+        count: told of every request.
+        may_write: asked before every request that writes; NotLeading is raised where it says no.
+        timeouts: of one request.
+    """
+
+    def __init__(
+        self,
+        configuration: Any,  # noqa: ANN401  (the client has no types)
+        count: Count = lambda verb, resource, code: None,
+        may_write: Callable[[], bool] = lambda: True,
+        timeouts: urllib3.Timeout = _TIMEOUTS,
+    ) -> None:
         self._api = kubernetes_client.ApiClient(configuration)
         self._count = count
+        self._may_write = may_write
+        self._timeouts = timeouts
 
     def close(self) -> None:
         """Let go of the connections."""
@@ -134,6 +151,8 @@ class Client:
 
     def _answer(self, request: _Request) -> Manifest:
         """The answer's object; raises the ApiError of the response, Transient if there is none."""
+        if request.method != "GET" and not self._may_write():
+            raise NotLeading(f"{request.method} {request.path}: not sent, another replica may lead")
         code = "none"
         try:
             response = self._send(request)
@@ -163,7 +182,7 @@ class Client:
             f"{configuration.host}{request.path}" + (f"?{query}" if query else ""),
             body=None if request.body is None else json.dumps(request.body).encode(),
             headers=headers,
-            timeout=_TIMEOUTS,
+            timeout=self._timeouts,
             retries=False,
         )
         return response
