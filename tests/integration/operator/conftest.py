@@ -36,7 +36,9 @@ RESYNC_SECONDS = 2
 class Operator:
     """The process; `start` and `kill` as often as one likes."""
 
-    def __init__(self, kubeconfig: Path, log: Path, namespaces: tuple[str, ...] = (), options: tuple[str, ...] = ()) -> None:
+    def __init__(
+        self, kubeconfig: Path, log: Path, namespaces: tuple[str, ...] = (), options: tuple[str, ...] = ()
+    ) -> None:
         self._options = options
         self._kubeconfig = kubeconfig
         self._log = log
@@ -258,7 +260,8 @@ def service_account(control_plane: ControlPlane) -> Path:
     for manifest in chart_manifests():
         if manifest["kind"] in {"ServiceAccount", "ClusterRole", "ClusterRoleBinding", "Role", "RoleBinding"}:
             api.apply(manifest)
-    return control_plane.service_account_kubeconfig(SYSTEM, "gpux")
+    login = control_plane.service_account_kubeconfig(SYSTEM, "gpux")
+    return login.rename(login.with_name("operator.kubeconfig"))  # another token of it may be asked for
 
 
 @pytest.fixture

@@ -7,6 +7,7 @@ subresources, watches, garbage collection, namespaces and deployments.
 import json
 import os
 import shutil
+import signal
 import subprocess
 import time
 from collections.abc import Callable, Iterable, Mapping

@@ -60,6 +60,12 @@ class Program:
             os.killpg(process.pid, signal.SIGKILL)
             return process.wait()
 
+    def send(self, number: signal.Signals) -> None:
+        """Send a signal to it (and its guard)."""
+        self.check()
+        assert self._process is not None
+        os.killpg(self._process.pid, number)
+
     def check(self) -> None:
         """Raise, with the end of the log, if it is not running any more."""
         if not self.running:

@@ -59,8 +59,12 @@ class FakeApi:
         yield from found
 
     def apply(self, resource: Resource, desired: Manifest) -> Manifest:
-        with self._call("apply", resource, desired["metadata"]["name"]):
-            return copy.deepcopy(self.store(resource, desired))
+        metadata = desired["metadata"]
+        with self._call("apply", resource, metadata["name"]):
+            stored = self.objects.get((resource, metadata["namespace"], metadata["name"]), {"metadata": {}})
+            self._check_version(stored, desired)
+            own = {name: value for name, value in metadata.items() if name != "resourceVersion"}
+            return copy.deepcopy(self.store(resource, {**desired, "metadata": own}))
 
     def apply_status(self, resource: Resource, desired: Manifest) -> Manifest:
         metadata = desired["metadata"]
@@ -70,6 +74,9 @@ class FakeApi:
                 raise NotFound(metadata["name"])
             if stored["metadata"]["uid"] != metadata["uid"]:
                 raise Conflict("uid")
+            self._check_version(stored, desired)
+            if stored.get("status") != desired["status"]:
+                stored["metadata"]["resourceVersion"] = str(next(self._versions))
             stored["status"] = copy.deepcopy(desired["status"])
             return copy.deepcopy(stored)
 
@@ -128,6 +135,12 @@ class FakeApi:
         """Somebody's merge patch of the InferenceService, so many seconds ago."""
         time = (NOW - timedelta(seconds=age)).strftime("%Y-%m-%dT%H:%M:%SZ")
         self._edit(self.isvc(key), patch, manager, time)
+
+    @staticmethod
+    def _check_version(stored: Manifest, change: Manifest) -> None:
+        version = change["metadata"].get("resourceVersion")
+        if version not in (None, stored["metadata"].get("resourceVersion")):
+            raise Conflict("the object has been modified")
 
     def _edit(self, live: Manifest, patch: Manifest, manager: str, time: str = "") -> None:
         before = copy.deepcopy(live)

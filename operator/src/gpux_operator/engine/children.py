@@ -8,7 +8,7 @@ from gpux_operator.build.checks import Problem
 from gpux_operator.build.config_map import config_map
 from gpux_operator.build.cron_job import cron_job
 from gpux_operator.build.inference_service import Images, inference_service, is_cluster_local
-from gpux_operator.build.metadata import Manifest, controller_of, is_controlled_by, pod_hash_of
+from gpux_operator.build.metadata import Manifest, controller_of, is_controlled_by, of_version, pod_hash_of
 from gpux_operator.engine.conflicts import kserve_conflict, own_conflict
 from gpux_operator.engine.drift import remove_foreign
 from gpux_operator.engine.exposure import withdraw
@@ -125,5 +125,7 @@ def remove_old_config_maps(api: KubeApi, uid: str, current: str, observed: Obser
 
 
 def _ensure(api: KubeApi, resource: Resource, stored: Manifest | None, desired: Manifest) -> Manifest:
-    """Applies `desired` unless it is stored already."""
-    return stored if stored is not None and carries(stored, desired) else api.apply(resource, desired)
+    """Applies `desired` unless it is stored already; Conflict if it is another version than was read."""
+    if stored is None:
+        return api.apply(resource, desired)
+    return stored if carries(stored, desired) else api.apply(resource, of_version(stored, desired))

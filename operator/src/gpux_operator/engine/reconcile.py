@@ -14,7 +14,7 @@ from gpux_api.manifests import problems
 from gpux_api.v1alpha1 import API_VERSION, KIND, GpuxModel
 from gpux_operator.build.checks import Problem, spec_problem
 from gpux_operator.build.inference_service import Images
-from gpux_operator.build.metadata import Manifest
+from gpux_operator.build.metadata import Manifest, of_version
 from gpux_operator.engine.children import Desired, desired_children, remove_old_config_maps, write_children
 from gpux_operator.engine.observe import observe
 from gpux_operator.engine.queue import Key
@@ -126,7 +126,7 @@ class Reconciler:
         before = stored.get("status") or {}
         if status != before:
             identity = {"name": metadata["name"], "namespace": metadata["namespace"], "uid": metadata["uid"]}
-            body = {"apiVersion": API_VERSION, "kind": KIND, "metadata": identity, "status": status}
+            body = of_version(stored, {"apiVersion": API_VERSION, "kind": KIND, "metadata": identity, "status": status})
             try:
                 self._api.apply_status(GPUX_MODELS, body)
             except NotFound:

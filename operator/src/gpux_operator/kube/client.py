@@ -151,8 +151,6 @@ class Client:
 
     def _answer(self, request: _Request) -> Manifest:
         """The answer's object; raises the ApiError of the response, Transient if there is none."""
-        if request.method != "GET" and not self._may_write():
-            raise NotLeading(f"{request.method} {request.path}: not sent, another replica may lead")
         code = "none"
         try:
             response = self._send(request)
@@ -176,11 +174,14 @@ class Client:
             headers[auth["key"]] = auth["value"]
         if request.body is not None:
             headers["Content-Type"] = request.content_type
+        body = None if request.body is None else json.dumps(request.body).encode()
         query = urlencode({name: value for name, value in (request.query or {}).items() if value})
+        if request.method != "GET" and not self._may_write():
+            raise NotLeading(f"{request.method} {request.path}: not sent, another replica may lead")
         response: urllib3.BaseHTTPResponse = self._api.rest_client.pool_manager.request(
             request.method,
             f"{configuration.host}{request.path}" + (f"?{query}" if query else ""),
-            body=None if request.body is None else json.dumps(request.body).encode(),
+            body=body,
             headers=headers,
             timeout=self._timeouts,
             retries=False,
