@@ -10,6 +10,7 @@ from gpux_operator.adapters import watch
 from gpux_operator.adapters.discovery import Discovery
 from gpux_operator.adapters.metrics import Metrics
 from gpux_operator.adapters.runner import WatchRunner, connection
+from gpux_operator.engine.echoes import Echoes
 from gpux_operator.engine.queue import KeyQueue
 from gpux_operator.engine.reconcile import Reconciler
 from gpux_operator.engine.recorder import Recorder
@@ -37,7 +38,9 @@ class Term:
         self._over = threading.Event()
         self.queue = KeyQueue()
         load = functools.partial(load_configuration, settings.kubeconfig)
-        self._api = Client(load(), metrics.count_request, lambda: leads() and not self._over.is_set())
+        self._echoes = Echoes()
+        may_write = lambda: leads() and not self._over.is_set()  # noqa: E731
+        self._api = Client(load(), metrics.count_request, may_write, self._echoes.add)
         reconciler = Reconciler(self._api, settings.images, Recorder(self._api, settings.instance))
         self._workers = Workers(self.queue, reconciler, metrics.observe_reconcile)
         self._resync = Resync(self._api, self.queue, settings.namespaces or (None,), settings.resync_seconds)
@@ -78,7 +81,7 @@ class Term:
         return self._resync.done_once
 
     def _registry(self, load: Any) -> Any:  # noqa: ANN401  (kopf's and kubernetes' types stay in the adapters)
-        return watch.registry(self.queue, self._metrics, lambda: connection(load()))
+        return watch.registry(self.queue, self._metrics, lambda: connection(load()), self._echoes)
 
     def _kinds_changed(self) -> None:
         self._runner.restart()

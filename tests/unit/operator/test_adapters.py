@@ -17,6 +17,7 @@ from gpux_operator.adapters import probes, watch
 from gpux_operator.adapters.discovery import Discovery
 from gpux_operator.adapters.metrics import Metrics
 from gpux_operator.adapters.runner import connection
+from gpux_operator.engine.echoes import Echoes
 from gpux_operator.engine.queue import Key, KeyQueue
 from gpux_operator.engine.resync import Resync
 from gpux_operator.kube.api import GPUX_MODELS, INFERENCE_SERVICES
@@ -153,6 +154,17 @@ def test_an_event_queues_the_model() -> None:
         queue.done(Key("ns", "m"))
     send(handler, {"metadata": {"name": "foreign"}})
     assert queue.get(block=False) is None
+
+
+def test_the_echo_of_a_write_of_ours_queues_nothing() -> None:
+    queue, echoes = KeyQueue(), Echoes(kept=2)
+    for version in ("6", "7", "8"):
+        echoes.add(version)
+    made = watch.registry(queue, Metrics(), lambda: kopf.ConnectionInfo(server="http://x"), echoes)
+    handler = made._watching.get_all_handlers()[0]
+    for version, queued in (("8", 0), ("7", 0), ("9", 1), ("6", 1)):
+        send(handler, {"metadata": {"name": "m", "resourceVersion": version}})
+        assert len(queue) == queued, version
 
 
 def test_the_watches_select_our_children_on_the_server() -> None:

@@ -35,6 +35,8 @@ class Recorder:
             changed = (previous.get("status"), previous.get("reason")) != (item["status"], item["reason"])
             if item["type"] not in _TOLD or not changed or (item["reason"], item["message"]) in told:
                 continue
+            if not previous and not _is_warning(item):
+                continue  # how every model begins is no news
             told.add((item["reason"], item["message"]))
             self._post(model, item)
 
@@ -63,7 +65,6 @@ class Recorder:
     def _event(self, model: Manifest, item: Manifest) -> Manifest:
         metadata = model["metadata"]
         now = self._clock().strftime("%Y-%m-%dT%H:%M:%SZ")
-        warning = item["status"] == "False" and item["reason"] not in PROGRESS
         name = f"{metadata['name']}.{digest([metadata['uid'], item['type'], item['reason'], item['message']], 16)}"
         return {
             "apiVersion": "v1",
@@ -77,7 +78,7 @@ class Recorder:
                 "uid": metadata["uid"],
                 "resourceVersion": metadata.get("resourceVersion", ""),
             },
-            "type": "Warning" if warning else "Normal",
+            "type": "Warning" if _is_warning(item) else "Normal",
             "reason": item["reason"],
             "message": item["message"][:1024],
             "action": "Reconcile",
@@ -88,3 +89,7 @@ class Recorder:
             "lastTimestamp": now,
             "count": 1,
         }
+
+
+def _is_warning(item: Manifest) -> bool:
+    return item["status"] == "False" and item["reason"] not in PROGRESS

@@ -1,0 +1,30 @@
+"""Our own writes come back as events of the watches; the pass that wrote has seen what they say.
+
+A version names one state of one object in the whole cluster, so an event with the version of an answer that we got is that
+answer again. Without this every pass that writes would be followed by one that finds nothing to do.
+"""
+
+import threading
+
+KEPT = 10_000
+
+
+class Echoes:
+    """The versions of the latest writes; safe to use from many threads."""
+
+    def __init__(self, kept: int = KEPT) -> None:
+        self._kept = kept
+        self._lock = threading.Lock()
+        self._versions: dict[str, None] = {}  # in order of arrival
+
+    def add(self, version: str) -> None:
+        """We got this version as the answer to a write."""
+        with self._lock:
+            self._versions[version] = None
+            if len(self._versions) > self._kept:
+                del self._versions[next(iter(self._versions))]
+
+    def __contains__(self, version: object) -> bool:
+        """Whether an event of that version says nothing new."""
+        with self._lock:
+            return version in self._versions
