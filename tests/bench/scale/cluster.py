@@ -119,6 +119,10 @@ class Operator:
         """CPU time so far."""
         return self.total("process_cpu_seconds_total ")
 
+    def threads(self) -> int:
+        """Threads now."""
+        return len(list(Path(f"/proc/{self._process.pid}/task").iterdir()))
+
     def stop(self) -> int:
         """The exit code of a clean stop."""
         self._process.terminate()

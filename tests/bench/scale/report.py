@@ -25,6 +25,8 @@ TARGETS = (
     Target("writes in a resync of all models with nothing to do", "0",
            lambda record: record["resync"]["writes"], lambda value: value == 0),
     Target("largest RSS, MiB", "below 250", lambda record: record["memory"]["peak_mib"], lambda value: value < 250),
+    Target("changes that were not acted on", "0",
+           lambda record: record["changes"]["changes"] - record["changes"]["acted_on"], lambda value: value == 0),
     Target("event to apply, p99, ms", "below 1000", lambda record: record["changes"]["p99_ms"], lambda value: value < 1000),
 )  # fmt: skip
 HOW = """## How it was measured
