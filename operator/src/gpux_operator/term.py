@@ -36,11 +36,11 @@ class Term:
         self._settings = settings
         self._metrics = metrics
         self._over = threading.Event()
-        self.queue = KeyQueue()
+        echoes = Echoes()
+        self.queue = KeyQueue(known=echoes)
         load = functools.partial(load_configuration, settings.kubeconfig)
-        self._echoes = Echoes()
         may_write = lambda: leads() and not self._over.is_set()  # noqa: E731
-        self._api = Client(load(), metrics.count_request, may_write, self._echoes.add)
+        self._api = Client(load(), metrics.count_request, may_write, echoes.add)
         reconciler = Reconciler(self._api, settings.images, Recorder(self._api, settings.instance))
         self._workers = Workers(self.queue, reconciler, metrics.observe_reconcile)
         self._resync = Resync(self._api, self.queue, settings.namespaces or (None,), settings.resync_seconds)
@@ -81,7 +81,7 @@ class Term:
         return self._resync.done_once
 
     def _registry(self, load: Any) -> Any:  # noqa: ANN401  (kopf's and kubernetes' types stay in the adapters)
-        return watch.registry(self.queue, self._metrics, lambda: connection(load()), self._echoes)
+        return watch.registry(self.queue, self._metrics, lambda: connection(load()))
 
     def _kinds_changed(self) -> None:
         self._runner.restart()

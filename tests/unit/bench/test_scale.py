@@ -6,7 +6,6 @@ import copy
 from typing import Any
 
 import pytest
-
 from tests.bench.scale import report
 from tests.bench.scale.soak import GROWTH, Sample, grown
 

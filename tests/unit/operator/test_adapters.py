@@ -156,12 +156,12 @@ def test_an_event_queues_the_model() -> None:
     assert queue.get(block=False) is None
 
 
-def test_the_echo_of_a_write_of_ours_queues_nothing() -> None:
-    queue, echoes = KeyQueue(), Echoes(kept=2)
+def test_an_event_of_a_version_that_a_pass_saw_queues_nothing() -> None:
+    echoes = Echoes(kept=2)
+    queue = KeyQueue(known=echoes)
     for version in ("6", "7", "8"):
         echoes.add(version)
-    made = watch.registry(queue, Metrics(), lambda: kopf.ConnectionInfo(server="http://x"), echoes)
-    handler = made._watching.get_all_handlers()[0]
+    handler = registry(queue)._watching.get_all_handlers()[0]
     for version, queued in (("8", 0), ("7", 0), ("9", 1), ("6", 1)):
         send(handler, {"metadata": {"name": "m", "resourceVersion": version}})
         assert len(queue) == queued, version

@@ -4,7 +4,7 @@ Handlers other than `on.event` would put annotations or finalizers on the object
 """
 
 import time
-from collections.abc import Callable, Container
+from collections.abc import Callable
 
 import kopf
 
@@ -24,9 +24,8 @@ def registry(
     queue: KeyQueue,
     metrics: Metrics,
     login: Callable[[], kopf.ConnectionInfo],
-    known: Container[str] = (),
 ) -> kopf.OperatorRegistry:
-    """The handlers of one run of kopf; events of versions that are `known` already lead to nothing."""
+    """The handlers of one run of kopf."""
     handlers = kopf.OperatorRegistry()
 
     @kopf.on.login(registry=handlers)
@@ -35,8 +34,8 @@ def registry(
 
     def seen(resource: Resource, key: Key | None, meta: kopf.Meta) -> None:
         metrics.watch_last_event.labels(resource.plural).set(time.time())
-        if key is not None and meta.get("resourceVersion", "") not in known:
-            queue.add(key)
+        if key is not None:
+            queue.add(key, meta.get("resourceVersion"))
 
     _watch(handlers, GPUX_MODELS, lambda meta: meta.name, seen)
     for resource in CHILDREN:

@@ -1,7 +1,8 @@
-"""Our own writes come back as events of the watches; the pass that wrote has seen what they say.
+"""What passes read and wrote comes back as events of the watches, which then say nothing new.
 
-A version names one state of one object in the whole cluster, so an event with the version of an answer that we got is that
-answer again. Without this every pass that writes would be followed by one that finds nothing to do.
+A version names one state of one object in the whole cluster, so an event with the version of an answer that a pass got is that
+answer again; a pass that fails afterwards is tried again anyhow. Without this every pass that writes would be followed by
+one that finds nothing to do. Lists don't count: a resync reads models without a pass over them.
 """
 
 import threading
@@ -10,7 +11,7 @@ KEPT = 10_000
 
 
 class Echoes:
-    """The versions of the latest writes; safe to use from many threads."""
+    """The versions of the latest answers; safe to use from many threads."""
 
     def __init__(self, kept: int = KEPT) -> None:
         self._kept = kept
@@ -18,8 +19,9 @@ class Echoes:
         self._versions: dict[str, None] = {}  # in order of arrival
 
     def add(self, version: str) -> None:
-        """We got this version as the answer to a write."""
+        """A pass got this version as an answer."""
         with self._lock:
+            self._versions.pop(version, None)
             self._versions[version] = None
             if len(self._versions) > self._kept:
                 del self._versions[next(iter(self._versions))]

@@ -71,7 +71,7 @@ class Client:
         configuration: see `load_configuration`.
         count: told of every request.
         may_write: asked before every request that writes; NotLeading is raised where it says no.
-        wrote: told the version of each object that a write left behind.
+        saw: told the version of each single object that was read or written.
         timeouts: of one request.
     """
 
@@ -80,14 +80,14 @@ class Client:
         configuration: Any,  # noqa: ANN401  (the client has no types)
         count: Count = lambda verb, resource, code: None,
         may_write: Callable[[], bool] = lambda: True,
-        wrote: Callable[[str], None] = lambda version: None,
+        saw: Callable[[str], None] = lambda version: None,
         *,
         timeouts: urllib3.Timeout = _TIMEOUTS,
     ) -> None:
         self._api = kubernetes_client.ApiClient(configuration)
         self._count = count
         self._may_write = may_write
-        self._wrote = wrote
+        self._saw = saw
         self._timeouts = timeouts
 
     def close(self) -> None:
@@ -169,8 +169,8 @@ class Client:
             answer: Manifest = json.loads(response.data)
         except ValueError:
             raise Transient(f"{request.method} {request.path}: the answer is no JSON") from None
-        if request.method in {"PATCH", "POST"}:
-            self._wrote(answer.get("metadata", {}).get("resourceVersion", ""))
+        if request.verb not in {"list", "discover", "delete"}:
+            self._saw(answer.get("metadata", {}).get("resourceVersion", ""))
         return answer
 
     def _send(self, request: _Request) -> urllib3.BaseHTTPResponse:
