@@ -75,7 +75,7 @@ def render_command(
 )
 @click.option(
     "--workers",
-    default=4,
+    default=16,
     show_default=True,
     envvar=f"{_ENV}_WORKERS",
     type=click.IntRange(1, 64),

@@ -26,7 +26,7 @@ class Settings:
     images: Images
     namespaces: tuple[str, ...] = ()
     kubeconfig: str | None = None
-    workers: int = 4
+    workers: int = 16
     resync_seconds: float = 600.0
     metrics_port: int = 9090
     health_port: int = 8081

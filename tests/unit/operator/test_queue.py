@@ -134,3 +134,14 @@ def test_what_the_pass_itself_saw_does_not_make_it_run_again() -> None:
         assert (queue.get(block=False) == A) is again, versions
         queue.done(A)
         known.clear()
+
+
+def test_a_look_at_all_models_lets_changes_go_first(queue: KeyQueue) -> None:
+    queue.add_idle(A)
+    queue.add_idle(B)
+    assert len(queue) == 2
+    queue.add(B)
+    assert [queue.get(block=False) for _ in range(3)] == [B, A, None], "and B only once"
+    queue.add_idle(B)
+    queue.done(B)
+    assert queue.get(block=False) == B, "it ran when it was asked for"

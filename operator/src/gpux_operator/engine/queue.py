@@ -39,6 +39,7 @@ class KeyQueue:
         self._jitter = jitter
         self._changed = threading.Condition()
         self._ready: dict[Key, None] = {}  # in order of arrival
+        self._idle: dict[Key, None] = {}  # taken when nothing else is ready
         self._running: set[Key] = set()
         self._again: dict[Key, set[str | None]] = {}
         self._due: dict[Key, float] = {}
@@ -49,7 +50,7 @@ class KeyQueue:
     def __len__(self) -> int:
         """Keys that could run now."""
         with self._changed:
-            return len(self._ready)
+            return len(self._ready) + len(self._idle)
 
     def add(self, key: Key, version: str | None = None) -> None:
         """Run the key as soon as a worker is free, and after the run that is going on.
@@ -59,6 +60,15 @@ class KeyQueue:
         with self._changed:
             if version is None or version not in self._known:
                 self._add(key, version)
+
+    def add_idle(self, key: Key) -> None:
+        """Run the key when no other waits: a look at all models must not keep a user's change waiting."""
+        with self._changed:
+            if key in self._running:
+                self._add(key)
+            elif key not in self._ready:
+                self._idle[key] = None
+                self._changed.notify()
 
     def add_after(self, key: Key, seconds: float) -> None:
         """Run the key after a while; of several such requests the earliest counts."""
@@ -87,9 +97,9 @@ class KeyQueue:
         with self._changed:
             while not self._closed:
                 wait = self._promote()
-                if self._ready:
-                    key = next(iter(self._ready))
-                    del self._ready[key]
+                if lane := self._ready or self._idle:
+                    key = next(iter(lane))
+                    del lane[key]
                     self._running.add(key)
                     return key
                 if not block:
@@ -115,6 +125,7 @@ class KeyQueue:
         if key in self._running:
             self._again.setdefault(key, set()).add(version)
         elif key not in self._ready:
+            self._idle.pop(key, None)
             self._ready[key] = None
             self._changed.notify()
 

@@ -60,7 +60,7 @@ def load_configuration(kubeconfig: str | None) -> Any:  # noqa: ANN401  (the cli
         except kubernetes_config.ConfigException:
             kubernetes_config.load_kube_config(client_configuration=configuration)
     configuration.retries = False  # the queue retries, with a backoff
-    configuration.connection_pool_maxsize = 16
+    configuration.connection_pool_maxsize = 64  # the most workers there can be
     return configuration
 
 
