@@ -32,6 +32,7 @@ class LoadReason(StrEnum):
     INVALID_PREPROCESSING = "InvalidPreprocessing"
     SAMPLE_FAILED = "SampleFailed"
     PROVIDER_UNAVAILABLE = "ProviderUnavailable"
+    DEVICE_FAILED = "DeviceFailed"
     INVALID_TASK_STORE = "InvalidTaskStore"
     INVALID_WEBHOOK_SECRET = "InvalidWebhookSecret"  # noqa: S105
     INTERNAL_ERROR = "InternalError"

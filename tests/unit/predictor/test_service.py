@@ -17,7 +17,7 @@ from gpux_api.v1alpha1 import GpuxModel
 from gpux_predictor import metrics
 from gpux_predictor.batching.item import Batch, Item, Result
 from gpux_predictor.engine import source
-from gpux_predictor.errors import BadRequest, DeadlineExceeded, LoadReason, NotReady
+from gpux_predictor.errors import BadRequest, DeadlineExceeded, InferenceFailed, LoadReason, NotReady
 from gpux_predictor.serving import loading
 from gpux_predictor.serving.loading import Origin
 from gpux_predictor.serving.prepare import Prepared
@@ -41,6 +41,38 @@ def test_not_ready_says_why(make_model: Callable[..., GpuxModel], tmp_path: Path
     assert (
         service.health.detail
         == f"{tmp_path}/model.onnx does not exist: check spec.model.source.uri (file://{tmp_path}/model.onnx)"
+    )
+
+
+def test_a_device_that_breaks_again_and_again_ends_the_service(
+    tmp_path: Path, make_service: MakeService, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What ONNX Runtime says of a lost GPU, on a machine that has none; one failure between runs that succeed is borne."""
+    onnxmodels.identity(tmp_path / "model.onnx")
+    service = make_service()
+    assert service.loaded is not None
+    assert service._inference is not None
+    service._inference._at_once = 0  # as on every device
+    session = service.loaded.session
+    healthy, body = session._run, b'{"x": [[1, 2]]}'
+
+    def lost(*_: Any) -> Any:
+        raise RuntimeError("CUDA failure 700: an illegal memory access was encountered ; GPU=0 ; hostname=node-7")
+
+    async def ask() -> None:
+        for run in (lost, lost, healthy, lost, lost, lost):
+            assert service.live
+            monkeypatch.setattr(session, "_run", run)
+            with suppress(InferenceFailed):
+                await service.predict(body)
+        with pytest.raises(NotReady, match="DeviceFailed"):
+            await service.predict(body)
+
+    asyncio.run(ask())
+    assert not service.live
+    assert service.health.reason == LoadReason.DEVICE_FAILED
+    assert service.health.detail == (
+        "Inference failed: CUDA failure 700: an illegal memory access was encountered: the process has to be started again"
     )
 
 

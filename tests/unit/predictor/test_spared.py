@@ -18,3 +18,25 @@ assert V1beta1InferenceService(kind="InferenceService").kind == "InferenceServic
 
 def test_what_the_server_does_not_use_is_not_loaded() -> None:
     subprocess.run([sys.executable, "-c", PROGRAM], check=True)
+
+
+WITHOUT = """
+import sys
+
+class Gone:
+    def find_spec(self, name, path=None, target=None):
+        if name.split(".")[0] in ("kubernetes", "pandas") or name == "pyarrow._flight":
+            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+
+sys.meta_path.insert(0, Gone())
+import gpux_predictor.run
+import gpux_predictor.precomputed.command
+import pyarrow.csv
+import pyarrow.parquet
+import kserve_storage
+"""
+
+
+def test_the_image_works_without_what_its_dockerfile_removes() -> None:
+    done = subprocess.run([sys.executable, "-c", WITHOUT], capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 0, done.stderr

@@ -77,8 +77,8 @@ class Inference(GRPCInferenceServiceServicer):  # type: ignore[misc]  # kserve h
 
     @_answering_errors
     async def ServerLive(self, _: Any, __: Any) -> Any:  # noqa: ANN401
-        """The process answers."""
-        return pb.ServerLiveResponse(live=True)
+        """Whether a request may succeed, now or later."""
+        return pb.ServerLiveResponse(live=self._service.live)
 
     @_answering_errors
     async def ServerReady(self, _: Any, __: Any) -> Any:  # noqa: ANN401

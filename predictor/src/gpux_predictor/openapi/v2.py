@@ -18,12 +18,11 @@ _PARAMETERS: Schema = {"type": ["object", "null"]}
 
 def paths(name: str, version: str | None, graph: Graph | None) -> dict[str, Any]:
     """The operations, by path; without a graph they do not say what it takes."""
-    live = exactly({"live": {"const": True}})
     server = exactly({"name": _TEXT, "version": _TEXT, "extensions": {"type": "array", "items": _TEXT}})
     models = exactly({"models": {"type": "array", "items": {"const": name}}})
     found: dict[str, Any] = {
         "/v2": _get("v2Server", "The server", server),
-        "/v2/health/live": _get("v2Live", "Whether the process answers", live),
+        "/v2/health/live": _liveness(),
         "/v2/health/ready": _readiness("v2Ready", {}),
         "/v2/models": _get("v2Models", "The models", models),
     }
@@ -40,6 +39,12 @@ def paths(name: str, version: str | None, graph: Graph | None) -> dict[str, Any]
 
 def _get(identifier: str, summary: str, schema: Schema) -> dict[str, Any]:
     return {"get": operation("V2", identifier, summary, {"200": answer(schema, summary)} | errors((), "Detail"))}
+
+
+def _liveness() -> dict[str, Any]:
+    well, ill = exactly({"live": {"const": True}}), exactly({"live": {"const": False}})
+    responses = {"200": answer(well, "A request may succeed."), "503": answer(ill, "None can: the device is broken.")}
+    return {"get": operation("V2", "v2Live", "Whether the process is of use", responses | errors((), "Detail"))}
 
 
 def _readiness(identifier: str, named: dict[str, Schema]) -> dict[str, Any]:

@@ -45,6 +45,9 @@ def routes(service: ModelService) -> list[Route]:
         )
         return Response(body, headers=headers)
 
+    async def server_live(_: Request) -> Response:
+        return as_json({"live": service.live}, HTTPStatus.OK if service.live else HTTPStatus.SERVICE_UNAVAILABLE)
+
     async def server_ready(_: Request) -> Response:
         return _readiness(service, {})
 
@@ -63,6 +66,7 @@ def routes(service: ModelService) -> list[Route]:
         _route("/v1/models/{name}:predict", predict, "POST"),
         _route("/v1/models/{name}:explain", explain, "POST"),
         _route("/v2", server_metadata, "GET"),
+        _route("/v2/health/live", server_live, "GET"),
         _route("/v2/health/ready", server_ready, "GET"),
         *(
             _route(f"/v2/models/{{name}}{versions}{call}", handler, method)

@@ -17,6 +17,7 @@ from gpux_predictor.batching.runner import Runner
 from gpux_predictor.engine import cpus, placement
 from gpux_predictor.engine.providers import CPU
 from gpux_predictor.engine.session import run_options
+from gpux_predictor.errors import DeviceFailed
 from gpux_predictor.serving.loading import LoadedModel
 
 logger = logging.getLogger(__name__)
@@ -26,6 +27,8 @@ AT_ONCE_SECONDS = 1e-4
 _TOO_LONG = 20 * AT_ONCE_SECONDS
 _STRIKES = 3
 """Runs in a row that take far longer than measured; one alone may have been preempted."""
+_DEVICE_FAILURES = 3
+"""Runs in a row that failed for the device; CUDA's contexts do not recover from most errors."""
 
 
 class Inference:
@@ -34,9 +37,15 @@ class Inference:
     Args:
         loaded: the model.
         limits: what the queue holds to; `in_flight` is decided here.
+        on_broken: hears, in a thread, that run after run failed for the device: only a new process can help.
     """
 
-    def __init__(self, loaded: LoadedModel, limits: Limits = Limits()) -> None:  # noqa: B008  (frozen)
+    def __init__(
+        self,
+        loaded: LoadedModel,
+        limits: Limits = Limits(),  # noqa: B008  (frozen)
+        on_broken: Callable[[DeviceFailed], None] = lambda _: None,
+    ) -> None:
         self._session = loaded.session
         self._outputs = [tensor.name for tensor in loaded.signature.outputs]
         self._plan = loaded.plan
@@ -46,6 +55,8 @@ class Inference:
         self.batcher = Batcher(runner, loaded.plan, run_options, limits)
         self._at_once = 0 if limits.max_delay else _elements_at_once(loaded)
         self._strikes = 0
+        self._on_broken = on_broken
+        self._device_failures = 0
         self._rows = 0
         self._seconds = 0.0
 
@@ -135,7 +146,14 @@ class Inference:
 
     def _run(self, feeds: Arrays, options: Any) -> dict[str, Any]:  # noqa: ANN401
         started = time.perf_counter()
-        found = self._session.run(self._outputs, feeds, options)
+        try:
+            found = self._session.run(self._outputs, feeds, options)
+        except DeviceFailed as error:
+            self._device_failures += 1
+            if self._device_failures == _DEVICE_FAILURES:
+                self._on_broken(error)
+            raise
+        self._device_failures = 0
         self._rows += self._plan.rows(feeds)
         self._seconds += time.perf_counter() - started
         return found

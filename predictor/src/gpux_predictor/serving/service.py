@@ -16,7 +16,7 @@ from gpux_predictor import metrics
 from gpux_predictor.batching.batcher import Limits
 from gpux_predictor.batching.item import Timing
 from gpux_predictor.engine import cpus
-from gpux_predictor.errors import DeadlineExceeded, LoadError, NotReady, Stopped
+from gpux_predictor.errors import DeadlineExceeded, DeviceFailed, LoadError, LoadReason, NotReady, Stopped
 from gpux_predictor.serving import health, loading
 from gpux_predictor.serving.at_once import AtOnce, nothing
 from gpux_predictor.serving.inference import Inference
@@ -67,6 +67,11 @@ class ModelService:
         self._inference: Inference | None = None
         self._seconds = model.spec.runtime.timeout_seconds
         self._threads = ThreadPoolExecutor(max_workers=max(2, cpus.available()), thread_name_prefix="prepare")
+
+    @property
+    def live(self) -> bool:
+        """False once the device has broken under a model that served: only a new process can help."""
+        return self.loaded is None or self.health.phase is not health.Phase.FAILED
 
     @property
     def name(self) -> str:
@@ -204,7 +209,7 @@ class ModelService:
             max_delay=runtime.batching.max_delay_milliseconds / 1000 if runtime.batching else 0.0,
             background_seconds=self._seconds,
         )
-        inference = Inference(loaded, limits)
+        inference = Inference(loaded, limits, self._broke)
         metrics.watch(lambda: inference.batcher.depth, inference.efficiency)
         self._inference = inference
         metrics.MODEL.labels(self.name, self.model.spec.model.version or "", loaded.session.providers[0]).set(1)
@@ -212,6 +217,9 @@ class ModelService:
         at_once = AtOnce(loaded, inference)
         self.at_once = at_once if at_once.usable else nothing
         self._tell(health.ready())
+
+    def _broke(self, error: DeviceFailed) -> None:
+        self.refuse(LoadError(LoadReason.DEVICE_FAILED, f"{error.detail}: the process has to be started again"))
 
     def _deadline(self, inference: Inference) -> float:
         """The request's deadline on the loop's clock; a full queue refuses it here, before its body costs anything."""
