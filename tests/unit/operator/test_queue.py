@@ -136,7 +136,8 @@ def test_what_the_pass_itself_saw_does_not_make_it_run_again() -> None:
         known.clear()
 
 
-def test_a_look_at_all_models_lets_changes_go_first(queue: KeyQueue) -> None:
+def test_a_look_at_all_models_lets_changes_go_first() -> None:
+    queue = KeyQueue()
     queue.add_idle(A)
     queue.add_idle(B)
     assert len(queue) == 2
