@@ -161,7 +161,7 @@ def test_an_event_of_a_version_that_a_pass_saw_queues_nothing() -> None:
     queue = KeyQueue(known=echoes)
     for version in ("6", "7", "8"):
         echoes.add(version)
-    handler = registry(queue)._watching.get_all_handlers()[0]
+    handler = next(iter(registry(queue)._watching.get_all_handlers()))
     for version, queued in (("8", 0), ("7", 0), ("9", 1), ("6", 1)):
         send(handler, {"metadata": {"name": "m", "resourceVersion": version}})
         assert len(queue) == queued, version
