@@ -71,15 +71,18 @@ def render(record: Record) -> str:
         f"Written by `make bench-operator` on {machine['date']} at commit {machine['commit']}.",
         f"Machine: {machine['cpu']}, {machine['cpus']} CPUs, {machine['memory_gb']} GB, {machine['system']}, Python "
         f"{machine['python']}; load average before the start: {machine['load']:.2f}.",
-        *(
-            [
-                f"**The machine was busy with other work (load {machine['load']:.1f} on {machine['cpus']} CPUs): the times below are not to be trusted, the counts are.**"
-            ]
-            if machine["load"] > machine["cpus"] / 2
-            else []
-        ),
+        *_warning(machine),
         table(["", "target", "measured", "met"], targets),
         table(["", ""], details),
         HOW,
     ]
     return "\n\n".join(parts) + "\n"
+
+
+def _warning(machine: Record) -> list[str]:
+    if machine["load"] <= machine["cpus"] / 2:
+        return []
+    return [
+        f"**The machine was busy with other work (load {machine['load']:.1f} on {machine['cpus']} CPUs): the times below are not to be "
+        "trusted, the counts are.**"
+    ]
