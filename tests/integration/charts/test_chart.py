@@ -61,7 +61,10 @@ def test_namespaced_mode_has_no_cluster_rights() -> None:
     assert {role["metadata"]["namespace"] for role in of_kind(manifests, "Role")} == {"a", "b", "gpux-system"}
     [deployment] = of_kind(manifests, "Deployment")
     [container] = deployment["spec"]["template"]["spec"]["containers"]
-    assert [argument for argument in container["args"] if "namespace" in argument] == ["--namespace=a", "--namespace=b"]
+    assert [argument for argument in container["args"] if argument.startswith("--namespace")] == [
+        "--namespace=a",
+        "--namespace=b",
+    ]
 
 
 def test_replicas_may_touch_their_own_lease_and_no_other() -> None:
