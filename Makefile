@@ -7,10 +7,10 @@ HOST ?= 127.0.0.1
 PORT ?= 8080
 MODEL ?= examples/sentiment
 
-.PHONY: help venv run test unit integration check format e2e bench crds examples lock clean
+.PHONY: help venv run test unit integration check format e2e bench bench-operator crds examples lock clean
 
 help:  ## this list
-	@grep -hE '^[a-z0-9]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
 
 venv: .venv/.complete  ## a virtual environment with both programs in .venv/bin, and all tools
 
@@ -61,6 +61,9 @@ e2e: venv  ## the whole thing on a real node (kind, or a native one as root on L
 
 bench: venv  ## servers compared, raw onnxruntime to peers; writes docs/benchmarks.md (BENCH="--help")
 	PYTHONPATH=$(if $(PYTHONPATH),$(PYTHONPATH):)tests/lib $(BIN)/python -m tests.bench $(BENCH)
+
+bench-operator: venv  ## the operator with 1,000 models on a real API server; writes docs/scale.md
+	PYTHONPATH=$(if $(PYTHONPATH),$(PYTHONPATH):)tests/lib $(BIN)/python -m tests.bench.scale $(BENCH)
 
 crds: venv  ## generate the CRD from gpux_api
 	$(BIN)/gpux-crd crds/gpuxmodels.gpux.io.yaml charts/gpux/templates/crd-gpuxmodels.yaml

@@ -17,6 +17,16 @@ SHOWN = ("onnxruntime", "numpy", "uvicorn", "kserve", "gpux", "mlserver", "bento
 
 
 def describe(cores: Cores) -> dict[str, Any]:
+    """The machine, the time and the commit, and which core does what."""
+    return {
+        **processor(),
+        "server_core": cores.server,
+        "load_core": cores.load,
+        "load_average": round(os.getloadavg()[0], 2),
+    }
+
+
+def processor() -> dict[str, Any]:
     """The machine, the time and the commit."""
     return {
         "cpu": _cpu_model(),
@@ -26,9 +36,6 @@ def describe(cores: Cores) -> dict[str, Any]:
         "python": platform.python_version(),
         "date": time.strftime("%Y-%m-%d", time.gmtime()),
         "commit": _commit(),
-        "server_core": cores.server,
-        "load_core": cores.load,
-        "load_average": round(os.getloadavg()[0], 2),
     }
 
 

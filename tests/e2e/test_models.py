@@ -197,7 +197,7 @@ def test_other_sources_go_through_the_storage_initializer(models: Cluster, names
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"runtime": {"precision": "fp16"}}, "precision is not supported yet"),
+        ({"runtime": {"precision": "float16"}}, "precision is not supported yet"),
         ({"model": {"source": {"uri": "ftp://x"}}}, "uri must start with s3://"),
         ({"sreving": {}}, "unknown field"),
     ],

@@ -112,7 +112,7 @@ def completion_command(shell: str) -> None:
 )
 @click.option(
     "--workers",
-    default=4,
+    default=16,
     show_default=True,
     envvar=f"{_ENV}_WORKERS",
     type=click.IntRange(1, 64),
@@ -156,13 +156,37 @@ def completion_command(shell: str) -> None:
     "--instance",
     envvar=f"{_ENV}_INSTANCE",
     show_envvar=True,
-    help="Name of this replica in events. [default: the host name]",
+    help="Name of this replica in events and in the lease. [default: the host name]",
+)
+@click.option(
+    "--leader-elect/--no-leader-elect",
+    default=False,
+    show_default=True,
+    envvar=f"{_ENV}_LEADER_ELECT",
+    show_envvar=True,
+    help="Act only while holding a Lease: for several replicas, of which one leads.",
+)
+@click.option(
+    "--lease-namespace",
+    envvar=f"{_ENV}_LEASE_NAMESPACE",
+    show_envvar=True,
+    help="Where the Lease is; the operator's own namespace in a pod.",
+)
+@click.option(
+    "--lease-name",
+    default="gpux-operator",
+    show_default=True,
+    envvar=f"{_ENV}_LEASE_NAME",
+    show_envvar=True,
+    help="Name of the Lease.",
 )
 def run_command(**options: Any) -> None:  # fmt: skip  # noqa: ANN401
     """Run the operator until it is told to end."""
     from gpux_operator.adapters import logs  # noqa: PLC0415  (render must not pay for kopf and the Kubernetes client)
     from gpux_operator.app import App  # noqa: PLC0415
 
+    if options["leader_elect"] and not options["lease_namespace"]:
+        raise click.UsageError("--leader-elect needs --lease-namespace: the namespace of the operator's Lease")
     logs.configure(options["log_format"], options["log_level"])
     settings = Settings(
         images=Images(options["predictor_image"], options["predictor_gpu_image"]),
@@ -174,6 +198,7 @@ def run_command(**options: Any) -> None:  # fmt: skip  # noqa: ANN401
         health_port=options["health_port"],
         prometheus=options["prometheus_url"],
         instance=options["instance"] or platform.node(),
+        lease=(options["lease_namespace"], options["lease_name"]) if options["leader_elect"] else None,
     )
     try:
         app = App(settings)

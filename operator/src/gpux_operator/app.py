@@ -1,97 +1,95 @@
-"""The running operator: builds the parts, starts their threads, and ends them on a signal."""
+"""The running operator: probes, metrics, signals, and a term of office for as long as this process leads."""
 
-import functools
 import logging
 import signal
 import threading
-from concurrent.futures import ThreadPoolExecutor
+import uuid
 from types import FrameType
-from typing import Any
 
-from gpux_operator.adapters import probes, watch
-from gpux_operator.adapters.discovery import Discovery
-from gpux_operator.adapters.http import Http
+from gpux_operator.adapters import probes
 from gpux_operator.adapters.metrics import Metrics
-from gpux_operator.adapters.runner import WatchRunner, connection
-from gpux_operator.build.inference_service import Platform
-from gpux_operator.engine.predictors import Predictors
-from gpux_operator.engine.queue import KeyQueue
-from gpux_operator.engine.reconcile import Reconciler
-from gpux_operator.engine.recorder import Recorder
-from gpux_operator.engine.resync import Resync
-from gpux_operator.engine.workers import Workers
-from gpux_operator.kube.client import Client, load_configuration
+from gpux_operator.adapters.probes import Answer
+from gpux_operator.engine.election import Election
+from gpux_operator.engine.lease import Lease
+from gpux_operator.kube.client import SHORT_TIMEOUTS, Client, load_configuration
 from gpux_operator.settings import Settings
+from gpux_operator.term import Term
 
 _log = logging.getLogger(__name__)
-_STUCK_SECONDS = 300.0
 _GRACE_SECONDS = 20.0
-_ASKING_THREADS = 8
-"""For GETs of two seconds at most, of predictors that are not ready or not described yet."""
+_LOST_GRACE_SECONDS = 4.0
+"""Passes have this long after a loss; the lease ends five seconds after it at the earliest."""
 
 
 class App:
-    """One process of the operator."""
+    """One process of the operator: alone, or one of several of which one leads."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._stop = threading.Event()
+        self._changing = threading.Lock()
+        self._term: Term | None = None
         self.metrics = Metrics()
-        self.queue = KeyQueue()
-        load = functools.partial(load_configuration, settings.kubeconfig)
-        api = Client(load(), self.metrics.count_request)
-        recorder = Recorder(api, settings.instance)
-        self.asking = ThreadPoolExecutor(_ASKING_THREADS, "predictors")
-        predictors = Predictors(Http().fetch, self.queue.add, self.asking.submit)
-        reconciler = Reconciler(api, Platform(settings.images, settings.prometheus), recorder, predictors)
-        self.workers = Workers(self.queue, reconciler, self.metrics.observe_reconcile)
-        self.resync = Resync(api, self.queue, settings.namespaces or (None,), settings.resync_seconds)
-        self.runner = WatchRunner(lambda: self._registry(load), settings.namespaces, self.resync.trigger)
-        self.discovery = Discovery(api, self._kinds_changed)
+        api = Client(load_configuration(settings.kubeconfig), self.metrics.count_request, timeouts=SHORT_TIMEOUTS)
+        self._election = self._candidacy(api, settings.lease) if settings.lease is not None else None
 
     def run(self) -> None:
         """Until SIGTERM or SIGINT."""
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._signalled)
-        self.metrics.serve(self._settings.metrics_port, lambda: len(self.queue))
+        self.metrics.serve(self._settings.metrics_port, self._queue_depth, self._leads)
         server = probes.serve(self._settings.health_port, self.live, self.ready)
-        self.workers.start(self._settings.workers)
-        threads = [
-            threading.Thread(target=part.run, name=name, daemon=True)
-            for name, part in (("discovery", self.discovery), ("resync", self.resync), ("watch", self.runner))
-        ]
-        for thread in threads:
-            thread.start()
-        scope = ", ".join(self._settings.namespaces) or "all namespaces"
-        _log.info("gpux-operator is running for %s", scope)
+        candidate: threading.Thread | None = None
+        if self._election is None:
+            self._begin()
+        else:
+            candidate = threading.Thread(target=self._election.run, name="election", daemon=True)
+            candidate.start()
         self._stop.wait()
         _log.info("stopping: the passes that run are finished")
-        for part in (self.discovery, self.resync, self.runner):
-            part.stop()
-        self.queue.close()
-        self.workers.join(_GRACE_SECONDS)
-        self.asking.shutdown(wait=False, cancel_futures=True)
-        threads[-1].join(_GRACE_SECONDS)
+        self._end(_GRACE_SECONDS)
+        if self._election is not None and candidate is not None:  # still renewed until here
+            self._election.stop()
+            candidate.join(_GRACE_SECONDS)
         server.shutdown()
 
-    def live(self) -> str | None:
-        """Whether a restart could help: passes that hang, or no list of the models for three periods."""
-        if self.workers.longest_pass() > _STUCK_SECONDS:
-            return f"a pass has been running for {self.workers.longest_pass():.0f} s"
-        if not self.workers.alive():
-            return "a worker thread has ended"
-        return "the models could not be listed for three periods" if self.resync.overdue() else None
+    def live(self) -> Answer:
+        """Whether a restart could help."""
+        term = self._term
+        problem = term.unwell() if term is not None else None
+        return problem is None, problem or "ok"
 
-    def ready(self) -> str | None:
-        """Whether all models were seen once."""
-        return None if self.resync.done_once else "the models have not been listed yet"
+    def ready(self) -> Answer:
+        """Whether all models were seen once, or another replica leads and this one could take over."""
+        term = self._term
+        if term is not None:
+            seen = term.has_seen_all()
+            return seen, "ok" if seen else "the models have not been listed yet"
+        leader = self._election.leader if self._election is not None else ""
+        return bool(leader), f"standby: {leader} leads" if leader else "nobody leads yet"
 
-    def _registry(self, load: Any) -> Any:  # noqa: ANN401  (kopf's and kubernetes' types stay in the adapters)
-        return watch.registry(self.queue, self.metrics, lambda: connection(load()))
+    def _candidacy(self, api: Client, place: tuple[str, str]) -> Election:
+        lease = Lease(api, place, f"{self._settings.instance}_{uuid.uuid4()}")
+        return Election(lease, self._begin, lambda: self._end(_LOST_GRACE_SECONDS))
 
-    def _kinds_changed(self) -> None:
-        self.runner.restart()
-        self.resync.trigger()
+    def _begin(self) -> None:
+        with self._changing:
+            if not self._stop.is_set():
+                self._term = Term(self._settings, self.metrics, self._leads)
+                self._term.start()
+
+    def _end(self, grace_seconds: float) -> None:
+        with self._changing:
+            if self._term is not None:
+                self._term.end(grace_seconds)
+                self._term = None
+
+    def _leads(self) -> bool:
+        return self._election is None or self._election.leads()
+
+    def _queue_depth(self) -> int:
+        term = self._term
+        return len(term.queue) if term is not None else 0
 
     def _signalled(self, number: int, _: FrameType | None) -> None:
         _log.info("received %s", signal.Signals(number).name)

@@ -20,15 +20,17 @@ class Settings:
         metrics_port: of /metrics.
         health_port: of /healthz and /readyz.
         prometheus: address of the Prometheus that scrapes the models, which KEDA asks; None: no model scales by queue or concurrency.
-        instance: this replica's name, in events.
+        instance: this replica's name, in events and in the lease.
+        lease: namespace and name of the Lease whose holder alone acts; None: this process is the only one.
     """
 
     images: Images
     namespaces: tuple[str, ...] = ()
     kubeconfig: str | None = None
-    workers: int = 4
+    workers: int = 16
     resync_seconds: float = 600.0
     metrics_port: int = 9090
     health_port: int = 8081
     prometheus: str | None = None
     instance: str = "gpux-operator"
+    lease: tuple[str, str] | None = None

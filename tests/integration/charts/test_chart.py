@@ -69,10 +69,41 @@ def test_the_prometheus_of_autoscalers_is_told() -> None:
 def test_namespaced_mode_has_no_cluster_rights() -> None:
     manifests = chart_manifests({"watchNamespaces": ["a", "b"]})
     assert of_kind(manifests, "ClusterRole") == of_kind(manifests, "ClusterRoleBinding") == []
-    assert [role["metadata"]["namespace"] for role in of_kind(manifests, "Role")] == ["a", "b"]
+    assert {role["metadata"]["namespace"] for role in of_kind(manifests, "Role")} == {"a", "b", "gpux-system"}
     [deployment] = of_kind(manifests, "Deployment")
     [container] = deployment["spec"]["template"]["spec"]["containers"]
-    assert [argument for argument in container["args"] if "namespace" in argument] == ["--namespace=a", "--namespace=b"]
+    assert [argument for argument in container["args"] if argument.startswith("--namespace")] == [
+        "--namespace=a",
+        "--namespace=b",
+    ]
+
+
+def test_replicas_may_touch_their_own_lease_and_no_other() -> None:
+    [role] = of_kind(chart_manifests(), "Role")
+    assert (role["metadata"]["namespace"], role["rules"]) == (
+        "gpux-system",
+        [
+            {
+                "apiGroups": ["coordination.k8s.io"],
+                "resources": ["leases"],
+                "resourceNames": ["gpux"],
+                "verbs": ["get", "patch"],
+            },
+            {"apiGroups": ["coordination.k8s.io"], "resources": ["leases"], "verbs": ["create"]},
+        ],
+    )
+    [deployment] = of_kind(chart_manifests(), "Deployment")
+    arguments = deployment["spec"]["template"]["spec"]["containers"][0]["args"]
+    assert {"--leader-elect", "--lease-namespace=gpux-system", "--lease-name=gpux"} <= set(arguments)
+
+
+def test_a_disruption_budget_where_there_is_more_than_one_replica() -> None:
+    [budget] = of_kind(chart_manifests(), "PodDisruptionBudget")
+    [deployment] = of_kind(chart_manifests(), "Deployment")
+    assert deployment["spec"]["replicas"] == 2
+    labels = deployment["spec"]["template"]["metadata"]["labels"]
+    assert budget["spec"]["selector"]["matchLabels"].items() <= labels.items()
+    assert of_kind(chart_manifests({"operator": {"replicas": 1}}), "PodDisruptionBudget") == []
 
 
 def test_the_operators_pod_is_restricted() -> None:

@@ -36,7 +36,10 @@ RESYNC_SECONDS = 2
 class Operator:
     """The process; `start` and `kill` as often as one likes."""
 
-    def __init__(self, kubeconfig: Path, log: Path, namespaces: tuple[str, ...] = ()) -> None:
+    def __init__(
+        self, kubeconfig: Path, log: Path, namespaces: tuple[str, ...] = (), options: tuple[str, ...] = ()
+    ) -> None:
+        self._options = options
         self._kubeconfig = kubeconfig
         self._log = log
         self._namespaces = namespaces
@@ -51,6 +54,7 @@ class Operator:
             "--predictor-image=predictor:test",
         ]
         command += [f"--namespace={name}" for name in self._namespaces]
+        command += self._options
         binary = Path(os.sys.executable).parent / command[0]  # type: ignore[attr-defined]
         with self._log.open("ab") as log:
             self._process = subprocess.Popen([str(binary), *command[1:]], stdout=log, stderr=log)
@@ -74,6 +78,15 @@ class Operator:
 
     def kill(self) -> None:
         self._signal(signal.SIGKILL)
+
+    def freeze(self) -> None:
+        """As a node that hangs; `thaw` it."""
+        assert self._process is not None
+        self._process.send_signal(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        assert self._process is not None
+        self._process.send_signal(signal.SIGCONT)
 
     def terminate(self) -> int:
         return self._signal(signal.SIGTERM)
@@ -257,9 +270,10 @@ def service_account(control_plane: ControlPlane) -> Path:
     api = control_plane.api
     api.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": SYSTEM}})
     for manifest in chart_manifests():
-        if manifest["kind"] in {"ServiceAccount", "ClusterRole", "ClusterRoleBinding"}:
+        if manifest["kind"] in {"ServiceAccount", "ClusterRole", "ClusterRoleBinding", "Role", "RoleBinding"}:
             api.apply(manifest)
-    return control_plane.service_account_kubeconfig(SYSTEM, "gpux")
+    login = control_plane.service_account_kubeconfig(SYSTEM, "gpux")
+    return login.rename(login.with_name("operator.kubeconfig"))  # another token of it may be asked for
 
 
 @pytest.fixture

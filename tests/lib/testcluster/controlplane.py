@@ -7,6 +7,7 @@ subresources, watches, garbage collection, namespaces and deployments.
 import json
 import os
 import shutil
+import signal
 import subprocess
 import time
 from collections.abc import Callable, Iterable, Mapping
@@ -86,6 +87,14 @@ class ControlPlane:
     def stop_apiserver(self, grace: float = 0.0) -> None:
         """Stop the API server; at once, as in a crash, unless it is given a time to say goodbye to its clients."""
         self._programs[APISERVER].stop(grace)
+
+    def freeze_apiserver(self) -> None:
+        """Let the API server keep its connections and answer nothing, until `thaw_apiserver`."""
+        self._programs[APISERVER].send(signal.SIGSTOP)
+
+    def thaw_apiserver(self) -> None:
+        """Let it go on."""
+        self._programs[APISERVER].send(signal.SIGCONT)
 
     def start_controller_manager(self) -> None:
         """Start the controllers and wait until the garbage collector works, the last of them to do so."""

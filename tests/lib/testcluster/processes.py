@@ -60,6 +60,14 @@ class Program:
             os.killpg(process.pid, signal.SIGKILL)
             return process.wait()
 
+    def send(self, number: signal.Signals) -> None:
+        """Send a signal to it, not to its guard: one that is stopped could not end it any more. Linux only."""
+        self.check()
+        assert self._process is not None
+        guard = self._process.pid
+        for child in Path(f"/proc/{guard}/task/{guard}/children").read_text().split():
+            os.kill(int(child), number)
+
     def check(self) -> None:
         """Raise, with the end of the log, if it is not running any more."""
         if not self.running:

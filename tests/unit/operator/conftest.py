@@ -62,8 +62,12 @@ class FakeApi:
         yield from found
 
     def apply(self, resource: Resource, desired: Manifest) -> Manifest:
-        with self._call("apply", resource, desired["metadata"]["name"]):
-            return copy.deepcopy(self.store(resource, desired))
+        metadata = desired["metadata"]
+        with self._call("apply", resource, metadata["name"]):
+            stored = self.objects.get((resource, metadata["namespace"], metadata["name"]), {"metadata": {}})
+            self._check_version(stored, desired)
+            own = {name: value for name, value in metadata.items() if name != "resourceVersion"}
+            return copy.deepcopy(self.store(resource, {**desired, "metadata": own}))
 
     def apply_status(self, resource: Resource, desired: Manifest) -> Manifest:
         metadata = desired["metadata"]
@@ -73,6 +77,9 @@ class FakeApi:
                 raise NotFound(metadata["name"])
             if stored["metadata"]["uid"] != metadata["uid"]:
                 raise Conflict("uid")
+            self._check_version(stored, desired)
+            if stored.get("status") != desired["status"]:
+                stored["metadata"]["resourceVersion"] = str(next(self._versions))
             stored["status"] = copy.deepcopy(desired["status"])
             return copy.deepcopy(stored)
 
@@ -89,8 +96,9 @@ class FakeApi:
         with self._call("create", resource, key[2]):
             if key in self.objects:
                 raise Conflict("exists")
-            self.objects[key] = copy.deepcopy(obj)
-            return obj
+            stored = self.objects[key] = copy.deepcopy(obj)
+            stored["metadata"].setdefault("resourceVersion", str(next(self._versions)))
+            return copy.deepcopy(stored)
 
     def merge(self, resource: Resource, namespace: str, name: str, patch: Manifest) -> Manifest:
         with self._call("merge", resource, name):
@@ -130,6 +138,12 @@ class FakeApi:
         """Somebody's merge patch of the InferenceService, so many seconds ago."""
         time = (NOW - timedelta(seconds=age)).strftime("%Y-%m-%dT%H:%M:%SZ")
         self._edit(self.isvc(key), patch, manager, time)
+
+    @staticmethod
+    def _check_version(stored: Manifest, change: Manifest) -> None:
+        version = change["metadata"].get("resourceVersion")
+        if version not in (None, stored["metadata"].get("resourceVersion")):
+            raise Conflict("the object has been modified")
 
     def _edit(self, live: Manifest, patch: Manifest, manager: str, time: str = "") -> None:
         before = copy.deepcopy(live)

@@ -17,6 +17,7 @@ from gpux_operator.adapters import probes, watch
 from gpux_operator.adapters.discovery import Discovery
 from gpux_operator.adapters.metrics import Metrics
 from gpux_operator.adapters.runner import connection
+from gpux_operator.engine.echoes import Echoes
 from gpux_operator.engine.queue import Key, KeyQueue
 from gpux_operator.engine.resync import Resync
 from gpux_operator.kube.api import GPUX_MODELS, INFERENCE_SERVICES
@@ -36,7 +37,7 @@ def fetch(port: int, path: str) -> tuple[int, str]:
 
 
 def test_probes() -> None:
-    state: dict[str, str | None] = {"live": None, "ready": "not yet"}
+    state = {"live": (True, "ok"), "ready": (False, "not yet")}
     server = probes.serve(0, lambda: state["live"], lambda: state["ready"])
     port = server.server_port
     try:
@@ -153,6 +154,17 @@ def test_an_event_queues_the_model() -> None:
         queue.done(Key("ns", "m"))
     send(handler, {"metadata": {"name": "foreign"}})
     assert queue.get(block=False) is None
+
+
+def test_an_event_of_a_version_that_a_pass_saw_queues_nothing() -> None:
+    echoes = Echoes(kept=2)
+    queue = KeyQueue(known=echoes)
+    for version in ("6", "7", "8"):
+        echoes.add(version)
+    handler = next(iter(registry(queue)._watching.get_all_handlers()))
+    for version, queued in (("8", 0), ("7", 0), ("9", 1), ("6", 1)):
+        send(handler, {"metadata": {"name": "m", "resourceVersion": version}})
+        assert len(queue) == queued, version
 
 
 def test_the_watches_select_our_children_on_the_server() -> None:

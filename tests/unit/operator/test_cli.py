@@ -83,7 +83,14 @@ def test_a_file_that_is_not_there(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "arguments",
-    [["render"], ["render", "--bogus"], ["bogus"], ["run", "--workers", "0"], ["run", "--kubeconfig", "/none"]],
+    [
+        ["render"],
+        ["render", "--bogus"],
+        ["bogus"],
+        ["run", "--workers", "0"],
+        ["run", "--kubeconfig", "/none"],
+        ["run", "--leader-elect"],
+    ],
 )
 def test_usage(arguments: list[str]) -> None:
     assert CliRunner().invoke(main, arguments).exit_code == 2

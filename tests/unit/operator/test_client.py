@@ -183,3 +183,18 @@ def test_which_kinds_are_served(server: Server, client: Client) -> None:
     ]
     assert [client.serves(HTTP_ROUTES) for _ in range(3)] == [True, False, False]
     assert server.seen[0][1] == "/apis/gateway.networking.k8s.io/v1"
+
+
+def test_who_does_not_lead_reads_and_does_not_write(server: Server, tmp_path: Path, client: Client) -> None:
+    leads = [True, False]
+    fenced = Client(load_configuration(str(tmp_path / "kubeconfig")), may_write=lambda: leads.pop(0))
+    try:
+        server.answers = [(200, {}, {})] * 2
+        obj = {"metadata": {"name": "m", "namespace": "ns"}}
+        fenced.apply(GPUX_MODELS, obj)
+        with pytest.raises(errors.NotLeading, match="another replica may lead"):
+            fenced.apply(GPUX_MODELS, obj)
+        assert fenced.get(GPUX_MODELS, "ns", "m") == {}
+        assert [method for method, *_ in server.seen] == ["PATCH", "GET"]
+    finally:
+        fenced.close()

@@ -118,3 +118,31 @@ def test_add_after_wakes_a_waiting_worker_in_time() -> None:
     keys.add_after(A, 0.05)
     worker.join(5)
     assert seen == [A]
+
+
+def test_what_the_pass_itself_saw_does_not_make_it_run_again() -> None:
+    """An event may overtake the answer to the very write that it tells of."""
+    known: set[str] = set()
+    queue = KeyQueue(known=known)
+    for versions, again in ((["5"], False), (["5", "6"], True), ([None], True), (["5", None], True)):
+        queue.add(A)
+        assert queue.get(block=False) == A
+        for version in versions:
+            queue.add(A, version)
+        known.add("5")
+        queue.done(A)
+        assert (queue.get(block=False) == A) is again, versions
+        queue.done(A)
+        known.clear()
+
+
+def test_a_look_at_all_models_lets_changes_go_first() -> None:
+    queue = KeyQueue()
+    queue.add_idle(A)
+    queue.add_idle(B)
+    assert len(queue) == 2
+    queue.add(B)
+    assert [queue.get(block=False) for _ in range(3)] == [B, A, None], "and B only once"
+    queue.add_idle(B)
+    queue.done(B)
+    assert queue.get(block=False) == B, "it ran when it was asked for"

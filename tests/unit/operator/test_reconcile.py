@@ -442,10 +442,31 @@ def test_a_cron_job_of_somebody_else_is_not_touched(
     settled: FakeApi, key: Key, manifest: Manifest, reconciler: Reconciler
 ) -> None:
     theirs: Manifest = {"metadata": {"name": key.name, "namespace": key.namespace}, "spec": {"schedule": "@hourly"}}
-    settled.create(CRON_JOBS, theirs)
+    theirs = settled.create(CRON_JOBS, theirs)
     reconciler.reconcile(key)
     assert settled.of(CRON_JOBS) == [theirs], "a model without a schedule"
     settled.store(GPUX_MODELS, {**manifest, "spec": {**manifest["spec"], "batch": BATCH}}, "user")
     reconciler.reconcile(key)
     assert settled.of(CRON_JOBS) == [theirs]
     assert condition(settled.model(key), "Ready")[1] == "NameConflict"
+
+
+@pytest.mark.parametrize("verb", ["apply", "apply_status"])
+def test_a_pass_that_was_overtaken_writes_nothing(
+    settled: FakeApi, key: Key, manifest: Manifest, reconciler: Reconciler, verb: str
+) -> None:
+    """A replica that hung between its reads and its write wakes up in a world of another one's making."""
+    settled.store(GPUX_MODELS, {**manifest, "spec": {**manifest["spec"], "serving": {"replicas": {"min": 2}}}}, "user")
+
+    def overtaken(_: int, now: str) -> None:
+        if now == verb:
+            settled.before = lambda number, verb: None
+            settled.store(GPUX_MODELS, manifest, "user")
+            settled.edit(key, {"metadata": {"annotations": {"seen": "by another"}}}, "other")
+
+    settled.before = overtaken
+    replicas = 1 if verb == "apply" else 2
+    with pytest.raises(Conflict):
+        reconciler.reconcile(key)
+    assert settled.isvc(key)["spec"]["predictor"]["minReplicas"] == replicas
+    assert settled.model(key)["status"]["observedGeneration"] == 1

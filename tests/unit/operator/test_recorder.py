@@ -67,8 +67,13 @@ def test_another_generation_s_news_is_another_event(api: FakeApi, now: datetime)
 
 
 def test_progress_is_no_warning(api: FakeApi, now: datetime) -> None:
-    Recorder(api, "me", lambda: now).transitions(MODEL, {}, status("ModelDownloading"))
+    Recorder(api, "me", lambda: now).transitions(MODEL, status("Serving", "True"), status("ModelDownloading"))
     assert [event["type"] for event in api.of(EVENTS)] == ["Normal"]
+
+
+def test_how_every_model_begins_is_no_news(api: FakeApi, now: datetime) -> None:
+    Recorder(api, "me", lambda: now).transitions(MODEL, {}, status("WaitingForKServe", "Unknown"))
+    assert api.of(EVENTS) == []
 
 
 def test_an_event_that_cannot_be_posted_does_no_harm(api: FakeApi, now: datetime) -> None:

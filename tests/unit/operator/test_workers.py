@@ -11,7 +11,7 @@ from gpux_operator.adapters.logs import JsonFormatter
 from gpux_operator.engine.queue import Key, KeyQueue
 from gpux_operator.engine.reconcile import Outcome
 from gpux_operator.engine.workers import Workers
-from gpux_operator.kube.errors import TooManyRequests, Transient
+from gpux_operator.kube.errors import Conflict, TooManyRequests, Transient
 
 KEY = Key("ns", "m")
 
@@ -73,6 +73,18 @@ def test_the_server_s_pause_is_kept(queue: KeyQueue, clock: Clock) -> None:
     clock.now += 6.9
     assert queue.get(block=False) is None
     clock.now += 0.2
+    assert queue.get(block=False) == KEY
+
+
+def test_a_version_that_is_not_the_newest_is_no_failure(
+    queue: KeyQueue, clock: Clock, caplog: pytest.LogCaptureFixture
+) -> None:
+    scripted = Scripted(*[Conflict("changed")] * 3)
+    for _ in range(3):
+        Workers(queue, scripted).run(KEY)
+    assert scripted.reported == []
+    assert {record.levelname for record in caplog.records} <= {"INFO"}
+    clock.now += 1
     assert queue.get(block=False) == KEY
 
 

@@ -28,6 +28,7 @@ class Metrics:
             ["verb", "resource", "code"],
             registry=self.registry,
         )
+        self.leader = Gauge("gpux_operator_leader", "1 while this replica leads.", registry=self.registry)
         self.watch_last_event = Gauge(
             "gpux_operator_watch_last_event_timestamp_seconds",
             "When a watch last saw an event.",
@@ -46,7 +47,8 @@ class Metrics:
         """One request was answered, or not."""
         self.requests.labels(verb, resource, code).inc()
 
-    def serve(self, port: int, queue_depth: Callable[[], int]) -> None:
+    def serve(self, port: int, queue_depth: Callable[[], int], leads: Callable[[], bool]) -> None:
         """Serve /metrics on all addresses, in a thread of its own."""
         self.queue_depth.set_function(queue_depth)
+        self.leader.set_function(leads)
         start_http_server(port, registry=self.registry)

@@ -4,12 +4,14 @@ import threading
 from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
-Check = Callable[[], str | None]
-"""None if all is well, else what isn't."""
+Answer = tuple[bool, str]
+"""Whether all is well, and a line about it."""
+
+Check = Callable[[], Answer]
 
 
 def serve(port: int, live: Check, ready: Check) -> ThreadingHTTPServer:
-    """Answer 200, or 503 with the reason, in a thread of its own."""
+    """Answer 200 or 503, with the line, in a thread of its own."""
     checks = {"/healthz": live, "/readyz": ready}
 
     class Handler(BaseHTTPRequestHandler):
@@ -18,9 +20,9 @@ def serve(port: int, live: Check, ready: Check) -> ThreadingHTTPServer:
         def do_GET(self) -> None:
             """Answer a probe."""
             check = checks.get(self.path)
-            problem = "no such path: try /healthz or /readyz" if check is None else check()
-            body = (problem or "ok").encode() + b"\n"
-            self.send_response(404 if check is None else 503 if problem else 200)
+            well, line = (False, "no such path: try /healthz or /readyz") if check is None else check()
+            body = line.encode() + b"\n"
+            self.send_response(404 if check is None else 200 if well else 503)
             self.send_header("Content-Type", "text/plain; charset=utf-8")
             self.send_header("Content-Length", str(len(body)))
             self.end_headers()

@@ -37,11 +37,11 @@ class WatchRunner:
         self,
         make_registry: Callable[[], kopf.OperatorRegistry],
         namespaces: Sequence[str],
-        on_start: Callable[[], None],
+        on_restart: Callable[[], None],
     ) -> None:
         self._make_registry = make_registry
         self._namespaces = namespaces
-        self._on_start = on_start
+        self._on_restart = on_restart
         self._stopping = threading.Event()
         self._flag = threading.Event()
 
@@ -59,9 +59,9 @@ class WatchRunner:
             if not self._flag.is_set():
                 _log.warning("the watches ended after %.0f s; they are started again", time.monotonic() - started)
                 self._stopping.wait(_PAUSE_SECONDS)
+            self._on_restart()  # what changes while nothing watches is found by a look at every model
 
     async def _once(self, flag: threading.Event) -> None:
-        self._on_start()  # what changes while nothing watches is found by a look at every model
         await kopf.operator(
             registry=self._make_registry(),
             settings=settings(),

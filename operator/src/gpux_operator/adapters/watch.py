@@ -29,7 +29,11 @@ Ingress has no labels; KServe's status changes with it."""
 SELECTOR = f"app.kubernetes.io/managed-by={MANAGER},{MODEL_LABEL}"
 
 
-def registry(queue: KeyQueue, metrics: Metrics, login: Callable[[], kopf.ConnectionInfo]) -> kopf.OperatorRegistry:
+def registry(
+    queue: KeyQueue,
+    metrics: Metrics,
+    login: Callable[[], kopf.ConnectionInfo],
+) -> kopf.OperatorRegistry:
     """The handlers of one run of kopf."""
     handlers = kopf.OperatorRegistry()
 
@@ -37,9 +41,14 @@ def registry(queue: KeyQueue, metrics: Metrics, login: Callable[[], kopf.Connect
     def log_in(**_: object) -> kopf.ConnectionInfo:
         return login()
 
-    _watch(handlers, GPUX_MODELS, lambda meta: meta.name, queue, metrics)
+    def seen(resource: Resource, key: Key | None, meta: kopf.Meta) -> None:
+        metrics.watch_last_event.labels(resource.plural).set(time.time())
+        if key is not None:
+            queue.add(key, meta.get("resourceVersion"))
+
+    _watch(handlers, GPUX_MODELS, lambda meta: meta.name, seen)
     for resource in CHILDREN:
-        _watch(handlers, resource, lambda meta: meta.labels.get(MODEL_LABEL), queue, metrics)
+        _watch(handlers, resource, lambda meta: meta.labels.get(MODEL_LABEL), seen)
     return handlers
 
 
@@ -47,19 +56,14 @@ def _watch(
     handlers: kopf.OperatorRegistry,
     resource: Resource,
     owner: Callable[[kopf.Meta], str | None],
-    queue: KeyQueue,
-    metrics: Metrics,
+    seen: Callable[[Resource, Key | None, kopf.Meta], None],
 ) -> None:
-    last_event = metrics.watch_last_event.labels(resource.plural)
-
     @kopf.on.event(
         resource.group, resource.version, resource.plural, registry=handlers, id=f"{resource.plural}-changed"
     )
     async def changed(meta: kopf.Meta, namespace: str | None, **_: object) -> None:
-        last_event.set(time.time())
         name = owner(meta)
-        if name and namespace:
-            queue.add(Key(namespace, name))
+        seen(resource, Key(namespace, name) if name and namespace else None, meta)
 
 
 def settings() -> kopf.OperatorSettings:

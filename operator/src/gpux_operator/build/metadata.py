@@ -76,3 +76,9 @@ def digest(value: object, length: int) -> str:
     """A stable digest of any JSON value in `length` hexadecimal digits."""
     canonical = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
     return hashlib.sha256(canonical.encode()).hexdigest()[:length]
+
+
+def of_version(read: Manifest, desired: Manifest) -> Manifest:
+    """`desired` as a change of the version that was read: a pass that is overtaken by another replica's writes nothing."""
+    version = read["metadata"]["resourceVersion"]
+    return {**desired, "metadata": {**desired["metadata"], "resourceVersion": version}}

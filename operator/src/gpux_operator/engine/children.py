@@ -9,7 +9,7 @@ from gpux_operator.build.config_map import config_map
 from gpux_operator.build.cron_job import cron_job
 from gpux_operator.build.disruption import pod_disruption_budget
 from gpux_operator.build.inference_service import Images, inference_service, is_cluster_local
-from gpux_operator.build.metadata import STOP, Manifest, controller_of, is_controlled_by, pod_hash_of
+from gpux_operator.build.metadata import STOP, Manifest, controller_of, is_controlled_by, of_version, pod_hash_of
 from gpux_operator.build.rollout import explanation
 from gpux_operator.build.scaling import autoscaler
 from gpux_operator.engine.conflicts import kserve_conflict, own_conflict
@@ -160,5 +160,7 @@ def remove_old_config_maps(api: KubeApi, uid: str, current: str, observed: Obser
 
 
 def _ensure(api: KubeApi, resource: Resource, stored: Manifest | None, desired: Manifest) -> Manifest:
-    """Applies `desired` unless it is stored already."""
-    return stored if stored is not None and carries(stored, desired) else api.apply(resource, desired)
+    """Applies `desired` unless it is stored already; Conflict if it is another version than was read."""
+    if stored is None:
+        return api.apply(resource, desired)
+    return stored if carries(stored, desired) else api.apply(resource, of_version(stored, desired))

@@ -8,7 +8,7 @@ import heapq
 import random
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from typing import NamedTuple
 
 
@@ -23,19 +23,25 @@ FIRST_RETRY, LONGEST_RETRY, JITTER = 0.1, 300.0, 0.2
 
 
 class KeyQueue:
-    """Thread-safe; `clock` and `jitter` (a factor) are arguments so that a test can own the time."""
+    """Thread-safe; `clock` and `jitter` (a factor) are arguments so that a test can own the time.
+
+    `known` holds versions of objects that a pass has read or written; see `engine.echoes`.
+    """
 
     def __init__(
         self,
         clock: Callable[[], float] = time.monotonic,
         jitter: Callable[[], float] = lambda: random.uniform(1 - JITTER, 1 + JITTER),  # noqa: S311  (no secret)
+        known: Container[str] = (),
     ) -> None:
+        self._known = known
         self._clock = clock
         self._jitter = jitter
         self._changed = threading.Condition()
         self._ready: dict[Key, None] = {}  # in order of arrival
+        self._idle: dict[Key, None] = {}  # taken when nothing else is ready
         self._running: set[Key] = set()
-        self._again: set[Key] = set()
+        self._again: dict[Key, set[str | None]] = {}
         self._due: dict[Key, float] = {}
         self._later: list[tuple[float, Key]] = []
         self._failures: dict[Key, int] = {}
@@ -44,12 +50,25 @@ class KeyQueue:
     def __len__(self) -> int:
         """Keys that could run now."""
         with self._changed:
-            return len(self._ready)
+            return len(self._ready) + len(self._idle)
 
-    def add(self, key: Key) -> None:
-        """Run the key as soon as a worker is free, and after the run that is going on."""
+    def add(self, key: Key, version: str | None = None) -> None:
+        """Run the key as soon as a worker is free, and after the run that is going on.
+
+        With the version of the object that changed: not if a pass knows it, the one that is going on included.
+        """
         with self._changed:
-            self._add(key)
+            if version is None or version not in self._known:
+                self._add(key, version)
+
+    def add_idle(self, key: Key) -> None:
+        """Run the key when no other waits: a look at all models must not keep a user's change waiting."""
+        with self._changed:
+            if key in self._running:
+                self._add(key)
+            elif key not in self._ready:
+                self._idle[key] = None
+                self._changed.notify()
 
     def add_after(self, key: Key, seconds: float) -> None:
         """Run the key after a while; of several such requests the earliest counts."""
@@ -78,9 +97,9 @@ class KeyQueue:
         with self._changed:
             while not self._closed:
                 wait = self._promote()
-                if self._ready:
-                    key = next(iter(self._ready))
-                    del self._ready[key]
+                if lane := self._ready or self._idle:
+                    key = next(iter(lane))
+                    del lane[key]
                     self._running.add(key)
                     return key
                 if not block:
@@ -92,8 +111,8 @@ class KeyQueue:
         """The run of the key is over."""
         with self._changed:
             self._running.discard(key)
-            if key in self._again:
-                self._again.discard(key)
+            versions = self._again.pop(key, set())
+            if any(version is None or version not in self._known for version in versions):
                 self._add(key)
 
     def close(self) -> None:
@@ -102,10 +121,11 @@ class KeyQueue:
             self._closed = True
             self._changed.notify_all()
 
-    def _add(self, key: Key) -> None:
+    def _add(self, key: Key, version: str | None = None) -> None:
         if key in self._running:
-            self._again.add(key)
+            self._again.setdefault(key, set()).add(version)
         elif key not in self._ready:
+            self._idle.pop(key, None)
             self._ready[key] = None
             self._changed.notify()
 

@@ -14,7 +14,7 @@ from gpux_api.manifests import problems
 from gpux_api.v1alpha1 import API_VERSION, KIND, GpuxModel
 from gpux_operator.build.checks import Problem, spec_problem
 from gpux_operator.build.inference_service import Platform
-from gpux_operator.build.metadata import Manifest
+from gpux_operator.build.metadata import Manifest, of_version
 from gpux_operator.build.scaling import autoscaler, autoscaler_problem
 from gpux_operator.engine import troubles
 from gpux_operator.engine.children import (
@@ -155,7 +155,7 @@ class Reconciler:
             return Outcome("progressing", ready["reason"], FIRST_SECONDS, metadata["uid"], metadata["generation"])
         if status != before:
             identity = {"name": metadata["name"], "namespace": metadata["namespace"], "uid": metadata["uid"]}
-            body = {"apiVersion": API_VERSION, "kind": KIND, "metadata": identity, "status": status}
+            body = of_version(stored, {"apiVersion": API_VERSION, "kind": KIND, "metadata": identity, "status": status})
             try:
                 self._api.apply_status(GPUX_MODELS, body)
             except NotFound:

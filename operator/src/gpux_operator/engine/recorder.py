@@ -36,6 +36,8 @@ class Recorder:
             changed = (previous.get("status"), previous.get("reason")) != (item["status"], item["reason"])
             if item["type"] not in _TOLD or not changed or (item["reason"], item["message"]) in told:
                 continue
+            if not previous and not _is_warning(item):
+                continue  # how every model begins is no news
             told.add((item["reason"], item["message"]))
             self._post(model, item)
 
@@ -64,7 +66,6 @@ class Recorder:
     def _event(self, model: Manifest, item: Manifest) -> Manifest:
         metadata = model["metadata"]
         now = self._clock().strftime("%Y-%m-%dT%H:%M:%SZ")
-        warning = item["status"] == "False" and item["reason"] not in PROGRESS
         news = [metadata["uid"], item["type"], item["reason"], item.get("observedGeneration")]
         name = f"{metadata['name']}.{digest(news, 16)}"
         return {
@@ -79,7 +80,7 @@ class Recorder:
                 "uid": metadata["uid"],
                 "resourceVersion": metadata.get("resourceVersion", ""),
             },
-            "type": "Warning" if warning else "Normal",
+            "type": "Warning" if _is_warning(item) else "Normal",
             "reason": item["reason"],
             "message": item["message"][:1024],
             "action": "Reconcile",
@@ -90,3 +91,7 @@ class Recorder:
             "lastTimestamp": now,
             "count": 1,
         }
+
+
+def _is_warning(item: Manifest) -> bool:
+    return item["status"] == "False" and item["reason"] not in PROGRESS

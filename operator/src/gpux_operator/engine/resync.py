@@ -40,7 +40,7 @@ class Resync:
         try:
             for namespace in self._namespaces:
                 for model in self._api.list(GPUX_MODELS, namespace):
-                    self._queue.add(Key(model["metadata"]["namespace"], model["metadata"]["name"]))
+                    self._queue.add_idle(Key(model["metadata"]["namespace"], model["metadata"]["name"]))
         except ApiError as error:
             _log.warning("cannot list the models: %s", error)
             return False

@@ -8,7 +8,7 @@ from typing import Protocol
 
 from gpux_operator.engine.queue import Key, KeyQueue
 from gpux_operator.engine.reconcile import Outcome
-from gpux_operator.kube.errors import ApiError, TooManyRequests
+from gpux_operator.kube.errors import ApiError, Conflict, TooManyRequests
 
 _log = logging.getLogger("gpux_operator.reconcile")
 FAILURES_BEFORE_REPORT = 3
@@ -74,6 +74,9 @@ class Workers:
         started = time.monotonic()
         try:
             outcome = self._reconciler.reconcile(key)
+        except Conflict as error:  # it was changed since it was read: a look at the new version is all that it takes
+            self._queue.retry(key)
+            outcome = Outcome("conflict", str(error))
         except ApiError as error:
             outcome = self._failed(key, error)
         except Exception:

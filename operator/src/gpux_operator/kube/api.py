@@ -39,6 +39,7 @@ DEPLOYMENTS = Resource("apps", "v1", "deployments")
 CRON_JOBS = Resource("batch", "v1", "cronjobs")
 POD_DISRUPTION_BUDGETS = Resource("policy", "v1", "poddisruptionbudgets")
 SCALED_OBJECTS = Resource("keda.sh", "v1alpha1", "scaledobjects")
+LEASES = Resource("coordination.k8s.io", "v1", "leases")
 INGRESSES = Resource("networking.k8s.io", "v1", "ingresses")
 HTTP_ROUTES = Resource("gateway.networking.k8s.io", "v1", "httproutes")
 

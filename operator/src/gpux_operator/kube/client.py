@@ -16,9 +16,11 @@ from kubernetes import config as kubernetes_config
 
 from gpux_operator.build.metadata import MANAGER
 from gpux_operator.kube.api import Manifest, Resource
-from gpux_operator.kube.errors import KindMissing, NotFound, Transient, from_response
+from gpux_operator.kube.errors import KindMissing, NotFound, NotLeading, Transient, from_response
 
 _TIMEOUTS = urllib3.Timeout(connect=5.0, read=30.0)
+SHORT_TIMEOUTS = urllib3.Timeout(connect=1.5, read=3.0)
+"""For the lease: two requests end within its renew deadline."""
 _PAGE = 500
 _APPLY = "application/apply-patch+yaml"  # JSON is YAML
 _MERGE = "application/merge-patch+json"
@@ -58,16 +60,35 @@ def load_configuration(kubeconfig: str | None) -> Any:  # noqa: ANN401  (the cli
         except kubernetes_config.ConfigException:
             kubernetes_config.load_kube_config(client_configuration=configuration)
     configuration.retries = False  # the queue retries, with a backoff
-    configuration.connection_pool_maxsize = 16
+    configuration.connection_pool_maxsize = 64  # the most workers there can be
     return configuration
 
 
 class Client:
-    """The API server of a loaded configuration. Safe to use from many threads."""
+    """The API server of a loaded configuration. Safe to use from many threads.
 
-    def __init__(self, configuration: Any, count: Count = lambda verb, resource, code: None) -> None:  # noqa: ANN401
+    Args:
+        configuration: see `load_configuration`.
+        count: told of every request.
+        may_write: asked before every request that writes; NotLeading is raised where it says no.
+        saw: told the version of each single object that was read or written.
+        timeouts: of one request.
+    """
+
+    def __init__(
+        self,
+        configuration: Any,  # noqa: ANN401  (the client has no types)
+        count: Count = lambda verb, resource, code: None,
+        may_write: Callable[[], bool] = lambda: True,
+        saw: Callable[[str], None] = lambda version: None,
+        *,
+        timeouts: urllib3.Timeout = _TIMEOUTS,
+    ) -> None:
         self._api = kubernetes_client.ApiClient(configuration)
         self._count = count
+        self._may_write = may_write
+        self._saw = saw
+        self._timeouts = timeouts
 
     def close(self) -> None:
         """Let go of the connections."""
@@ -148,6 +169,8 @@ class Client:
             answer: Manifest = json.loads(response.data)
         except ValueError:
             raise Transient(f"{request.method} {request.path}: the answer is no JSON") from None
+        if request.verb not in {"list", "discover", "delete"}:
+            self._saw(answer.get("metadata", {}).get("resourceVersion", ""))
         return answer
 
     def _send(self, request: _Request) -> urllib3.BaseHTTPResponse:
@@ -157,13 +180,16 @@ class Client:
             headers[auth["key"]] = auth["value"]
         if request.body is not None:
             headers["Content-Type"] = request.content_type
+        body = None if request.body is None else json.dumps(request.body).encode()
         query = urlencode({name: value for name, value in (request.query or {}).items() if value})
+        if request.method != "GET" and not self._may_write():
+            raise NotLeading(f"{request.method} {request.path}: not sent, another replica may lead")
         response: urllib3.BaseHTTPResponse = self._api.rest_client.pool_manager.request(
             request.method,
             f"{configuration.host}{request.path}" + (f"?{query}" if query else ""),
-            body=None if request.body is None else json.dumps(request.body).encode(),
+            body=body,
             headers=headers,
-            timeout=_TIMEOUTS,
+            timeout=self._timeouts,
             retries=False,
         )
         return response

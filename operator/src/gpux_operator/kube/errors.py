@@ -9,7 +9,8 @@ ApiError
 ├── Rejected           the object is refused: schema, CEL, an admission policy or webhook
 ├── NamespaceEnding    the namespace is being deleted: nothing can be created in it any more
 └── Transient          nobody is to blame: timeouts, 5xx, lost connections
-    └── TooManyRequests  429; retry_after says when to come back
+    ├── TooManyRequests  429; retry_after says when to come back
+    └── NotLeading     another replica may lead: the write was not sent
 """
 
 import json
@@ -58,6 +59,10 @@ class TooManyRequests(Transient):
     def __init__(self, message: str, retry_after: float) -> None:
         super().__init__(message)
         self.retry_after = retry_after
+
+
+class NotLeading(Transient):
+    """This replica does not lead, or not surely any more: nothing was sent."""
 
 
 def from_response(code: int, body: bytes, retry_after: str | None = None) -> ApiError:
