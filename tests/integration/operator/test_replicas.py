@@ -94,17 +94,23 @@ def test_a_leader_that_is_told_to_end_hands_over_at_once(replicas: tuple[Operato
 def test_a_leader_that_hung_does_not_write_when_it_wakes_up(
     replicas: tuple[Operator, Operator], models: Models, control_plane: ControlPlane
 ) -> None:
-    """Its passes go on where they were, in a world in which another one leads."""
+    """Its passes go on where they were, in a world in which another one leads.
+
+    The creation of an object that it had not seen carries no version: that one write may come late (docs/decisions.md).
+    """
     one, two = replicas
     for number in range(30):
         models.apply(f"m{number}")
     one.freeze()  # amid the passes
+    made = {f"m{number}" for number in range(30) if models.isvc(f"m{number}")}
     eventually(lambda: leads(two), FAILOVER_SECONDS, "the other one leads")
     eventually(lambda: all(models.isvc(f"m{number}") for number in range(30)), SOON, "it makes up for the rest")
     one.thaw()
     eventually(lambda: not leads(one), 10, "it knows")
     consistently(lambda: leads(two) and not leads(one), 5, "one leads")
-    assert overlaps(control_plane, models.namespace) == []
+    late = overlaps(control_plane, models.namespace)
+    assert [line for line in late if line.split()[2].partition("-")[0] in made] == []
+    assert len(late) <= 30 - len(made)
 
 
 @pytest.mark.parametrize("frozen", [False, True])
