@@ -81,6 +81,7 @@ def run(model: GpuxModel, origin: Origin, order: Order, tell: Tell = lambda *_: 
         TableError, OutputError: the table cannot be read, the folder not be written.
         AlreadyRunning: another run writes to the folder.
         NothingPredicted: every row failed.
+        InferenceFailed: runs break, and not for the rows' sake; a later run goes on.
     """
     folder = places.folder(order.output, origin.manifest_dir)
     with locked(folder), places.table(order.entities, origin.manifest_dir) as file:
@@ -115,7 +116,9 @@ def _publish(  # noqa: PLR0913, PLR0917
 ) -> Done:
     progress, finished = store.progress, datetime.now(UTC)
     if progress.rows and progress.failed == progress.rows:
-        raise NothingPredicted(f"none of {progress.rows} rows could be predicted: {store.first_problem()}")
+        why = store.first_problem()
+        store.discard()  # the next run is to try again: what the rows needed may be there by then
+        raise NothingPredicted(f"none of {progress.rows} rows could be predicted: {why}")
     identity = {"name": model.metadata.name, "version": model.spec.model.version, "run_id": model.spec.model.run_id}
     name = store.publish(
         layout.name(finished, store.key),

@@ -64,7 +64,7 @@ class Store:
         try:
             self.progress = self._open(key)
         except sqlite3.DatabaseError:  # a power failure on a disk that lies; nothing is lost but time
-            self._discard()
+            self.discard()
             self.progress = self._open(key)
 
     def _open(self, key: str) -> Progress:
@@ -141,6 +141,13 @@ class Store:
         """Leaves the file for a later run."""
         self._database.close()
 
+    def discard(self) -> None:
+        """Removes the file: a later run begins anew."""
+        with suppress(sqlite3.Error):
+            self._database.close()
+        for suffix in ("", "-journal", "-wal", "-shm"):
+            self._file.with_name(self._file.name + suffix).unlink(missing_ok=True)
+
     def _repeated(self, entries: Sequence[Entry]) -> Iterator[Problem]:
         """The entries that were not taken, and which row has their entity."""
         first, last = entries[0].row, entries[-1].row
@@ -152,12 +159,6 @@ class Store:
             if entry.row not in taken:
                 [row] = self._database.execute("SELECT row FROM entities WHERE entity = ?", (entry.entity,)).fetchone()
                 yield Problem(entry.row, entry.entity, f"row {row} has the same entity key, and stands")
-
-    def _discard(self) -> None:
-        with suppress(sqlite3.Error):
-            self._database.close()
-        for suffix in ("", "-journal", "-wal", "-shm"):
-            self._file.with_name(self._file.name + suffix).unlink(missing_ok=True)
 
     @contextmanager
     def _transaction(self) -> Iterator[None]:
