@@ -101,7 +101,7 @@ class Reconciler:
             problem, observed, later = written.problem, written.observed, written.retry_seconds
         outcome = self._write_status(stored, problem, desired, observed)
         if outcome.result == "ready" and desired is not None:
-            remove_old_config_maps(self._api, uid, desired.config_map["metadata"]["name"], observed)
+            remove_old_config_maps(self._api, key, uid, desired.config_map["metadata"]["name"], observed)
         return outcome if outcome.retry_seconds is not None else replace(outcome, retry_seconds=later)
 
     def _read(self, key: Key, stored: Manifest) -> tuple[Problem | None, Desired | None, bool]:
