@@ -14,7 +14,7 @@ import orjson
 from gpux_api.v1alpha1 import GpuxModel
 from gpux_predictor.engine import source
 from gpux_predictor.engine.session import versions
-from gpux_predictor.precomputed import layout, places
+from gpux_predictor.precomputed import layout, places, zones
 from gpux_predictor.precomputed.columns import Choice, Columns
 from gpux_predictor.precomputed.errors import NothingPredicted
 from gpux_predictor.precomputed.store import Progress, Store, locked, remove_other_parts
@@ -87,7 +87,7 @@ def run(model: GpuxModel, origin: Origin, order: Order, tell: Tell = lambda *_: 
     with locked(folder), places.table(order.entities, origin.manifest_dir) as file:
         table = open_table(file)
         loaded = load(model, origin)
-        columns = Columns(table, order.choice, loaded)
+        columns = Columns(table, order.choice, loaded, zones.zone(order.time_zone))
         key = _key(model, loaded, order, file)
         remove_other_parts(folder, key)
         with closing(Store(folder / f"{layout.PART}{key}.sqlite", key)) as store:
@@ -141,5 +141,6 @@ def _key(model: GpuxModel, loaded: LoadedModel, order: Order, file: Path) -> str
         [model.spec.model.version, model.spec.model.run_id],
         [loaded.sha256, loaded.pipeline.digest(), loaded.session.providers, versions()],
         [file.name, source.digest(file), order.choice.key, order.choice.date, order.rows_per_piece],
+        [order.time_zone],
     ]
     return hashlib.sha256(orjson.dumps(made_from)).hexdigest()[:32]

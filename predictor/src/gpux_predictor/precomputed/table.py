@@ -1,6 +1,8 @@
 """A CSV or Parquet file in pieces of so many rows, in bounded memory."""
 
+import codecs
 import csv
+import io
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -71,10 +73,26 @@ def _parquet(file: Path) -> Table:
         with pa.parquet.ParquetFile(file, buffer_size=_BLOCK_BYTES, pre_buffer=False) as opened:
             first = 1
             for data in _even(opened.iter_batches(size, use_threads=False), size, file):
-                yield Piece(np.arange(first, first + data.num_rows), data)
+                yield Piece(np.arange(first, first + data.num_rows), _in_microseconds(data))
                 first += data.num_rows
 
     return Table(names, False, count, pieces)
+
+
+def _in_microseconds(data: pa.Table) -> pa.Table:
+    """Times of nanoseconds as Python has them, without what is below: with pandas they would be of its types, else an error."""
+    kinds = [_microseconds(field.type) for field in data.schema]
+    if kinds == data.schema.types:
+        return data
+    return data.cast(pa.schema(zip(data.column_names, kinds, strict=True)), safe=False)
+
+
+def _microseconds(kind: pa.DataType) -> pa.DataType:
+    if pa.types.is_timestamp(kind) and kind.unit == "ns":
+        return pa.timestamp("us", kind.tz)
+    if pa.types.is_time64(kind):
+        return pa.time64("us")
+    return pa.duration("us") if pa.types.is_duration(kind) and kind.unit == "ns" else kind
 
 
 def _csv(file: Path) -> Table:
@@ -104,9 +122,9 @@ def _csv(file: Path) -> Table:
 
 
 def _header(start: bytes) -> list[str]:
-    """The names in the first row of a CSV file, read as pyarrow reads them."""
-    text = start.decode("utf-8-sig", "replace")
-    return next((row for row in csv.reader(text.splitlines(keepends=True)) if row), [])
+    """The names in the first row of a CSV file, read as pyarrow reads them; raises UnicodeDecodeError."""
+    text = codecs.getincrementaldecoder("utf-8-sig")().decode(start)  # the last character may be cut
+    return next((row for row in csv.reader(io.StringIO(text, newline="")) if row), [])
 
 
 def _even(batches: Iterator[pa.RecordBatch], size: int, file: Path) -> Iterator[pa.Table]:
