@@ -4,8 +4,9 @@ import hashlib
 import logging
 from collections.abc import Callable, Iterator
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from importlib import metadata
 from itertools import islice
 from pathlib import Path
 
@@ -16,7 +17,7 @@ from gpux_predictor.engine import source
 from gpux_predictor.engine.session import versions
 from gpux_predictor.precomputed import layout, places, zones
 from gpux_predictor.precomputed.columns import Choice, Columns
-from gpux_predictor.precomputed.errors import NothingPredicted
+from gpux_predictor.precomputed.errors import NothingPredicted, TableError
 from gpux_predictor.precomputed.store import Progress, Store, locked, remove_other_parts
 from gpux_predictor.precomputed.table import Piece, Table, open_table
 from gpux_predictor.serving.loading import LoadedModel, Origin, load
@@ -85,6 +86,7 @@ def run(model: GpuxModel, origin: Origin, order: Order, tell: Tell = lambda *_: 
     """
     folder = places.folder(order.output, origin.manifest_dir)
     with locked(folder), places.table(order.entities, origin.manifest_dir) as file:
+        version = _version(file)
         table = open_table(file)
         loaded = load(model, origin)
         columns = Columns(table, order.choice, loaded, zones.zone(order.time_zone))
@@ -92,7 +94,7 @@ def run(model: GpuxModel, origin: Origin, order: Order, tell: Tell = lambda *_: 
         remove_other_parts(folder, key)
         with closing(Store(folder / f"{layout.PART}{key}.sqlite", key)) as store:
             resumed = store.progress.rows
-            _predict(store, table, columns, order, tell)
+            _predict(store, replace(table, pieces=lambda size: _same(table.pieces(size), file, version)), columns, order, tell)
             return _publish(store, folder, model, loaded, order, resumed)
 
 
@@ -109,6 +111,24 @@ def _predict(store: Store, table: Table, columns: Columns, order: Order, tell: T
 def _from(pieces: Iterator[Piece], done: int) -> Iterator[Piece]:
     """The pieces after those that are done, which are read and passed over: a CSV has no other way to its middle."""
     return islice(pieces, done, None)
+
+
+def _version(file: Path) -> tuple[int, int, int]:
+    status = file.stat()
+    return status.st_ino, status.st_size, status.st_mtime_ns
+
+
+def _same(pieces: Iterator[Piece], file: Path, version: tuple[int, int, int]) -> Iterator[Piece]:
+    """The pieces, as long as they are of the file whose digest the result has. One that another replaces can be read to its end.
+
+    Raises:
+        TableError: the file changed under the run, or before it was opened.
+    """
+    for place, piece in enumerate(pieces):
+        found = _version(file)
+        if found != version and (place == 0 or found[0] == version[0]):
+            raise TableError(f"{file.name} was written while it was read: run again, and put new tables in place by renaming them")
+        yield piece
 
 
 def _publish(  # noqa: PLR0913, PLR0917
@@ -136,9 +156,10 @@ def _key(model: GpuxModel, loaded: LoadedModel, order: Order, file: Path) -> str
     """What a result is made from, as a digest: a run goes on with the work of one that had the same."""
     parts = {"preprocessing", "postprocessing", "inputs", "outputs"}
     made_from = [
-        layout.FORMAT,
+        [layout.FORMAT, metadata.version("gpux-predictor")],
         model.spec.model_dump(mode="json", by_alias=True, include=parts),
         [model.spec.model.version, model.spec.model.run_id],
+        model.spec.runtime.batching and model.spec.runtime.batching.batch_axis,
         [loaded.sha256, loaded.pipeline.digest(), loaded.session.providers, versions()],
         [file.name, source.digest(file), order.choice.key, order.choice.date, order.rows_per_piece],
         [order.time_zone],

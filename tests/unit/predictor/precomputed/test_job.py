@@ -17,6 +17,7 @@ from gpux_api.v1alpha1 import GpuxModel
 from gpux_predictor.precomputed import job
 from gpux_predictor.precomputed.columns import Choice
 from gpux_predictor.precomputed.errors import TableError
+from gpux_predictor.precomputed.store import Progress
 from gpux_predictor.serving.loading import Origin
 
 MakeModel = Callable[..., GpuxModel]
@@ -78,3 +79,66 @@ def test_a_row_s_day_is_that_of_the_time_zone(tmp_path: Path, make_model: MakeMo
     (tmp_path / "t.csv").write_text("id,a,b,at\n1,1,1,2026-04-25T23:30:00Z\n")
     found = order(tmp_path / "t.csv", choice=Choice(None, "at"), time_zone="Europe/London")
     assert rows(job.run(make_model(**TABULAR), Origin(tmp_path), found), "day") == [("2026-04-26",)]
+
+
+@pytest.mark.parametrize("changed", ["axis", "release", "zone", "nothing"])
+def test_what_a_run_goes_on_with(
+    tmp_path: Path, make_model: MakeModel, monkeypatch: pytest.MonkeyPatch, changed: str
+) -> None:
+    classifier(tmp_path / "model.onnx")
+    (tmp_path / "t.csv").write_text("id,a,b\n" + "".join(f"{i},1,{i}\n" for i in range(30)))
+    made = order(tmp_path / "t.csv", rows_per_piece=10)
+
+    def stop(progress: Progress, _: int | None) -> None:
+        if progress.pieces == 2:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        job.run(make_model(**TABULAR), Origin(tmp_path), made, stop)
+    spec = TABULAR | ({"runtime": {"batching": {"batchAxis": "none"}}} if changed == "axis" else {})
+    if changed == "release":
+        monkeypatch.setattr("gpux_predictor.precomputed.job.metadata.version", lambda _: "99")
+    made = replace(made, time_zone="Europe/London") if changed == "zone" else made
+    done = job.run(make_model(**spec), Origin(tmp_path), made)
+    assert (done.rows, done.resumed) == (30, 20 if changed == "nothing" else 0)
+
+
+@pytest.mark.parametrize("how", ["in place", "renamed"])
+def test_a_table_that_changes_under_the_run(tmp_path: Path, make_model: MakeModel, how: str) -> None:
+    classifier(tmp_path / "model.onnx")
+    file = tmp_path / "t.csv"
+    text = "id,a,b\n" + "".join(f"{i},1,{i}\n" for i in range(200_000))
+    file.write_text(text)
+
+    def change(progress: Progress, _: int | None) -> None:
+        if progress.pieces == 1:
+            (other := tmp_path / "other.csv").write_text(text.replace(",1,", ",2,"))
+            other.rename(file) if how == "renamed" else file.write_bytes(other.read_bytes())
+
+    def go() -> job.Done:
+        return job.run(make_model(**TABULAR), Origin(tmp_path), order(file, rows_per_piece=50_000), change)
+
+    if how == "renamed":
+        assert go().rows == 200_000, "what was opened is still there"
+    else:
+        with pytest.raises(TableError, match=r"t\.csv was written while it was read: run again"):
+            go()
+        assert not (tmp_path / "results" / "latest.json").exists()
+
+
+def test_a_table_that_is_replaced_between_its_digest_and_its_reading(
+    tmp_path: Path, make_model: MakeModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    classifier(tmp_path / "model.onnx")
+    (file := tmp_path / "t.csv").write_text("id,a,b\n1,1,1\n")
+    (other := tmp_path / "other.csv").write_text("id,a,b\n2,1,1\n")
+    digest = job.source.digest
+
+    def then_replaced(path: Path) -> str:
+        found = digest(path)
+        other.rename(path)
+        return found
+
+    monkeypatch.setattr("gpux_predictor.precomputed.job.source.digest", lambda p: then_replaced(p) if p == file else digest(p))
+    with pytest.raises(TableError, match="was written while it was read"):
+        job.run(make_model(**TABULAR), Origin(tmp_path), order(file))
