@@ -7,7 +7,6 @@ from contextlib import closing
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from importlib import metadata
-from itertools import islice
 from pathlib import Path
 
 import orjson
@@ -19,7 +18,7 @@ from gpux_predictor.precomputed import layout, places, zones
 from gpux_predictor.precomputed.columns import Choice, Columns
 from gpux_predictor.precomputed.errors import NothingPredicted, TableError
 from gpux_predictor.precomputed.store import Progress, Store, locked, remove_other_parts
-from gpux_predictor.precomputed.table import Piece, Table, open_table
+from gpux_predictor.precomputed.table import Piece, Table, following, open_table
 from gpux_predictor.serving.loading import LoadedModel, Origin, load
 
 logger = logging.getLogger(__name__)
@@ -102,15 +101,11 @@ def _predict(store: Store, table: Table, columns: Columns, order: Order, tell: T
     if store.progress.pieces:
         logger.info("going on after %d rows that an earlier run has done", store.progress.rows)
     tell(store.progress, table.count)
-    for piece in _from(table.pieces(order.rows_per_piece), store.progress.pieces):
+    done = table.first - 1 + store.progress.rows
+    for piece in following(table.pieces(order.rows_per_piece), done):
         entries, problems = columns.entries(piece)
         store.add(entries, problems, piece.data.num_rows + len(piece.broken))
         tell(store.progress, table.count)
-
-
-def _from(pieces: Iterator[Piece], done: int) -> Iterator[Piece]:
-    """The pieces after those that are done, which are read and passed over: a CSV has no other way to its middle."""
-    return islice(pieces, done, None)
 
 
 def _version(file: Path) -> tuple[int, int, int]:

@@ -56,6 +56,9 @@ class Store:
     Attributes:
         progress: what the file holds.
         key: as given.
+
+    Raises:
+        OutputError: the file cannot be written.
     """
 
     def __init__(self, file: Path, key: str) -> None:
@@ -63,8 +66,11 @@ class Store:
         self.key = key
         try:
             self.progress = self._open(key)
-        except sqlite3.DatabaseError:  # a power failure on a disk that lies; nothing is lost but time
-            self.discard()
+        except sqlite3.DatabaseError as error:
+            if error.sqlite_errorcode & 0xFF not in {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}:
+                self.close()
+                raise OutputError(f"{file} cannot be used: {error}: give it room and this user the right") from None
+            self.discard()  # a power failure on a disk that lies; nothing is lost but time
             self.progress = self._open(key)
 
     def _open(self, key: str) -> Progress:

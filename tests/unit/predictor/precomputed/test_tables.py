@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from gpux_predictor.precomputed import cells, numeric
 from gpux_predictor.precomputed.errors import TableError
 from gpux_predictor.precomputed.reading import UNREADABLE
-from gpux_predictor.precomputed.table import open_table
+from gpux_predictor.precomputed.table import following, open_table
 
 
 def text(*values: Any) -> pa.ChunkedArray:
@@ -41,7 +41,7 @@ def test_every_row_of_a_csv_has_its_number(
     file = tmp_path_factory.mktemp("t") / "t.csv"
     file.write_text("id,x\n" + "".join(f"{i}\n" if i in bad else f"{i},{i}\n" for i in range(60)))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("gpux_predictor.precomputed.table._BLOCK_BYTES", block)
+        patch.setattr("gpux_predictor.precomputed.table._BLOCKS", (block, 1000))
         pieces = list(open_table(file).pieces(size))
     good = {
         row: cell
@@ -50,9 +50,34 @@ def test_every_row_of_a_csv_has_its_number(
     }
     assert good == {i + 2: str(i) for i in range(60) if i not in bad}
     assert [row for piece in pieces for row, _ in piece.broken] == [i + 2 for i in sorted(bad)]
-    for piece in pieces[:-1]:
-        assert all(row < piece.rows[-1] for row, _ in piece.broken)
-    assert all(piece.data.num_rows == size for piece in pieces[:-2])
+    numbers = [sorted([*piece.rows.tolist(), *(row for row, _ in piece.broken)]) for piece in pieces]
+    assert [row for each in numbers for row in each] == list(range(2, 62)), "each begins where the one before ended"
+    if not bad:
+        assert all(piece.data.num_rows == size for piece in pieces[:-1])
+    for done in (1, 17, 61):
+        rest = [row for piece in following(iter(pieces), done) for row in [*piece.rows.tolist(), *(r for r, _ in piece.broken)]]
+        assert sorted(rest) == list(range(done + 1, 62))
+
+
+@pytest.mark.parametrize("every", [10**9, 1000])
+def test_broken_rows_come_in_pieces_too(tmp_path: Path, every: int) -> None:
+    (tmp_path / "t.csv").write_text("id,x\n" + "".join("1,2\n" if i % every == 1 else f"{i}\n" for i in range(1_000_000)))
+    seen = 0
+    for piece in open_table(tmp_path / "t.csv").pieces(10_000):
+        assert len(piece.broken) < 300_000, "those of a block of 1 MiB, and a piece"
+        seen += len(piece.broken) + piece.data.num_rows
+    assert seen == 1_000_000
+
+
+def test_a_long_row_is_read_and_one_too_long_is_told(tmp_path: Path) -> None:
+    (tmp_path / "t.csv").write_text("id,x\n" + "1,a\n" * 600_000 + "2," + "b" * 3_000_000 + "\n3\n4,c\n")
+    pieces = list(open_table(tmp_path / "t.csv").pieces(10_000))
+    assert [row for piece in pieces for row in piece.rows.tolist()] == [*range(2, 600_003), 600_004]
+    assert [row for piece in pieces for row, _ in piece.broken] == [600_003]
+    assert len(pieces[-1].data["x"][-2].as_py()) == 3_000_000
+    (tmp_path / "t.csv").write_text("id,x\n1,2\n" + "2," + "b" * (40 << 20) + "\n3,4\n")
+    with pytest.raises(TableError, match=r"^t.csv has a row of more than 16 MiB, or a quote that is not closed$"):
+        list(open_table(tmp_path / "t.csv").pieces(10))
 
 
 def test_csv_as_people_write_it(tmp_path: Path) -> None:
@@ -66,7 +91,7 @@ def test_csv_as_people_write_it(tmp_path: Path) -> None:
         assert piece.data.to_pydict() == {"id": ["1", "2"], "a text, with\nlines": ['x, "y"\nz', ""]}
 
 
-@pytest.mark.parametrize("content", ["id,x\n", "id,x\n\n"])
+@pytest.mark.parametrize("content", ["id,x\n", "id,x\n\n", "id,x", "id,x\r\n", "\n\nid,x"])
 def test_a_table_without_rows(tmp_path: Path, content: str) -> None:
     (tmp_path / "t.csv").write_text(content)
     assert [piece.data.num_rows for piece in open_table(tmp_path / "t.csv").pieces(10)] == []
