@@ -116,7 +116,9 @@ def test_the_old_config_map_outlives_the_rollout_and_then_goes(
     assert left["metadata"]["name"] != old
 
 
-@pytest.mark.parametrize(("phase", "stays"), [("Pending", True), ("Running", True), ("Failed", True), ("Succeeded", False)])
+@pytest.mark.parametrize(
+    ("phase", "stays"), [("Pending", True), ("Running", True), ("Failed", True), ("Succeeded", False)]
+)
 def test_the_config_map_of_a_run_that_has_not_ended_stays(
     settled: FakeApi, key: Key, manifest: Manifest, reconciler: Reconciler, phase: str, stays: bool
 ) -> None:

@@ -86,7 +86,10 @@ def of_run(model: GpuxModel) -> Run:
 
 def _volume(name: str, claim_name: str, *, read_only: bool) -> Manifest:
     """A claim. Of one that is only read kubelet leaves the owners as they are, whatever the pod's fsGroup."""
-    return {"name": name, "persistentVolumeClaim": {"claimName": claim_name} | ({"readOnly": True} if read_only else {})}
+    return {
+        "name": name,
+        "persistentVolumeClaim": {"claimName": claim_name} | ({"readOnly": True} if read_only else {}),
+    }
 
 
 def _mounted(directory: str, uri: str) -> str:

@@ -10,9 +10,9 @@ import pyarrow as pa
 
 from gpux_predictor.precomputed import cells
 from gpux_predictor.precomputed.errors import TableError
+from gpux_predictor.precomputed.pieces import Piece, Table
 from gpux_predictor.precomputed.reading import Unreadable, values_of
 from gpux_predictor.precomputed.store import Entry, Problem
-from gpux_predictor.precomputed.table import Piece, Table
 from gpux_predictor.serving.loading import LoadedModel
 from gpux_predictor.serving.rows import Answers, Rows
 from gpux_predictor.tensors.values import element_of

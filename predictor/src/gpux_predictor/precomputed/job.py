@@ -2,7 +2,7 @@
 
 import hashlib
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -16,9 +16,10 @@ from gpux_predictor.engine import source
 from gpux_predictor.engine.session import versions
 from gpux_predictor.precomputed import layout, places, zones
 from gpux_predictor.precomputed.columns import Choice, Columns
-from gpux_predictor.precomputed.errors import NothingPredicted, TableError
+from gpux_predictor.precomputed.errors import NothingPredicted
+from gpux_predictor.precomputed.pieces import Table, following, same_file, version_of
 from gpux_predictor.precomputed.store import Progress, Store, locked, remove_other_parts
-from gpux_predictor.precomputed.table import Piece, Table, following, open_table
+from gpux_predictor.precomputed.table import open_table
 from gpux_predictor.serving.loading import LoadedModel, Origin, load
 
 logger = logging.getLogger(__name__)
@@ -85,7 +86,7 @@ def run(model: GpuxModel, origin: Origin, order: Order, tell: Tell = lambda *_: 
     """
     folder = places.folder(order.output, origin.manifest_dir)
     with locked(folder), places.table(order.entities, origin.manifest_dir) as file:
-        version = _version(file)
+        version = version_of(file)
         table = open_table(file)
         loaded = load(model, origin)
         columns = Columns(table, order.choice, loaded, zones.zone(order.time_zone))
@@ -93,7 +94,13 @@ def run(model: GpuxModel, origin: Origin, order: Order, tell: Tell = lambda *_: 
         remove_other_parts(folder, key)
         with closing(Store(folder / f"{layout.PART}{key}.sqlite", key)) as store:
             resumed = store.progress.rows
-            _predict(store, replace(table, pieces=lambda size: _same(table.pieces(size), file, version)), columns, order, tell)
+            _predict(
+                store,
+                replace(table, pieces=lambda size: same_file(table.pieces(size), file, version)),
+                columns,
+                order,
+                tell,
+            )
             return _publish(store, folder, model, loaded, order, resumed)
 
 
@@ -106,24 +113,6 @@ def _predict(store: Store, table: Table, columns: Columns, order: Order, tell: T
         entries, problems = columns.entries(piece)
         store.add(entries, problems, piece.data.num_rows + len(piece.broken))
         tell(store.progress, table.count)
-
-
-def _version(file: Path) -> tuple[int, int, int]:
-    status = file.stat()
-    return status.st_ino, status.st_size, status.st_mtime_ns
-
-
-def _same(pieces: Iterator[Piece], file: Path, version: tuple[int, int, int]) -> Iterator[Piece]:
-    """The pieces, as long as they are of the file whose digest the result has. One that another replaces can be read to its end.
-
-    Raises:
-        TableError: the file changed under the run, or before it was opened.
-    """
-    for place, piece in enumerate(pieces):
-        found = _version(file)
-        if found != version and (place == 0 or found[0] == version[0]):
-            raise TableError(f"{file.name} was written while it was read: run again, and put new tables in place by renaming them")
-        yield piece
 
 
 def _publish(  # noqa: PLR0913, PLR0917

@@ -22,7 +22,9 @@ from gpux_predictor.serving.loading import Origin
 
 MakeModel = Callable[..., GpuxModel]
 TABULAR = {"preprocessing": {"tabular": {"entityKey": "id", "features": ["a", "b"]}}}
-BROKEN = pa.Array.from_buffers(pa.string(), 1, [None, pa.py_buffer(bytes([0, 0, 0, 0, 1, 0, 0, 0])), pa.py_buffer(b"\xff")])
+BROKEN = pa.Array.from_buffers(
+    pa.string(), 1, [None, pa.py_buffer(bytes([0, 0, 0, 0, 1, 0, 0, 0])), pa.py_buffer(b"\xff")]
+)
 
 
 def order(file: Path, **changed: Any) -> job.Order:
@@ -62,7 +64,9 @@ def test_an_input_that_cannot_be_read_is_a_row_that_failed(tmp_path: Path, make_
     onnxmodels.several(tmp_path / "model.onnx")
     numbers = pa.array([[1.0, 2, 3]] * 3)
     words = pa.chunked_array([BROKEN, pa.array(["x", "y"])])
-    pa.parquet.write_table(pa.table({"id": [1, 2, 3], "a": numbers, "b": numbers, "words": words}), tmp_path / "t.parquet")
+    pa.parquet.write_table(
+        pa.table({"id": [1, 2, 3], "a": numbers, "b": numbers, "words": words}), tmp_path / "t.parquet"
+    )
     done = job.run(make_model(), Origin(tmp_path), order(tmp_path / "t.parquet", choice=Choice("id", None)))
     assert [(entity, problem is None) for entity, _, problem in rows(done)] == [("1", False), ("2", True), ("3", True)]
 
@@ -139,6 +143,8 @@ def test_a_table_that_is_replaced_between_its_digest_and_its_reading(
         other.rename(path)
         return found
 
-    monkeypatch.setattr("gpux_predictor.precomputed.job.source.digest", lambda p: then_replaced(p) if p == file else digest(p))
+    monkeypatch.setattr(
+        "gpux_predictor.precomputed.job.source.digest", lambda p: then_replaced(p) if p == file else digest(p)
+    )
     with pytest.raises(TableError, match="was written while it was read"):
         job.run(make_model(**TABULAR), Origin(tmp_path), order(file))

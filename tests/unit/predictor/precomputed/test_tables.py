@@ -17,8 +17,9 @@ from hypothesis import strategies as st
 
 from gpux_predictor.precomputed import cells, numeric
 from gpux_predictor.precomputed.errors import TableError
+from gpux_predictor.precomputed.pieces import following
 from gpux_predictor.precomputed.reading import UNREADABLE
-from gpux_predictor.precomputed.table import following, open_table
+from gpux_predictor.precomputed.table import open_table
 
 
 def text(*values: Any) -> pa.ChunkedArray:
@@ -41,7 +42,7 @@ def test_every_row_of_a_csv_has_its_number(
     file = tmp_path_factory.mktemp("t") / "t.csv"
     file.write_text("id,x\n" + "".join(f"{i}\n" if i in bad else f"{i},{i}\n" for i in range(60)))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("gpux_predictor.precomputed.table._BLOCKS", (block, 1000))
+        patch.setattr("gpux_predictor.precomputed.csv_table._BLOCKS", (block, 1000))
         pieces = list(open_table(file).pieces(size))
     good = {
         row: cell
@@ -55,13 +56,19 @@ def test_every_row_of_a_csv_has_its_number(
     if not bad:
         assert all(piece.data.num_rows == size for piece in pieces[:-1])
     for done in (1, 17, 61):
-        rest = [row for piece in following(iter(pieces), done) for row in [*piece.rows.tolist(), *(r for r, _ in piece.broken)]]
+        rest = [
+            row
+            for piece in following(iter(pieces), done)
+            for row in [*piece.rows.tolist(), *(r for r, _ in piece.broken)]
+        ]
         assert sorted(rest) == list(range(done + 1, 62))
 
 
 @pytest.mark.parametrize("every", [10**9, 1000])
 def test_broken_rows_come_in_pieces_too(tmp_path: Path, every: int) -> None:
-    (tmp_path / "t.csv").write_text("id,x\n" + "".join("1,2\n" if i % every == 1 else f"{i}\n" for i in range(1_000_000)))
+    (tmp_path / "t.csv").write_text(
+        "id,x\n" + "".join("1,2\n" if i % every == 1 else f"{i}\n" for i in range(1_000_000))
+    )
     seen = 0
     for piece in open_table(tmp_path / "t.csv").pieces(10_000):
         assert len(piece.broken) < 300_000, "those of a block of 1 MiB, and a piece"
@@ -224,7 +231,13 @@ def test_what_has_a_place_in_the_list() -> None:
 
 
 BROKEN = pa.chunked_array(
-    [pa.Array.from_buffers(pa.string(), 2, [None, pa.py_buffer(bytes([0, 0, 0, 0, 2, 0, 0, 0, 3, 0, 0, 0])), pa.py_buffer(b"\xff\xfea")])]
+    [
+        pa.Array.from_buffers(
+            pa.string(),
+            2,
+            [None, pa.py_buffer(bytes([0, 0, 0, 0, 2, 0, 0, 0, 3, 0, 0, 0])), pa.py_buffer(b"\xff\xfea")],
+        )
+    ]
 )
 
 
