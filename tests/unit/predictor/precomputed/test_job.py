@@ -14,6 +14,7 @@ import pytest
 import onnxmodels
 from batchtables import classifier
 from gpux_api.v1alpha1 import GpuxModel
+from gpux_predictor.engine import source
 from gpux_predictor.precomputed import job
 from gpux_predictor.precomputed.columns import Choice
 from gpux_predictor.precomputed.errors import TableError
@@ -136,7 +137,7 @@ def test_a_table_that_is_replaced_between_its_digest_and_its_reading(
     classifier(tmp_path / "model.onnx")
     (file := tmp_path / "t.csv").write_text("id,a,b\n1,1,1\n")
     (other := tmp_path / "other.csv").write_text("id,a,b\n2,1,1\n")
-    digest = job.source.digest
+    digest = source.digest
 
     def then_replaced(path: Path) -> str:
         found = digest(path)
