@@ -333,17 +333,15 @@ def test_another_output_rolls_pods(images: Images) -> None:
 def test_without_a_schedule_results_are_served_and_nothing_runs(images: Images) -> None:
     desired = build(spec(batch={"output": {"uri": "pvc://results/m"}}), images)
     assert desired.cron_job is None
-    assert predictor(desired)["volumes"][-1]["persistentVolumeClaim"] == {"claimName": "results"}
+    assert predictor(desired)["volumes"][-1]["persistentVolumeClaim"] == {"claimName": "results", "readOnly": True}
 
 
 def test_a_run_mounts_a_claim_once(images: Images) -> None:
     """kubelet never starts a pod in which two volumes are one claim."""
     made = batch(entities={"uri": "pvc://results/tables/e.csv"})
     pod = job(build({**spec(**made), "model": {"source": {"uri": "pvc://models"}}}, images))
-    claims = [
-        volume["persistentVolumeClaim"]["claimName"] for volume in pod["volumes"] if "persistentVolumeClaim" in volume
-    ]
-    assert claims == ["results", "models"]
+    claims = [volume["persistentVolumeClaim"] for volume in pod["volumes"] if "persistentVolumeClaim" in volume]
+    assert claims == [{"claimName": "results"}, {"claimName": "models", "readOnly": True}]
     mounts = {mount["mountPath"]: mount for mount in pod["containers"][0]["volumeMounts"]}
     assert mounts["/mnt/entities"] == {"name": "gpux-claim-0", "mountPath": "/mnt/entities", "readOnly": True}
     assert mounts["/mnt/predictions"] == {"name": "gpux-claim-0", "mountPath": "/mnt/predictions"}

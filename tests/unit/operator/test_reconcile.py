@@ -15,7 +15,7 @@ import pytest
 
 from gpux_operator.build.metadata import owner_reference
 from gpux_operator.engine.reconcile import Outcome, Reconciler
-from gpux_operator.kube.api import CONFIG_MAPS, CRON_JOBS, EVENTS, GPUX_MODELS, INFERENCE_SERVICES
+from gpux_operator.kube.api import CONFIG_MAPS, CRON_JOBS, EVENTS, GPUX_MODELS, INFERENCE_SERVICES, INGRESSES, PODS
 from gpux_operator.kube.errors import (
     ApiError,
     Conflict,
@@ -114,6 +114,54 @@ def test_the_old_config_map_outlives_the_rollout_and_then_goes(
     assert reconciler.reconcile(key).result == "ready"
     (left,) = settled.of(CONFIG_MAPS)
     assert left["metadata"]["name"] != old
+
+
+@pytest.mark.parametrize(
+    ("phase", "stays"), [("Pending", True), ("Running", True), ("Failed", True), ("Succeeded", False)]
+)
+def test_the_config_map_of_a_run_that_has_not_ended_stays(
+    settled: FakeApi, key: Key, manifest: Manifest, reconciler: Reconciler, phase: str, stays: bool
+) -> None:
+    old = settled.of(CONFIG_MAPS)[0]["metadata"]["name"]
+    labels = {"gpux.io/model": "sentiment", "app.kubernetes.io/component": "batch"}
+    settled.objects[PODS, "prod", "sentiment-1-x"] = {
+        "metadata": {"name": "sentiment-1-x", "namespace": "prod", "labels": labels},
+        "spec": {"volumes": [{"name": "tmp", "emptyDir": {}}, {"name": "gpux-config", "configMap": {"name": old}}]},
+        "status": {"phase": phase},
+    }
+    manifest["spec"]["model"]["version"] = "2"
+    settled.store(GPUX_MODELS, manifest, "user")
+    reconciler.reconcile(key)
+    settled.kserve_and_kubelet(key)
+    assert reconciler.reconcile(key).result == "ready"
+    assert (old in [item["metadata"]["name"] for item in settled.of(CONFIG_MAPS)]) is stays
+    del settled.objects[PODS, "prod", "sentiment-1-x"]
+    reconciler.reconcile(key)
+    assert len(settled.of(CONFIG_MAPS)) == 1
+
+
+def test_a_schedule_that_is_refused_leaves_no_model_public(
+    settled: FakeApi, key: Key, manifest: Manifest, reconciler: Reconciler
+) -> None:
+    manifest["spec"]["serving"] = {"visibility": "ClusterLocal"}
+    manifest["spec"]["batch"] = {
+        "schedule": "@daily",
+        "entities": {"uri": "s3://tables/e.csv", "keyColumn": "id"},
+        "output": {"uri": "pvc://results"},
+    }
+    settled.store(GPUX_MODELS, manifest, "user")
+    apply = settled.apply
+
+    def refuse(resource: Any, desired: Manifest) -> Manifest:
+        if resource == CRON_JOBS:
+            raise Rejected("unknown time zone Mars/X")
+        return apply(resource, desired)
+
+    settled.apply = refuse  # type: ignore[method-assign]
+    for _ in range(3):
+        reconciler.reconcile(key)
+    assert condition(settled.model(key), "Accepted") == ("False", "Rejected")
+    assert not settled.of(INGRESSES)
 
 
 def test_somebody_else_s_config_map_with_the_label_is_left_alone(

@@ -43,7 +43,7 @@ def of_server(model: GpuxModel) -> list[Manifest]:
     """The volumes of a pod that serves look-ups."""
     if model.spec.batch is None:
         return []
-    return [{"name": _RESULTS, "persistentVolumeClaim": {"claimName": claim(model.spec.batch.output.uri)[0]}}]
+    return [_volume(_RESULTS, claim(model.spec.batch.output.uri)[0], read_only=True)]
 
 
 def server_mounts(model: GpuxModel) -> list[Manifest]:
@@ -77,11 +77,19 @@ def of_run(model: GpuxModel) -> Run:
         for directory, name in claims.items()
     ]
     volumes: list[Manifest] = [
-        {"name": volume, "persistentVolumeClaim": {"claimName": name}} for name, volume in names.items()
+        _volume(volume, name, read_only=name != claims[RESULTS_DIRECTORY]) for name, volume in names.items()
     ]
     table = _mounted(TABLE_DIRECTORY, batch.entities.uri) if TABLE_DIRECTORY in claims else batch.entities.uri
     files = _mounted(MODEL_DIRECTORY, model.spec.model.source.uri) if MODEL_DIRECTORY in claims else None
     return Run(volumes, mounts, table, files)
+
+
+def _volume(name: str, claim_name: str, *, read_only: bool) -> Manifest:
+    """A claim. Of one that is only read kubelet leaves the owners as they are, whatever the pod's fsGroup."""
+    return {
+        "name": name,
+        "persistentVolumeClaim": {"claimName": claim_name} | ({"readOnly": True} if read_only else {}),
+    }
 
 
 def _mounted(directory: str, uri: str) -> str:

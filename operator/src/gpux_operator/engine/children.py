@@ -6,17 +6,33 @@ from datetime import datetime
 from gpux_api.v1alpha1 import GpuxModel
 from gpux_operator.build.checks import Problem
 from gpux_operator.build.config_map import config_map
-from gpux_operator.build.cron_job import cron_job
+from gpux_operator.build.cron_job import COMPONENT, cron_job
 from gpux_operator.build.disruption import pod_disruption_budget
 from gpux_operator.build.inference_service import Images, inference_service, is_cluster_local
-from gpux_operator.build.metadata import STOP, Manifest, controller_of, is_controlled_by, of_version, pod_hash_of
+from gpux_operator.build.metadata import (
+    MODEL_LABEL,
+    STOP,
+    Manifest,
+    controller_of,
+    is_controlled_by,
+    of_version,
+    pod_hash_of,
+)
 from gpux_operator.build.rollout import explanation
 from gpux_operator.build.scaling import autoscaler
 from gpux_operator.engine.conflicts import kserve_conflict, own_conflict
 from gpux_operator.engine.drift import remove_foreign
 from gpux_operator.engine.exposure import withdraw
 from gpux_operator.engine.queue import Key
-from gpux_operator.kube.api import CONFIG_MAPS, CRON_JOBS, INFERENCE_SERVICES, POD_DISRUPTION_BUDGETS, KubeApi, Resource
+from gpux_operator.kube.api import (
+    CONFIG_MAPS,
+    CRON_JOBS,
+    INFERENCE_SERVICES,
+    POD_DISRUPTION_BUDGETS,
+    PODS,
+    KubeApi,
+    Resource,
+)
 from gpux_operator.kube.diff import carries
 from gpux_operator.kube.errors import ApiError, Forbidden, KindMissing, QuotaExceeded, Rejected
 from gpux_operator.status.observed import Intent, Observed
@@ -123,11 +139,11 @@ def _write(api: KubeApi, key: Key, desired: Desired, observed: Observed, now: da
     _ensure(api, CONFIG_MAPS, stored, desired.config_map)
     isvc = _ensure(api, INFERENCE_SERVICES, isvc, wanted)
     isvc, later = remove_foreign(api, key, isvc, wanted, now)
+    problem = withdraw(api, key, isvc) if is_cluster_local(wanted) else None
     uid = (controller_of(wanted) or {}).get("uid", "")
-    _keep(api, CRON_JOBS, observed.cron_job, desired.cron_job, uid)
     _keep(api, POD_DISRUPTION_BUDGETS, observed.disruption_budget, desired.disruption_budget, uid)
-    observed = replace(observed, inference_service=isvc)
-    return Written(observed, withdraw(api, key, isvc) if is_cluster_local(wanted) else None, later)
+    _keep(api, CRON_JOBS, observed.cron_job, desired.cron_job, uid)  # last: a refusal must not keep a model public
+    return Written(replace(observed, inference_service=isvc), problem, later)
 
 
 def _keep(api: KubeApi, resource: Resource, stored: Manifest | None, desired: Manifest | None, uid: str) -> None:
@@ -151,12 +167,34 @@ def _refusal(error: ApiError) -> Problem:
     return Problem(Reason.KSERVE_NOT_INSTALLED, message, _SLOWLY)
 
 
-def remove_old_config_maps(api: KubeApi, uid: str, current: str, observed: Observed) -> None:
-    """Removes the ConfigMaps of older versions. Only after a rollout: pods of the old version still mount theirs."""
-    for item in observed.config_maps:
-        metadata = item["metadata"]
-        if metadata["name"] != current and is_controlled_by(item, uid) and "deletionTimestamp" not in metadata:
+def remove_old_config_maps(api: KubeApi, key: Key, uid: str, current: str, observed: Observed) -> None:
+    """Removes the ConfigMaps of older versions. Only after a rollout: pods of the old version still mount theirs.
+
+    So do runs of the schedule: what they mount stays until a pass after they have ended.
+    """
+    old = [
+        item
+        for item in observed.config_maps
+        if item["metadata"]["name"] != current
+        and is_controlled_by(item, uid)
+        and "deletionTimestamp" not in item["metadata"]
+    ]
+    in_use = _mounted_by_runs(api, key) if old else set()
+    for metadata in (item["metadata"] for item in old):
+        if metadata["name"] not in in_use:
             api.delete(CONFIG_MAPS, metadata["namespace"], metadata["name"], metadata["uid"])
+
+
+def _mounted_by_runs(api: KubeApi, key: Key) -> set[str]:
+    """The ConfigMaps of runs that have not succeeded: a Job tries again after a pod that failed, with the same ones."""
+    pods = api.list(PODS, key.namespace, f"{MODEL_LABEL}={key.name},{COMPONENT}=batch")
+    return {
+        volume["configMap"]["name"]
+        for pod in pods
+        if (pod.get("status") or {}).get("phase") != "Succeeded"
+        for volume in pod["spec"].get("volumes") or ()
+        if "configMap" in volume
+    }
 
 
 def _ensure(api: KubeApi, resource: Resource, stored: Manifest | None, desired: Manifest) -> Manifest:

@@ -117,7 +117,7 @@ class Reconciler:
         observed = self._predictors.look(key, intent, observed, self._clock())
         outcome = self._write_status(stored, problem, desired, observed)
         if outcome.result == "ready" and desired is not None:
-            remove_old_config_maps(self._api, uid, desired.config_map["metadata"]["name"], observed)
+            remove_old_config_maps(self._api, key, uid, desired.config_map["metadata"]["name"], observed)
         waits = [
             seconds for seconds in (outcome.retry_seconds, later, observed.look_again_seconds) if seconds is not None
         ]

@@ -137,8 +137,7 @@ class Plan:
         rows = self._filled(parts)
         if len(parts) == 1 and rows == self.rows(parts[0]):
             return [dict(results)]
-        if wrong := [name for name, value in results.items() if not _has_rows(value, rows)]:
-            raise InferenceFailed(f"Inference failed: output '{wrong[0]}' has no row for each of {rows} samples")
+        require_rows(results, rows)
         found, start = [], 0
         for part in parts:
             stop = start + self.rows(part)
@@ -205,6 +204,12 @@ def _rows(name: str, arrays: list[np.ndarray], filled: int, empty: Empty | None)
 
 def _elements(arrays: Arrays) -> int:
     return max(1, sum(array.size for array in arrays.values()))
+
+
+def require_rows(results: Mapping[str, Any], rows: int) -> None:
+    """Refuses results of which some have no row for each sample; raises InferenceFailed."""
+    if wrong := [name for name, value in results.items() if not _has_rows(value, rows)]:
+        raise InferenceFailed(f"Inference failed: output '{wrong[0]}' has no row for each of {rows} samples")
 
 
 def _has_rows(value: Any, rows: int) -> bool:  # noqa: ANN401

@@ -3,6 +3,7 @@
 import ctypes
 import subprocess
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -10,8 +11,8 @@ from typing import Any
 import numpy as np
 import onnxruntime as ort
 
-from gpux_predictor.engine import errors, pinned, providers, shaped
-from gpux_predictor.engine.opening import open_session
+from gpux_predictor.engine import errors, pinned, providers, shaped, weights
+from gpux_predictor.engine.opening import Opened, open_session
 from gpux_predictor.engine.options import Device
 from gpux_predictor.errors import BadRequest, DeviceFailed, InferenceFailed, LoadError, LoadReason, RequestError
 from gpux_predictor.tensors import bfloat16
@@ -46,12 +47,7 @@ class Session:
     """
 
     def __init__(self, file: Path, backend: str, device: Device) -> None:
-        opened = open_session(file, backend, device)
-        self.sizes = shaped.sessions(opened.placement, file.stat().st_size, device.memory_bytes)
-        if device.memory_bytes and self.sizes and self.sizes > 1:
-            part = replace(device, memory_bytes=device.memory_bytes // self.sizes)
-            del opened  # before the next one takes memory
-            opened = open_session(file, backend, part)
+        opened, self.sizes = _opened(file, backend, device)
         self._session = opened.session
         self.providers = opened.providers
         self.placement = opened.placement
@@ -127,6 +123,31 @@ class Session:
             name: bfloat16.from_bits(_bits(value)) if name in self._bfloat16 else value.numpy()
             for name, value in zip(outputs, results, strict=True)
         }
+
+
+def _opened(file: Path, backend: str, device: Device) -> tuple[Opened, int | None]:
+    """A session, and how many like it there may be, in equal parts of the memory; raises as `Session` does.
+
+    Where a part does not suffice there is one, with all of the memory.
+    """
+    opened = open_session(file, backend, device)
+    size = weights.size(file) if providers.CUDA in opened.placement else 0
+    count = shaped.sessions(opened.placement, size, device.memory_bytes, fixed=_is_fixed(opened.session))
+    if not device.memory_bytes or count in {None, 1}:
+        return opened, count
+    before = opened.providers
+    del opened  # before the next one takes memory
+    with suppress(LoadError):
+        opened = open_session(file, backend, replace(device, memory_bytes=device.memory_bytes // (count or 1)))
+        if opened.providers == before:  # with backend auto the CPU takes over what does not fit
+            return opened, count
+        del opened
+    return open_session(file, backend, device), 1
+
+
+def _is_fixed(session: "ort.InferenceSession") -> bool:
+    """Whether each input has one shape only. A shape without dimensions may be one that the file leaves open."""
+    return all(arg.shape and all(isinstance(dim, int) for dim in arg.shape) for arg in session.get_inputs())
 
 
 def _kind(error: Exception) -> type[RequestError]:

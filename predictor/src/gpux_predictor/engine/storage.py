@@ -42,7 +42,9 @@ def cache_folder() -> Path:
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache").absolute() / "gpux" / "models"
 
 
-def fetch(source: ModelSourceSpec, cache: Path, progress: Progress, check: Callable[[Path], None]) -> Path:
+def fetch(
+    source: ModelSourceSpec, cache: Path, progress: Progress, check: Callable[[Path], None], *, older: bool = True
+) -> Path:
     """The folder with the files of a source, from the cache or the store.
 
     Args:
@@ -51,6 +53,7 @@ def fetch(source: ModelSourceSpec, cache: Path, progress: Progress, check: Calla
         progress: told the bytes so far, and all bytes where the store says how many, a few times a second. What it raises ends
             the download and is raised here.
         check: raises LoadError for a folder that is not what the manifest means; such a folder is not kept.
+        older: whether a copy fetched before will do where the store cannot be reached.
 
     Raises:
         LoadError: SourceUnsupported without the package kserve-storage, DownloadFailed, or what `check` raises.
@@ -60,7 +63,7 @@ def fetch(source: ModelSourceSpec, cache: Path, progress: Progress, check: Calla
         return _used(home / source.sha256)
     _require_client(source.uri)
     try:
-        folder = _with_retries(source, home, progress, check)
+        folder = _with_retries(source, home, progress, check, older=older)
         _tidy(home, folder)
     finally:
         with suppress(OSError):
@@ -68,7 +71,9 @@ def fetch(source: ModelSourceSpec, cache: Path, progress: Progress, check: Calla
     return folder
 
 
-def _with_retries(source: ModelSourceSpec, home: Path, progress: Progress, check: Callable[[Path], None]) -> Path:
+def _with_retries(
+    source: ModelSourceSpec, home: Path, progress: Progress, check: Callable[[Path], None], *, older: bool
+) -> Path:
     for attempt in range(ATTEMPTS):
         try:
             return _attempt(source, home, progress, check)
@@ -78,7 +83,14 @@ def _with_retries(source: ModelSourceSpec, home: Path, progress: Progress, check
                 break
             logger.warning("%s: %s (try %d of %d)", shown(source.uri), error.answer, attempt + 1, ATTEMPTS)
             _pause(BACKOFF_SECONDS * 2**attempt if attempt + 1 < ATTEMPTS else 0, progress)
-    return _without_the_store(source, home, check, failure)
+    if older and failure.transient and (kept := _newest(home, check)) is not None:
+        logger.warning("%s: %s; the copy fetched before is used", shown(source.uri), failure.answer)
+        return kept
+    raise LoadError(
+        LoadReason.DOWNLOAD_FAILED,
+        f"{shown(source.uri)} could not be fetched: {failure.answer.rstrip('.')}: check spec.model.source.uri, the network, and the "
+        f"credentials in the environment: {_CREDENTIALS[source.uri.partition('://')[0]]}",
+    )
 
 
 def _require_client(uri: str) -> None:
@@ -155,21 +167,12 @@ def _pause(seconds: float, progress: Progress) -> None:
         time.sleep(TICK_SECONDS)
 
 
-def _without_the_store(
-    source: ModelSourceSpec, home: Path, check: Callable[[Path], None], failure: DownloadFailed
-) -> Path:
-    """The newest copy there is where the store cannot be reached at all, as on a laptop without a network."""
+def _newest(home: Path, check: Callable[[Path], None]) -> Path | None:
+    """The newest copy there is, for where the store cannot be reached at all, as on a laptop without a network."""
     kept = sorted(
         (entry for entry in home.iterdir() if not entry.name.startswith(".")), key=lambda e: e.stat().st_mtime
     )
-    if failure.transient and kept and _passes(kept[-1], check):
-        logger.warning("%s: %s; the copy fetched before is used", shown(source.uri), failure.answer)
-        return kept[-1]
-    raise LoadError(
-        LoadReason.DOWNLOAD_FAILED,
-        f"{shown(source.uri)} could not be fetched: {failure.answer.rstrip('.')}: check spec.model.source.uri, the network, and the "
-        f"credentials in the environment: {_CREDENTIALS[source.uri.partition('://')[0]]}",
-    )
+    return kept[-1] if kept and _passes(kept[-1], check) else None
 
 
 def _short(text: str) -> str:

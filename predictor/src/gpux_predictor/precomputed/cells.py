@@ -6,36 +6,38 @@ absent, and every other column stays text.
 
 import math
 import re
-from datetime import date
+from datetime import UTC, date, datetime, tzinfo
 from typing import Any
 
 import numpy as np
 import orjson
 import pyarrow as pa
-import pyarrow.compute
 
+from gpux_predictor.precomputed.numeric import MISSING, numbers
+from gpux_predictor.precomputed.reading import UNREADABLE, Unreadable, values_of
 from gpux_predictor.transforms.tabular_table import Column
 
-MISSING = frozenset({"", "nan", "na", "n/a", "null", "none"})
-"""What stands for no number in a CSV, in any case of letters."""
 _WHOLE = re.compile(r"0|-?[1-9]\d{0,17}")
+Key = str | int | float
 
 
-def keys(column: pa.ChunkedArray, *, texts: bool) -> list[str | int | float | None]:
-    """The keys of entities; None where there is none."""
-    return [_key_of_text(cell) if texts else _key(cell) for cell in column.to_pylist()]
+def keys(column: pa.ChunkedArray, *, texts: bool) -> list[Key | Unreadable | None]:
+    """The keys of entities; None where there is none, UNREADABLE where it has no place in JSON."""
+    return [_key_of_text(cell) if texts else _key(cell) for cell in values_of(column)]
 
 
 def _key_of_text(cell: str) -> str | int | None:
     return int(cell) if _WHOLE.fullmatch(cell) else cell or None
 
 
-def _key(cell: Any) -> str | int | float | None:  # noqa: ANN401
+def _key(cell: Any) -> Key | Unreadable | None:  # noqa: ANN401
     """pandas makes floats of whole numbers where one is absent: 42.0 is 42."""
-    if cell is None or (isinstance(cell, float) and math.isnan(cell)):
-        return None
     if isinstance(cell, float):
-        return int(cell) if cell.is_integer() else cell
+        if not math.isfinite(cell):
+            return None if math.isnan(cell) else UNREADABLE
+        return int(cell) if cell.is_integer() and abs(cell) < 2**63 else cell
+    if cell is None or isinstance(cell, Unreadable):
+        return cell
     return (cell or None) if isinstance(cell, str) else cell if type(cell) is int else str(cell)
 
 
@@ -48,7 +50,7 @@ def feature(column: pa.ChunkedArray, *, texts: bool, kind: str) -> Column:
     """
     if kind in "fi":
         return numbers(column, texts=texts, whole=kind == "i")
-    cells = column.to_pylist()
+    cells = values_of(column)
     if texts:
         cells = [_boolean(cell) if kind == "b" else cell or None for cell in cells]
     absent = np.array([cell is None for cell in cells], np.bool_)
@@ -60,77 +62,48 @@ def _boolean(cell: str) -> Any:  # noqa: ANN401  (what is none stays text)
     return None if word in MISSING else {"true": True, "1": True, "false": False, "0": False}.get(word, cell)
 
 
-def numbers(column: pa.ChunkedArray, *, texts: bool, whole: bool) -> Column:
-    """A feature's cells as numbers.
+def listed(column: pa.ChunkedArray) -> list[Any]:
+    """The cells of a column of the list; None also where one cannot be read."""
+    return [None if cell is UNREADABLE else cell for cell in values_of(column)]
+
+
+def days(column: pa.ChunkedArray, zone: tzinfo = UTC) -> list[str | None]:
+    """The dates of a column (dates, times, or text that begins with an ISO date) as `2026-04-25`; None where there is none.
 
     Args:
-        whole: the graph wants integers, of which a float64 would lose digits.
+        zone: in which moments have their date: times with a zone, and texts with an offset.
     """
-    array = column.combine_chunks()
-    if texts:
-        return _numbers_of_texts(array, whole=whole)
-    kind = array.type
-    if pa.types.is_integer(kind) and not pa.types.is_uint64(kind):
-        return Column(_filled(array.cast(pa.int64()), 0), _absent(array))
-    if pa.types.is_floating(kind) or pa.types.is_decimal(kind) or pa.types.is_uint64(kind):
-        values = _filled(array.cast(pa.float64(), safe=False), math.nan)
-        return Column(values, np.isnan(values))
-    odd = {row: cell for row, cell in enumerate(array.to_pylist()) if cell is not None}
-    return Column(np.zeros(len(array)), _absent(array), odd)
+    return [_day(cell, zone) for cell in values_of(column)]
 
 
-def _numbers_of_texts(array: pa.Array, *, whole: bool) -> Column:
-    lower = pa.compute.utf8_lower(pa.compute.utf8_trim_whitespace(array))
-    missing = pa.compute.is_in(lower, value_set=pa.array(sorted(MISSING)))
-    given = pa.compute.if_else(missing, None, lower)
-    for kind in (pa.int64(), pa.float64()) if whole else (pa.float64(),):
-        try:
-            return Column(_filled(given.cast(kind), 0), missing.to_numpy(zero_copy_only=False))
-        except pa.ArrowInvalid:
-            continue
-    return _one_by_one(given, missing.to_numpy(zero_copy_only=False), array, whole=whole)
-
-
-def _one_by_one(given: pa.Array, missing: np.ndarray, array: pa.Array, *, whole: bool) -> Column:
-    values, odd = np.zeros(len(given)), {}
-    for row, text in enumerate(given.to_pylist()):
-        if text is None:
-            continue
-        try:
-            values[row] = float(text)
-        except ValueError:
-            odd[row] = array[row].as_py()
-        if whole and row not in odd and abs(values[row]) >= 2**53 and _WHOLE.fullmatch(text):
-            odd[row] = int(text)  # exact, for the rule that is asked about odd cells
-    return Column(values, missing, odd)
-
-
-def _filled(array: pa.Array, instead: float) -> np.ndarray:
-    found: np.ndarray = array.fill_null(instead).to_numpy(zero_copy_only=False)
-    return found
-
-
-def _absent(array: pa.Array) -> np.ndarray:
-    found: np.ndarray = array.is_null().to_numpy(zero_copy_only=False)
-    return found
-
-
-def days(column: pa.ChunkedArray) -> list[str | None]:
-    """The dates of a column (dates, times, or text that begins with an ISO date) as `2026-04-25`; None where there is none."""
-    return [_day(cell) for cell in column.to_pylist()]
-
-
-def _day(cell: Any) -> str | None:  # noqa: ANN401
-    text = cell[:10] if isinstance(cell, str) else cell.isoformat()[:10] if isinstance(cell, date) else ""
+def _day(cell: Any, zone: tzinfo) -> str | None:  # noqa: ANN401
     try:
-        return date.fromisoformat(text).isoformat()
+        if isinstance(cell, str):
+            cell = datetime.fromisoformat(cell) if len(cell) > 16 else date.fromisoformat(cell[:10])
+    except ValueError:
+        return _beginning(cell)
+    if not isinstance(cell, date):
+        return None
+    try:
+        moment = cell.astimezone(zone) if isinstance(cell, datetime) and cell.tzinfo else cell
+    except OverflowError:  # in the year 1 or 9999
+        return None
+    return moment.isoformat()[:10]
+
+
+def _beginning(text: str) -> str | None:
+    try:
+        return date.fromisoformat(text[:10]).isoformat()
     except ValueError:
         return None
 
 
 def is_plain(kind: pa.DataType) -> bool:
     """Whether cells of a type have a place in JSON."""
-    return not (pa.types.is_nested(kind) or pa.types.is_binary(kind) or pa.types.is_large_binary(kind))
+    if pa.types.is_dictionary(kind):
+        return is_plain(kind.value_type)
+    binary = pa.types.is_binary(kind) or pa.types.is_large_binary(kind) or pa.types.is_fixed_size_binary(kind)
+    return not (pa.types.is_nested(kind) or binary or pa.types.is_binary_view(kind))
 
 
 def json_of_text(cell: str) -> Any:  # noqa: ANN401  (any JSON value)

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import tzinfo
 from typing import Any
 
 import orjson
@@ -9,14 +10,16 @@ import pyarrow as pa
 
 from gpux_predictor.precomputed import cells
 from gpux_predictor.precomputed.errors import TableError
+from gpux_predictor.precomputed.pieces import Piece, Table
+from gpux_predictor.precomputed.reading import Unreadable, values_of
 from gpux_predictor.precomputed.store import Entry, Problem
-from gpux_predictor.precomputed.table import Piece, Table
 from gpux_predictor.serving.loading import LoadedModel
 from gpux_predictor.serving.rows import Answers, Rows
 from gpux_predictor.tensors.values import element_of
 from gpux_predictor.transforms.tabular_columns import Columns as Group
 
 _NO_KEY = "the entity key '{}' is empty"
+_ODD_KEY = "the entity key '{}' has no place in JSON: an infinity, text that is no UTF-8, or a day beyond the year 9999"
 
 
 @dataclass(frozen=True)
@@ -34,6 +37,7 @@ class Columns:
         table: the file.
         choice: the key and the date.
         loaded: the model.
+        zone: in which moments have their date.
 
     Attributes:
         key: the column with the entities' keys, and the key of answers.
@@ -42,7 +46,8 @@ class Columns:
         TableError: a column that is needed is not there.
     """
 
-    def __init__(self, table: Table, choice: Choice, loaded: LoadedModel) -> None:
+    def __init__(self, table: Table, choice: Choice, loaded: LoadedModel, zone: tzinfo) -> None:
+        self._zone = zone
         self._texts = table.texts
         self._rows = Rows(loaded)
         self._tabular = loaded.pipeline.tabular
@@ -67,15 +72,17 @@ class Columns:
         problems = [Problem(row, None, reason) for row, reason in piece.broken]
         if not data.num_rows:
             return [], problems
+        if not cells.is_plain(kind := data.column(self.key).type):
+            raise TableError(f"the entity key '{self.key}' is a {kind}: make it text or a number")
         keys = cells.keys(data.column(self.key), texts=self._texts)
-        days = cells.days(data.column(self._date)) if self._date else [None] * len(keys)
+        days = cells.days(data.column(self._date), self._zone) if self._date else [None] * len(keys)
         listed = self._lists(data, keys)
         answers, wrong = self._predict(data)
         start = b'{"' + orjson.dumps(self.key)[1:-1] + b'":'
         entries = []
         for place, (row, key) in enumerate(zip(piece.rows.tolist(), keys, strict=True)):
-            if key is None:
-                problems.append(Problem(row, None, _NO_KEY.format(self.key)))
+            if key is None or isinstance(key, Unreadable):
+                problems.append(Problem(row, None, (_NO_KEY if key is None else _ODD_KEY).format(self.key)))
                 continue
             answer, entity = answers.get(place), str(key)
             if answer is None:
@@ -110,7 +117,7 @@ class Columns:
     def _lists(self, data: pa.Table, keys: list[Any]) -> list[bytes]:
         """The entries of the upcoming list."""
         names = [name for name in self._listed if cells.is_plain(data.column(name).type)]
-        columns = [data.column(name).to_pylist() for name in names]
+        columns = [cells.listed(data.column(name)) for name in names]
         fields = [self.key, *names]
         return [
             orjson.dumps(dict(zip(fields, row, strict=True)), default=str) for row in zip(keys, *columns, strict=True)
@@ -131,9 +138,8 @@ class Columns:
 
     def _values(self, column: pa.ChunkedArray, *, numbers: bool) -> list[Any]:
         """Cells as a request has them; None where there is none."""
-        return (
-            [cells.json_of_text(cell) for cell in column.to_pylist()] if self._texts and numbers else column.to_pylist()
-        )
+        found = values_of(column)
+        return [cells.json_of_text(cell) for cell in found] if self._texts and numbers else found
 
 
 def _kinds(group: Group) -> Iterator[tuple[str, str]]:

@@ -2,11 +2,11 @@
 
 import hashlib
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from itertools import islice
+from importlib import metadata
 from pathlib import Path
 
 import orjson
@@ -14,11 +14,12 @@ import orjson
 from gpux_api.v1alpha1 import GpuxModel
 from gpux_predictor.engine import source
 from gpux_predictor.engine.session import versions
-from gpux_predictor.precomputed import layout, places
+from gpux_predictor.precomputed import layout, places, zones
 from gpux_predictor.precomputed.columns import Choice, Columns
 from gpux_predictor.precomputed.errors import NothingPredicted
+from gpux_predictor.precomputed.pieces import Table, following, same_file, version_of
 from gpux_predictor.precomputed.store import Progress, Store, locked, remove_other_parts
-from gpux_predictor.precomputed.table import Piece, Table, open_table
+from gpux_predictor.precomputed.table import open_table
 from gpux_predictor.serving.loading import LoadedModel, Origin, load
 
 logger = logging.getLogger(__name__)
@@ -81,17 +82,25 @@ def run(model: GpuxModel, origin: Origin, order: Order, tell: Tell = lambda *_: 
         TableError, OutputError: the table cannot be read, the folder not be written.
         AlreadyRunning: another run writes to the folder.
         NothingPredicted: every row failed.
+        InferenceFailed: runs break, and not for the rows' sake; a later run goes on.
     """
     folder = places.folder(order.output, origin.manifest_dir)
     with locked(folder), places.table(order.entities, origin.manifest_dir) as file:
+        version = version_of(file)
         table = open_table(file)
         loaded = load(model, origin)
-        columns = Columns(table, order.choice, loaded)
+        columns = Columns(table, order.choice, loaded, zones.zone(order.time_zone))
         key = _key(model, loaded, order, file)
         remove_other_parts(folder, key)
         with closing(Store(folder / f"{layout.PART}{key}.sqlite", key)) as store:
             resumed = store.progress.rows
-            _predict(store, table, columns, order, tell)
+            _predict(
+                store,
+                replace(table, pieces=lambda size: same_file(table.pieces(size), file, version)),
+                columns,
+                order,
+                tell,
+            )
             return _publish(store, folder, model, loaded, order, resumed)
 
 
@@ -99,15 +108,11 @@ def _predict(store: Store, table: Table, columns: Columns, order: Order, tell: T
     if store.progress.pieces:
         logger.info("going on after %d rows that an earlier run has done", store.progress.rows)
     tell(store.progress, table.count)
-    for piece in _from(table.pieces(order.rows_per_piece), store.progress.pieces):
+    done = table.first - 1 + store.progress.rows
+    for piece in following(table.pieces(order.rows_per_piece), done):
         entries, problems = columns.entries(piece)
         store.add(entries, problems, piece.data.num_rows + len(piece.broken))
         tell(store.progress, table.count)
-
-
-def _from(pieces: Iterator[Piece], done: int) -> Iterator[Piece]:
-    """The pieces after those that are done, which are read and passed over: a CSV has no other way to its middle."""
-    return islice(pieces, done, None)
 
 
 def _publish(  # noqa: PLR0913, PLR0917
@@ -115,7 +120,9 @@ def _publish(  # noqa: PLR0913, PLR0917
 ) -> Done:
     progress, finished = store.progress, datetime.now(UTC)
     if progress.rows and progress.failed == progress.rows:
-        raise NothingPredicted(f"none of {progress.rows} rows could be predicted: {store.first_problem()}")
+        why = store.first_problem()
+        store.discard()  # the next run is to try again: what the rows needed may be there by then
+        raise NothingPredicted(f"none of {progress.rows} rows could be predicted: {why}")
     identity = {"name": model.metadata.name, "version": model.spec.model.version, "run_id": model.spec.model.run_id}
     name = store.publish(
         layout.name(finished, store.key),
@@ -133,10 +140,12 @@ def _key(model: GpuxModel, loaded: LoadedModel, order: Order, file: Path) -> str
     """What a result is made from, as a digest: a run goes on with the work of one that had the same."""
     parts = {"preprocessing", "postprocessing", "inputs", "outputs"}
     made_from = [
-        layout.FORMAT,
+        [layout.FORMAT, metadata.version("gpux-predictor")],
         model.spec.model_dump(mode="json", by_alias=True, include=parts),
         [model.spec.model.version, model.spec.model.run_id],
+        model.spec.runtime.batching and model.spec.runtime.batching.batch_axis,
         [loaded.sha256, loaded.pipeline.digest(), loaded.session.providers, versions()],
         [file.name, source.digest(file), order.choice.key, order.choice.date, order.rows_per_piece],
+        [order.time_zone],
     ]
     return hashlib.sha256(orjson.dumps(made_from)).hexdigest()[:32]

@@ -39,6 +39,7 @@ class Lookups:
         self._result: Result | None = None
         self._seen: tuple[int, int, int] | None = None
         self._looked = float("-inf")
+        self._unreadable = False
         self._said = ""
         metrics.watch_result(self._figures)
         self._thread.submit(self._look)
@@ -63,6 +64,8 @@ class Lookups:
         for _ in range(2):
             self._look()
             if self._result is None:
+                if self._unreadable:
+                    break
                 raise LookupError
             try:
                 return query(self._result)
@@ -88,8 +91,9 @@ class Lookups:
             return
         except (OSError, OutputError, orjson.JSONDecodeError, KeyError, TypeError) as error:
             self._say(f"the newest batch result is not served: {error}")
+            self._unreadable = True
             return
-        self._result, self._seen = newest, seen
+        self._result, self._seen, self._unreadable = newest, seen, False
         if before is not None:
             before.close()
         logger.info("batch result %s: %d rows, %d of them without a prediction", name, newest.rows, newest.failed)
@@ -97,7 +101,7 @@ class Lookups:
     def _forget(self) -> None:
         if self._result is not None:
             self._result.close()
-        self._result, self._seen, self._looked = None, None, float("-inf")
+        self._result, self._seen, self._looked, self._unreadable = None, None, float("-inf"), True
 
     def _say(self, message: str) -> None:
         """Once: it is looked every second."""

@@ -77,11 +77,13 @@ def _local(uri: str, manifest_dir: Path) -> Path | None:
 
 
 def _fetched(uri: str) -> Path:
-    """From an object store, by the client that fetches models; the copy stays in the user's cache folder."""
+    """From an object store, by the client that fetches models; the copy stays in the user's cache folder.
+
+    An older copy is no table of today: without the store there is none.
+    """
+    source, cache = ModelSourceSpec(uri=uri), storage.cache_folder()
     try:
-        return _only_file(
-            storage.fetch(ModelSourceSpec(uri=uri), storage.cache_folder(), lambda *_: None, lambda _: None)
-        )
+        return _only_file(storage.fetch(source, cache, lambda *_: None, lambda _: None, older=False))
     except LoadError as error:
         raise TableError(error.message.replace("spec.model.source", "spec.batch.entities")) from None
 

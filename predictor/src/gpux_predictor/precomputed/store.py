@@ -56,6 +56,9 @@ class Store:
     Attributes:
         progress: what the file holds.
         key: as given.
+
+    Raises:
+        OutputError: the file cannot be written.
     """
 
     def __init__(self, file: Path, key: str) -> None:
@@ -63,8 +66,11 @@ class Store:
         self.key = key
         try:
             self.progress = self._open(key)
-        except sqlite3.DatabaseError:  # a power failure on a disk that lies; nothing is lost but time
-            self._discard()
+        except sqlite3.DatabaseError as error:
+            if error.sqlite_errorcode & 0xFF not in {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}:
+                self.close()
+                raise OutputError(f"{file} cannot be used: {error}: give it room and this user the right") from None
+            self.discard()  # a power failure on a disk that lies; nothing is lost but time
             self.progress = self._open(key)
 
     def _open(self, key: str) -> Progress:
@@ -141,6 +147,13 @@ class Store:
         """Leaves the file for a later run."""
         self._database.close()
 
+    def discard(self) -> None:
+        """Removes the file: a later run begins anew."""
+        with suppress(sqlite3.Error):
+            self._database.close()
+        for suffix in ("", "-journal", "-wal", "-shm"):
+            self._file.with_name(self._file.name + suffix).unlink(missing_ok=True)
+
     def _repeated(self, entries: Sequence[Entry]) -> Iterator[Problem]:
         """The entries that were not taken, and which row has their entity."""
         first, last = entries[0].row, entries[-1].row
@@ -152,12 +165,6 @@ class Store:
             if entry.row not in taken:
                 [row] = self._database.execute("SELECT row FROM entities WHERE entity = ?", (entry.entity,)).fetchone()
                 yield Problem(entry.row, entry.entity, f"row {row} has the same entity key, and stands")
-
-    def _discard(self) -> None:
-        with suppress(sqlite3.Error):
-            self._database.close()
-        for suffix in ("", "-journal", "-wal", "-shm"):
-            self._file.with_name(self._file.name + suffix).unlink(missing_ok=True)
 
     @contextmanager
     def _transaction(self) -> Iterator[None]:

@@ -1,7 +1,7 @@
 """Time zones by their IANA names."""
 
 from datetime import UTC as _UTC
-from datetime import date, datetime
+from datetime import date, datetime, tzinfo
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 UTC = "Etc/UTC"
@@ -14,7 +14,12 @@ def is_zone(name: str) -> bool:
 
 def today(name: str) -> date:
     """The date there; UTC's where this machine does not know the zone, which the one that made the result did."""
-    return datetime.now(_zone(name) or _UTC).date()
+    return datetime.now(zone(name)).date()
+
+
+def zone(name: str) -> tzinfo:
+    """The zone; UTC where this machine does not know it."""
+    return _zone(name) or _UTC
 
 
 def _zone(name: str) -> ZoneInfo | None:

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from gpux_predictor.batching.joining import join
-from gpux_predictor.batching.plan import MASK, Plan
+from gpux_predictor.batching.plan import MASK, Plan, require_rows
 from gpux_predictor.serving import requests
 from gpux_predictor.serving.prepare import Prepared, prepare
 from gpux_predictor.serving.steps import Steps
@@ -131,16 +131,21 @@ class Pipeline:
         """
         return self._steps.predictions.answers(outputs, count, *self._identity)
 
-    def row(self, outputs: Mapping[str, Any], index: int) -> bytes:
-        """The answer to one sample of a batch, as JSON: what it would have got alone.
+    def rows(self, outputs: Mapping[str, Any], count: int) -> list[bytes]:
+        """The answer to each sample of a batch, as JSON: what it would have got alone.
 
         Args:
             outputs: from `outputs`.
+            count: the samples.
+
+        Raises:
+            InferenceFailed: an output has no row for each sample.
         """
-        one = {
-            name: value[index : index + 1] if name in self._rows.outputs else value for name, value in outputs.items()
-        }
-        return encode.to_json(batch_axis.squeeze(self._rows, one))
+        require_rows(outputs, count)
+        return [
+            encode.to_json(batch_axis.squeeze(self._rows, {name: value[i : i + 1] for name, value in outputs.items()}))
+            for i in range(count)
+        ]
 
     def outputs(self, prepared: Prepared, results: Sequence[dict[str, Any]]) -> dict[str, Any]:
         """The outputs of a request after the manifest's steps, by the answer's keys, with its rows in its order."""

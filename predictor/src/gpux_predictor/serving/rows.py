@@ -1,13 +1,14 @@
 """The rows of a table through a loaded model: many rows a run, and for each the answer that it would get alone."""
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 import orjson
 
 from gpux_predictor.batching.joining import join
-from gpux_predictor.errors import RequestError
+from gpux_predictor.errors import BadRequest, DeviceFailed, InferenceFailed
 from gpux_predictor.serving.loading import LoadedModel
 from gpux_predictor.tensors import encode
 from gpux_predictor.transforms.tabular_table import Column, feeds
@@ -16,6 +17,21 @@ Answers = tuple[dict[int, bytes], dict[int, str]]
 """The predictions as JSON, and why there is none, by row."""
 _GROUP = 256
 """Requests that are prepared together: a wrong one is found by halving, which costs its group eight times."""
+
+
+@dataclass(frozen=True)
+class Collected:
+    """What came of rows.
+
+    Attributes:
+        right: their predictions.
+        wrong: what is wrong with others: a 400 of /predict.
+        broken: how the runs of others broke: a 500.
+    """
+
+    right: dict[int, bytes] = field(default_factory=dict)
+    wrong: dict[int, str] = field(default_factory=dict)
+    broken: dict[int, str] = field(default_factory=dict)
 
 
 class Rows:
@@ -30,6 +46,7 @@ class Rows:
         self._plan = loaded.plan
         self._session = loaded.session
         self._names = [tensor.name for tensor in loaded.signature.outputs]
+        self._answered = False
 
     def features(self, columns: Mapping[str, Column], count: int) -> Answers:
         """Predictions from named features.
@@ -37,6 +54,9 @@ class Rows:
         Args:
             columns: by feature; those that the table does not have are absent in each row.
             count: the rows.
+
+        Raises:
+            InferenceFailed: the runs break, whatever they are given; DeviceFailed: the device broke.
         """
         tabular = self._pipeline.tabular
         assert tabular is not None  # noqa: S101  (who asks has checked)
@@ -48,13 +68,16 @@ class Rows:
 
         rows = np.flatnonzero(right).tolist()
         groups = [rows] if self._plan.batched and rows else [[row] for row in rows]
-        return _collect(groups, predict, wrong)
+        return self._collect(groups, predict, wrong)
 
     def requests(self, rows: Sequence[Mapping[str, Any]]) -> Answers:
         """Predictions from requests.
 
         Args:
             rows: bodies of /predict, each of one sample.
+
+        Raises:
+            InferenceFailed: as `features`.
         """
 
         def predict(places: Sequence[int]) -> list[bytes]:
@@ -63,9 +86,9 @@ class Rows:
             together = {key: [rows[place][key] for place in places] for key in rows[places[0]]}
             prepared = self._pipeline.prepare(together)
             outputs = self._pipeline.outputs(prepared, [self._run(part) for part in prepared.parts])
-            return [self._pipeline.row(outputs, index) for index in range(len(places))]
+            return self._pipeline.rows(outputs, len(places))
 
-        return _collect(self._groups(rows), predict, {})
+        return self._collect(self._groups(rows), predict, {})
 
     def _groups(self, rows: Sequence[Mapping[str, Any]]) -> list[list[int]]:
         """Rows that are prepared together: those with the same keys."""
@@ -81,26 +104,49 @@ class Rows:
         return self._pipeline.encode(prepared, [self._run(part) for part in prepared.parts])
 
     def _run(self, part: Mapping[str, np.ndarray]) -> dict[str, Any]:
-        return join([self._session.run(self._names, piece) for piece in self._plan.chunks(part)])
+        return join([self._one(piece) for piece in self._plan.chunks(part)])
+
+    def _one(self, piece: Mapping[str, np.ndarray]) -> dict[str, Any]:
+        """A run, filled up to a batch size of the device where only some run well."""
+        return self._plan.split(self._session.run(self._names, self._plan.merge([piece])), [piece])[0]
+
+    def _collect(
+        self, groups: Sequence[Sequence[int]], predict: Callable[[Sequence[int]], list[bytes]], wrong: dict[int, str]
+    ) -> Answers:
+        """The answers, and all that is wrong.
+
+        Raises:
+            InferenceFailed: runs break, and not for the rows' sake: no row of these was answered, and there are several, or no
+                row of the table was answered before.
+        """
+        found = collect(groups, predict)
+        if found.broken and not found.right and (len(found.broken) > 1 or not self._answered):
+            raise InferenceFailed(f"no run of {len(found.broken)} succeeded: {next(iter(found.broken.values()))}")
+        self._answered = self._answered or bool(found.right)
+        return found.right, wrong | found.wrong | found.broken
 
 
-def _collect(
-    groups: Sequence[Sequence[int]], predict: Callable[[Sequence[int]], list[bytes]], wrong: dict[int, str]
-) -> Answers:
-    """The answers of groups of rows; a group that breaks is halved until the guilty row is alone."""
-    right: dict[int, bytes] = {}
+def collect(groups: Sequence[Sequence[int]], predict: Callable[[Sequence[int]], list[bytes]]) -> Collected:
+    """The answers of groups of rows; a group that breaks is halved until the guilty row is alone.
+
+    Raises:
+        DeviceFailed: nothing after it would be answered either.
+    """
+    found = Collected()
     waiting = list(groups)
     while waiting:
         rows = waiting.pop()
         try:
-            right |= zip(rows, predict(rows), strict=True)
-        except RequestError as error:
-            if len(rows) == 1:
-                wrong[rows[0]] = error.detail
-            else:
+            found.right.update(zip(rows, predict(rows), strict=True))
+        except DeviceFailed:
+            raise
+        except (BadRequest, InferenceFailed) as error:
+            if len(rows) > 1:
                 middle = len(rows) // 2
                 waiting += [rows[:middle], rows[middle:]]
-    return right, wrong
+            else:
+                (found.wrong if isinstance(error, BadRequest) else found.broken)[rows[0]] = error.detail
+    return found
 
 
 def _json(prediction: Mapping[str, object]) -> bytes:

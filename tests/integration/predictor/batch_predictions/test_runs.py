@@ -62,6 +62,7 @@ def test_where_every_row_fails_the_result_stays(case: Case) -> None:
     case.table("1,team,,x,2")
     assert "none of 1 rows could be predicted: row 2: Invalid feature type" in case.run(code=3)["error"]
     assert (case.results / "latest.json").read_text() == before
+    assert not list(case.results.glob(".part-*")), "the next run is to try again"
 
 
 @pytest.mark.parametrize(

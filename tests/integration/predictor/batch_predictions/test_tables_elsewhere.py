@@ -63,3 +63,6 @@ def test_a_table_in_s3(case: Case, monkeypatch: pytest.MonkeyPatch) -> None:
     finally:
         client.close()
         server.stop()
+    monkeypatch.setenv("S3_MAX_ATTEMPTS", "1")
+    error = case.run("--entities", "s3://tables/daily/e.csv", code=1)["error"]
+    assert "s3://tables/daily/e.csv could not be fetched" in error, "yesterday's copy is no table of today"

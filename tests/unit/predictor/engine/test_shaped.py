@@ -1,15 +1,21 @@
 """A session for each shape: as many as there are shapes, up to a few, and the results of any."""
 
+import threading
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import onnx
 import onnxruntime as ort
 import pytest
 from onnx import helper
 
 import onnxmodels
-from gpux_predictor.engine import shaped
+from gpux_predictor.engine import shaped, weights
+from gpux_predictor.engine.opening import Opened, open_session
+from gpux_predictor.engine.options import Device
+from gpux_predictor.engine.session import Session
 from gpux_predictor.engine.shaped import ByShape
 from gpux_predictor.errors import LoadError, LoadReason
 
@@ -102,3 +108,77 @@ def test_how_many_sessions(
     placed: dict[str, dict[str, int]], size: int, limit: int | None, expected: int | None
 ) -> None:
     assert shaped.sessions(placed, size, limit) == expected
+    assert shaped.sessions(placed, size, limit, fixed=True) is None
+
+
+def test_while_a_session_opens_the_others_run(tmp_path: Path) -> None:
+    file = File(tmp_path / "model.onnx")
+    opening, go_on = threading.Event(), threading.Event()
+
+    def slowly() -> Counted:
+        opening.set()
+        assert go_on.wait(10)
+        return file.open()
+
+    sessions = ByShape(file.open(), slowly, 4)
+    asked(sessions, 1)
+    with ThreadPoolExecutor(3) as threads:
+        waiting = [threads.submit(asked, sessions, 4) for _ in range(2)]
+        assert opening.wait(10)
+        threads.submit(asked, sessions, 1).result(timeout=10)
+        assert not any(future.done() for future in waiting)
+        go_on.set()
+        for future in waiting:
+            future.result(timeout=10)
+    assert [session.rows for session in file.opened] == [[1, 1], [4, 4]]
+
+
+@pytest.mark.parametrize("shape", ["n", 1])
+def test_only_a_graph_of_many_shapes_shares_its_memory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, shape: str | int
+) -> None:
+    limits = opened_as_on_a_gpu(tmp_path, monkeypatch, shape)
+    session = Session(tmp_path / "model.onnx", "cpu", Device(1000 * MIB, 1))
+    assert (limits, session.sizes) == ([1000 * MIB, 250 * MIB], 4) if shape == "n" else ([1000 * MIB], None)
+
+
+def test_a_part_that_does_not_suffice_is_the_whole_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    limits = opened_as_on_a_gpu(tmp_path, monkeypatch, "n", least=300 * MIB)
+    session = Session(tmp_path / "model.onnx", "cpu", Device(1000 * MIB, 1))
+    assert (limits, session.sizes) == ([1000 * MIB, 250 * MIB, 1000 * MIB], 1)
+
+
+def opened_as_on_a_gpu(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, shape: str | int, least: int = 0
+) -> list[int | None]:
+    """A graph whose convolutions are said to be on a GPU that wants so much memory; returns the limits it is opened with."""
+    x, y = (onnxmodels.tensor(name, "float32", [shape, 1, 4]) for name in ("x", "y"))
+    node = helper.make_node("Conv", ["x", "w"], ["y"], pads=[1, 1])
+    onnxmodels.save(folder / "model.onnx", [node], [x], [y], {"w": np.ones((1, 1, 3), np.float32)})
+    limits: list[int | None] = []
+
+    def opened(file: Path, backend: str, device: Device) -> Opened:
+        limits.append(device.memory_bytes)
+        if device.memory_bytes and device.memory_bytes < least:
+            raise LoadError(LoadReason.PROVIDER_UNAVAILABLE, "model.onnx does not fit on the device")
+        return replace(open_session(file, backend, device), placement=CONVOLUTIONS)
+
+    monkeypatch.setattr("gpux_predictor.engine.session.open_session", opened)
+    return limits
+
+
+@pytest.mark.parametrize("location", ["model.onnx_data", "weights-" + "x" * 150])
+def test_weights_beside_the_file_count(tmp_path: Path, location: str) -> None:
+    x, y = (onnxmodels.tensor(name, "float32", ["n", 64]) for name in ("x", "y"))
+    inside = onnxmodels.save(
+        tmp_path / "inside.onnx",
+        [helper.make_node("MatMul", ["x", "w"], ["y"])],
+        [x],
+        [y],
+        {"w": np.random.default_rng(0).random((64, 64), np.float32)},
+    )
+    (tmp_path / "other.onnx").write_bytes(b"x" * 10**6)
+    file = tmp_path / "model.onnx"
+    onnx.save(onnx.load(inside), file, save_as_external_data=True, location=location, size_threshold=0)
+    assert weights.size(inside) == inside.stat().st_size
+    assert weights.size(file) == file.stat().st_size + (tmp_path / location).stat().st_size > 64 * 64 * 4

@@ -71,3 +71,17 @@ def test_another_format_is_not_read(tmp_path: Path) -> None:
         Result(tmp_path / name)
     with pytest.raises(OutputError, match="names no result"):
         Result.newest(tmp_path, "../x.sqlite")
+
+
+def test_a_part_that_cannot_be_written_is_not_thrown_away(tmp_path: Path) -> None:
+    store = Store(tmp_path / ".part-k.sqlite", "k")
+    store.add([entry(1, "a")], [], 1)
+    store.close()
+    holder = sqlite3.connect(tmp_path / ".part-k.sqlite", isolation_level=None)
+    holder.execute("BEGIN EXCLUSIVE")
+    with pytest.raises(OutputError, match=r"\.part-k\.sqlite cannot be used: database is locked: give it room"):
+        Store(tmp_path / ".part-k.sqlite", "k")
+    holder.close()
+    again = Store(tmp_path / ".part-k.sqlite", "k")
+    assert again.progress.rows == 1
+    again.close()
