@@ -39,8 +39,8 @@ def batch(manifest: Path, model_dir: Path | None, log_level: str, *, as_json: bo
 
     Look-ups (GET /predict/batch/ENTITY) read the result as soon as it is whole. A run that was cut off is taken up where it was if
     table, model and manifest are the same. A row that is wrong is reported and does not stop the run. Exit codes: 0 there is a new
-    result, 1 the manifest, the model, the table or the output cannot be used, 2 usage, 3 not one row could be predicted, 4 another
-    run writes to the output, 130 stopped by SIGTERM or Ctrl-C.
+    result, 1 the manifest, the model, the table or the output cannot be used or runs break, 2 usage, 3 not one row could be predicted,
+    4 another run writes to the output, 130 stopped by SIGTERM or Ctrl-C.
     """
     logging.basicConfig(level=log_level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     from gpux_predictor.precomputed import command  # noqa: PLC0415  (pyarrow takes a while to import; a wrong usage should not)

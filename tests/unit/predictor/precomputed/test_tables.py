@@ -149,6 +149,8 @@ def test_numbers_of_texts(whole: bool) -> None:
 def test_what_predict_takes_for_no_number(written: str, whole: bool) -> None:
     column = numeric.numbers(text("1", written, "2.5"), texts=True, whole=whole)
     assert [column.cell(row) for row in range(3)] == [1, written, 2.5]
+    alone = numeric.numbers(text("1", written), texts=True, whole=whole)
+    assert [alone.cell(row) for row in range(2)] == [1, written]
 
 
 @pytest.mark.parametrize(
