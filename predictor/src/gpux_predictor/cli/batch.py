@@ -7,14 +7,12 @@ from typing import Any
 
 import click
 
+from gpux_predictor.cli.manifest import model_dir_option
+
 
 @click.command()
 @click.argument("manifest", metavar="FILE", type=click.Path(path_type=Path))
-@click.option(
-    "--model-dir",
-    type=click.Path(path_type=Path),
-    help="Folder (or file) with the files of spec.model.source, if they are on this machine already.",
-)
+@model_dir_option
 @click.option("--entities", metavar="URI", help="The table, a uri or a path.  [default: spec.batch.entities.uri]")
 @click.option(
     "--output", metavar="URI", help="The folder of the results, a uri or a path.  [default: spec.batch.output.uri]"

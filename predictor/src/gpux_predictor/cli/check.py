@@ -7,16 +7,12 @@ from pathlib import Path
 import click
 import orjson
 
-from gpux_predictor.cli.manifest import read
+from gpux_predictor.cli.manifest import model_dir_option, read
 
 
 @click.command("check")
 @click.argument("manifest", metavar="FILE", type=click.Path(path_type=Path))
-@click.option(
-    "--model-dir",
-    type=click.Path(path_type=Path),
-    help="Folder (or file) with the files of spec.model.source, if they are on this machine already.",
-)
+@model_dir_option
 @click.option("-o", "--output", type=click.Choice(["text", "json"]), default="text", show_default=True)
 def check_command(manifest: Path, model_dir: Path | None, output: str) -> None:
     """Load the model of the GpuxModel manifest FILE, run its samples, and say whether it would become ready.

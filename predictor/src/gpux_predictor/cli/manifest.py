@@ -1,4 +1,4 @@
-"""Reading the manifest of a command."""
+"""What the commands about a manifest share: its reading, and where its model's files are."""
 
 import sys
 from pathlib import Path
@@ -7,6 +7,12 @@ import click
 
 from gpux_api.manifests import ManifestError, load
 from gpux_api.v1alpha1 import GpuxModel
+
+model_dir_option = click.option(
+    "--model-dir",
+    type=click.Path(path_type=Path),
+    help="Folder (or file) with the files of spec.model.source, if they are on this machine already.",
+)
 
 
 def read(file: Path) -> GpuxModel:

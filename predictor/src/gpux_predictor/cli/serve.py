@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from gpux_api.v1alpha1 import GRPC_PORT
-from gpux_predictor.cli.manifest import read
+from gpux_predictor.cli.manifest import model_dir_option, read
 
 
 @click.command()
@@ -19,11 +19,7 @@ from gpux_predictor.cli.manifest import read
     type=click.IntRange(1, 65535),
     help="gRPC port (Open Inference Protocol).  [default: 8081 if spec.serving.protocols has grpc, else no gRPC]",
 )
-@click.option(
-    "--model-dir",
-    type=click.Path(path_type=Path),
-    help="Folder (or file) with the files of spec.model.source, if they are on this machine already.",
-)
+@model_dir_option
 @click.option(
     "--batch-dir",
     type=click.Path(path_type=Path),

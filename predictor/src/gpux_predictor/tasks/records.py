@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from hashlib import sha256
 
 
 class State(StrEnum):
@@ -14,6 +15,8 @@ class State(StrEnum):
     FAILED = "failed"
 
 
+CALLBACK_SECONDS = 120.0
+"""After which a notice of which nothing was heard is sent again."""
 NOTICE_SECONDS = 600.0
 """After the end of its task's time, a notice that is still due is nobody's any more: the manifest has no callbacks now."""
 ENDED = (State.SUCCEEDED, State.FAILED)
@@ -62,6 +65,10 @@ class NewTask:
     content_type: str
     key: str | None = None
     callback: str | None = None
+
+    def digest(self) -> bytes:
+        """What tells it from another task with the same key (SHA-256): the body and its type."""
+        return sha256(self.content_type.encode() + b"\0" + self.body).digest()
 
 
 @dataclass(frozen=True, slots=True)

@@ -61,11 +61,6 @@ class Worker:
         self._unsure = False
         self._loops: list[asyncio.Task[None]] = []
 
-    @property
-    def held(self) -> int:
-        """Tasks that this process has and whose end is not yet written."""
-        return len(self._held)
-
     def start(self) -> None:
         """Begins to work."""
         self._loops = [asyncio.create_task(loop()) for loop in (self._claiming, self._working, self._renewing)]

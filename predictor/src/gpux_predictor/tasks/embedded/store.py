@@ -15,6 +15,7 @@ from gpux_predictor.tasks.embedded.change import Change, count
 from gpux_predictor.tasks.embedded.reading import Look
 from gpux_predictor.tasks.embedded.writer import Writer
 from gpux_predictor.tasks.records import (
+    CALLBACK_SECONDS,
     Appetite,
     Callback,
     CallbackOutcome,
@@ -31,8 +32,6 @@ from gpux_predictor.tasks.records import (
 from gpux_predictor.tasks.store import StoreUnavailable
 
 T = TypeVar("T")
-CALLBACK_SECONDS = 120.0
-"""After which a notice of which nothing was heard is sent again."""
 _RESERVE = 64 * 2**20
 """Bytes of the disk that bodies leave free, a quarter of it at the most: ends and removals need room, too."""
 

@@ -1,7 +1,5 @@
 """A task comes in."""
 
-from hashlib import sha256
-
 from gpux_predictor.tasks.embedded.change import Change
 from gpux_predictor.tasks.ids import new_id
 from gpux_predictor.tasks.records import NewTask, State, Submitted
@@ -15,7 +13,7 @@ def submit(change: Change, task: NewTask) -> Submitted:
         KeyReused, QueueFull, StoreFull: before anything is written.
     """
     db, tally, terms = change.db, change.tally, change.terms
-    digest = sha256(task.content_type.encode() + b"\0" + task.body).digest() if task.key else None
+    digest = task.digest() if task.key else None
     if task.key and (found := _same_key(change, task.key, digest)):
         return found
     if tally.queued >= terms.most_queued:

@@ -3,7 +3,6 @@
 import asyncio
 import logging
 from collections.abc import Collection, Sequence
-from hashlib import sha256
 from typing import Any, cast
 
 from redis.asyncio import BlockingConnectionPool, Redis
@@ -14,6 +13,7 @@ from redis.exceptions import ConnectionError, OutOfMemoryError, RedisError, Resp
 
 from gpux_predictor.tasks.ids import new_id, new_key, no_such_task
 from gpux_predictor.tasks.records import (
+    CALLBACK_SECONDS,
     NOTICE_SECONDS,
     Appetite,
     Callback,
@@ -42,8 +42,6 @@ from gpux_predictor.tasks.store import (
 )
 
 logger = logging.getLogger(__name__)
-CALLBACK_SECONDS = 120.0
-"""After which a notice of which nothing was heard is sent again."""
 _CONNECTIONS = 16
 _TIMEOUT_SECONDS = 10.0
 
@@ -87,7 +85,7 @@ class SharedStore:
 
     async def submit(self, task: NewTask) -> Submitted:
         """See TaskStore."""
-        digest = await asyncio.to_thread(_digest, task) if task.key else ""
+        digest = (await asyncio.to_thread(task.digest)).hex() if task.key else ""
         terms = self._terms
         kind, found, position = await self._run(
             scripts.SUBMIT,
@@ -230,10 +228,6 @@ def _client(url: str) -> "Redis":
         retry=Retry(NoBackoff(), 0),
     )
     return Redis(connection_pool=pool)
-
-
-def _digest(task: NewTask) -> str:
-    return sha256(task.content_type.encode() + b"\0" + task.body).hexdigest()
 
 
 def _unavailable(error: Exception) -> StoreUnavailable:
