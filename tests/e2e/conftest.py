@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from testcluster.e2e import models_claim
 from testcluster.e2e.choice import choose, why_none
 from testcluster.e2e.cluster import Cluster
 
@@ -45,6 +46,13 @@ def installed(cluster: Cluster) -> Iterator[Cluster]:
         # on a cluster of our own this only takes time; on a given one it is what leaves it as it was
         if cluster.kind == "given":
             cluster.helm("uninstall", RELEASE, *where, "--ignore-not-found", "--wait")
+
+
+@pytest.fixture
+def models(installed: Cluster, namespace: str, tmp_path: Path) -> Iterator[Cluster]:
+    """The cluster with our chart, and a claim with the examples' models in the test's namespace."""
+    with models_claim.filled(installed, namespace, tmp_path) as found:
+        yield found
 
 
 @pytest.fixture

@@ -32,10 +32,8 @@ def models(installed: Cluster, namespace: str, tmp_path: Path) -> Iterator[Clust
     broken.write_bytes(b"<html>404</html>")
     folder = tmp_path / "claim"
     folder.mkdir()
-    models_claim.fill(installed, namespace, folder, {"broken/model.onnx": broken})
-    yield installed
-    installed.kubectl("delete", "gpuxmodels", "--all", "-n", namespace, "--wait")
-    models_claim.remove_volume(installed, namespace)
+    with models_claim.filled(installed, namespace, folder, {"broken/model.onnx": broken}) as found:
+        yield found
 
 
 def manifest(source: Object = SOURCE, serving: Object | None = None, **spec: Any) -> Object:

@@ -2,8 +2,6 @@
 
 import hashlib
 import json
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -11,7 +9,6 @@ import numpy as np
 import onnxruntime
 import pytest
 
-from testcluster.e2e import models_claim
 from testcluster.e2e.cluster import Cluster
 from testcluster.e2e.models_claim import EXAMPLES
 from testcluster.errors import ClusterError
@@ -19,15 +16,6 @@ from testcluster.waiting import eventually
 
 READY_SECONDS = 180
 CHILDREN = "inferenceservices,deployments,replicasets,pods,services,ingresses,configmaps,horizontalpodautoscalers"
-
-
-@pytest.fixture
-def models(installed: Cluster, namespace: str, tmp_path: Path) -> Iterator[Cluster]:
-    """The cluster with our chart, and a claim with the examples' models in the test's namespace."""
-    models_claim.fill(installed, namespace, tmp_path)
-    yield installed
-    installed.kubectl("delete", "gpuxmodels", "--all", "-n", namespace, "--wait")
-    models_claim.remove_volume(installed, namespace)
 
 
 def apply_example(cluster: Cluster, namespace: str, name: str) -> None:

@@ -7,14 +7,12 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 import httpx
 import pytest
 
-from testcluster.e2e import models_claim
 from testcluster.e2e.cluster import Cluster
 from testcluster.waiting import eventually
 
@@ -22,15 +20,6 @@ READY_SECONDS = 180
 RATE = 50
 BODY = {"input_ids": [101, 1045, 2293, 2023, 102], "attention_mask": [1, 1, 1, 1, 1]}
 PATCH = ["--type=merge", "-p"]
-
-
-@pytest.fixture
-def models(installed: Cluster, namespace: str, tmp_path: Path) -> Iterator[Cluster]:
-    """The cluster with our chart, and a claim with the examples' models in the test's namespace."""
-    models_claim.fill(installed, namespace, tmp_path)
-    yield installed
-    installed.kubectl("delete", "gpuxmodels", "--all", "-n", namespace, "--wait")
-    models_claim.remove_volume(installed, namespace)
 
 
 class Load:

@@ -23,12 +23,10 @@ TASKS = 60
 @pytest.fixture
 def models(installed: Cluster, namespace: str, tmp_path: Path) -> Iterator[Cluster]:
     """The cluster with our chart, a claim with the examples' models, and a Redis from it."""
-    models_claim.fill(installed, namespace, tmp_path, {REDIS: Path(redisserver.program())})
-    installed.apply(*redis_objects(installed, namespace), namespace=namespace)
-    installed.kubectl("wait", "--for=condition=Ready", "pod/redis", "-n", namespace, "--timeout=90s")
-    yield installed
-    installed.kubectl("delete", "gpuxmodels", "--all", "-n", namespace, "--wait")
-    models_claim.remove_volume(installed, namespace)
+    with models_claim.filled(installed, namespace, tmp_path, {REDIS: Path(redisserver.program())}) as found:
+        found.apply(*redis_objects(found, namespace), namespace=namespace)
+        found.kubectl("wait", "--for=condition=Ready", "pod/redis", "-n", namespace, "--timeout=90s")
+        yield found
 
 
 def redis_objects(cluster: Cluster, namespace: str) -> list[dict[str, Any]]:

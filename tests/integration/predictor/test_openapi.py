@@ -10,7 +10,7 @@ import pytest
 import yaml
 from onnx import helper
 
-from onnxmodels import identity, save, several, tensor
+from onnxmodels import classifier, identity, save, several, tensor
 from predictorserver import Server, serve
 
 PICTURE = {"preprocessing": {"image": {"input": "image", "resize": [8, 8]}}}
@@ -27,15 +27,6 @@ def manifest(folder: Path, **spec: Any) -> Path:
     path = folder / "gpuxmodel.yaml"
     path.write_text(yaml.safe_dump(document))
     return path
-
-
-def classifier(path: Path) -> Path:
-    nodes = [
-        helper.make_node("Softmax", ["X"], ["probabilities"]),
-        helper.make_node("ArgMax", ["X"], ["label"], axis=1, keepdims=0),
-    ]
-    outputs = [tensor("label", "int64", ["N"]), tensor("probabilities", "float32", ["N", 2])]
-    return save(path, nodes, [tensor("X", "float32", ["N", 2])], outputs)
 
 
 def pixels(path: Path) -> Path:

@@ -8,9 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from onnx import helper
 
-from onnxmodels import save, tensor
 from predictorserver import PROGRAM
 
 HEADER = "match_id,home_team,match_date,a,b\n"
@@ -39,15 +37,6 @@ class Case:
         file = self.folder / name
         file.write_text(header + "".join(f"{row}\n" for row in rows))
         return file
-
-
-def classifier(path: Path) -> Path:
-    nodes = [
-        helper.make_node("Softmax", ["X"], ["probabilities"]),
-        helper.make_node("ArgMax", ["X"], ["label"], axis=1, keepdims=0),
-    ]
-    outputs = [tensor("label", "int64", ["N"]), tensor("probabilities", "float32", ["N", 2])]
-    return save(path, nodes, [tensor("X", "float32", ["N", 2])], outputs)
 
 
 def write(folder: Path, **spec: Any) -> Case:

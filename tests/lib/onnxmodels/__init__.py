@@ -53,6 +53,16 @@ def several(path: Path) -> Path:
     return save(path, nodes, [a, b, words], [total, product, said])
 
 
+def classifier(path: Path) -> Path:
+    """X float32 [N, 2] -> label int64 [N] and probabilities float32 [N, 2], by softmax."""
+    nodes = [
+        helper.make_node("Softmax", ["X"], ["probabilities"]),
+        helper.make_node("ArgMax", ["X"], ["label"], axis=1, keepdims=0),
+    ]
+    outputs = [tensor("label", "int64", ["N"]), tensor("probabilities", "float32", ["N", 2])]
+    return save(path, nodes, [tensor("X", "float32", ["N", 2])], outputs)
+
+
 def slow(path: Path, iterations: int | None) -> Path:
     """x float32 [2] -> y float32 [2]: a loop that takes about a microsecond an iteration and can be stopped.
 

@@ -3,7 +3,8 @@ from pathlib import Path
 
 import pytest
 
-from batchtables import Case, batch, classifier, write
+from batchtables import Case, batch, write
+from onnxmodels import classifier
 
 
 @pytest.fixture

@@ -3,7 +3,8 @@
 import base64
 import io
 import tarfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +37,17 @@ def fill(cluster: Cluster, namespace: str, host_path: Path, extra: Mapping[str, 
     cluster.kubectl("wait", "--for=condition=Ready", "pod/writer", *kubectl, "--timeout=120s")
     cluster.kubectl("exec", *kubectl, "-i", "writer", "--", "python3", "-c", UNPACK, stdin=_archive(extra or {}))
     cluster.kubectl("delete", "pod", "writer", *kubectl, "--grace-period=0", "--force")
+
+
+@contextmanager
+def filled(
+    cluster: Cluster, namespace: str, host_path: Path, extra: Mapping[str, Path] | None = None
+) -> Iterator[Cluster]:
+    """A cluster with the claim while the block runs; after it no model of the namespace is left. See `fill`."""
+    fill(cluster, namespace, host_path, extra)
+    yield cluster
+    cluster.kubectl("delete", "gpuxmodels", "--all", "-n", namespace, "--wait")
+    remove_volume(cluster, namespace)
 
 
 def remove_volume(cluster: Cluster, namespace: str) -> None:

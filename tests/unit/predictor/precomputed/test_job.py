@@ -12,7 +12,6 @@ import pyarrow.parquet
 import pytest
 
 import onnxmodels
-from batchtables import classifier
 from gpux_api.v1alpha1 import GpuxModel
 from gpux_predictor.engine import source
 from gpux_predictor.precomputed import job
@@ -20,6 +19,7 @@ from gpux_predictor.precomputed.columns import Choice
 from gpux_predictor.precomputed.errors import TableError
 from gpux_predictor.precomputed.store import Progress
 from gpux_predictor.serving.loading import Origin
+from onnxmodels import classifier
 
 MakeModel = Callable[..., GpuxModel]
 TABULAR = {"preprocessing": {"tabular": {"entityKey": "id", "features": ["a", "b"]}}}
