@@ -14,6 +14,7 @@ Object = dict[str, Any]
 SOON = 90.0
 STANDARD = {"serving.kserve.io/deploymentMode": "Standard"}
 SERVE = "mkdir /tmp/www && echo hello >/tmp/www/index.html && exec httpd -f -p 8080 -h /tmp/www"
+SMALL: Object = {"requests": {"cpu": "10m", "memory": "32Mi"}, "limits": {"cpu": "1", "memory": "64Mi"}}
 CHILDREN = "deployment,service,horizontalpodautoscaler,ingress"
 
 
@@ -25,8 +26,9 @@ def kserve(cluster: Cluster) -> Cluster:
 
 
 def isvc(name: str = "model", annotations: Object | None = None, **container: Any) -> Object:
+    """One that fits beside others on a small node: without `resources` KServe would ask for a whole CPU a pod."""
     main: Object = {"name": "kserve-container", "image": BUSYBOX_IMAGE, "command": ["sh", "-c", SERVE]}
-    main |= {"ports": [{"containerPort": 8080}], **container}
+    main |= {"ports": [{"containerPort": 8080}], "resources": SMALL, **container}
     metadata = {"name": name, "labels": {"team": "a"}, "annotations": STANDARD | {"note": "b"} | (annotations or {})}
     spec = {"predictor": {"containers": [main], "terminationGracePeriodSeconds": 0}}
     return {"apiVersion": "serving.kserve.io/v1beta1", "kind": "InferenceService", "metadata": metadata, "spec": spec}
@@ -37,14 +39,22 @@ def conditions(kserve: Cluster, namespace: str, name: str = "model") -> Object:
     return {item["type"]: item for item in status.get("conditions", [])}
 
 
+def _is_ready(kserve: Cluster, namespace: str) -> bool:
+    """Whether it is; what stands in the way otherwise, as the error that `eventually` shows in the end."""
+    found = conditions(kserve, namespace)
+    if found["Ready"]["status"] != "True":
+        pods = [pod["status"].get("conditions") for pod in kserve.select("pod", namespace)]
+        raise AssertionError(f"{found['Ready'].get('message', found)}; its pods: {pods}")
+    return True
+
+
 def wait_ready(kserve: Cluster, namespace: str) -> Object:
-    ready = partial(conditions, kserve, namespace)
-    eventually(lambda: ready()["Ready"]["status"] == "True", SOON, "the InferenceService is Ready")
+    eventually(partial(_is_ready, kserve, namespace), SOON, "the InferenceService is Ready")
     return kserve.get("inferenceservice", "model", namespace)
 
 
 def test_children_status_and_traffic(kserve: Cluster, namespace: str) -> None:
-    kserve.apply(isvc(), namespace=namespace)
+    kserve.apply(isvc(resources={}), namespace=namespace)
     found = wait_ready(kserve, namespace)
     resources = found["spec"]["predictor"]["containers"][0]["resources"]
     assert resources == {"limits": {"cpu": "1", "memory": "2Gi"}, "requests": {"cpu": "1", "memory": "2Gi"}}
