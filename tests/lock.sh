@@ -7,7 +7,7 @@ compile() {
   uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --no-emit-index-url \
     --no-emit-package gpux-api "$@"
 }
-compile --extra cpu --extra storage --extra telemetry crds/pyproject.toml operator/pyproject.toml predictor/pyproject.toml tests/requirements.in -o tests/constraints.txt
+compile --extra cpu --extra storage --extra telemetry --extra kubeconfig crds/pyproject.toml operator/pyproject.toml predictor/pyproject.toml tests/requirements.in -o tests/constraints.txt
 compile -c tests/constraints.txt crds/pyproject.toml operator/pyproject.toml -o operator/constraints.txt
 compile -c tests/constraints.txt --extra cpu --extra storage --extra telemetry crds/pyproject.toml predictor/pyproject.toml -o predictor/constraints.txt
 compile -c tests/constraints.txt --extra gpu --extra storage --extra telemetry crds/pyproject.toml predictor/pyproject.toml -o predictor/constraints-gpu.txt

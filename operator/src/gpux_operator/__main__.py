@@ -182,8 +182,9 @@ def completion_command(shell: str) -> None:
 )
 def run_command(**options: Any) -> None:  # fmt: skip  # noqa: ANN401
     """Run the operator until it is told to end."""
-    from gpux_operator.adapters import logs  # noqa: PLC0415  (render must not pay for kopf and the Kubernetes client)
+    from gpux_operator.adapters import logs  # noqa: PLC0415  (render must not pay for kopf)
     from gpux_operator.app import App  # noqa: PLC0415
+    from gpux_operator.kube.login import LoginError  # noqa: PLC0415
 
     if options["leader_elect"] and not options["lease_namespace"]:
         raise click.UsageError("--leader-elect needs --lease-namespace: the namespace of the operator's Lease")
@@ -202,7 +203,7 @@ def run_command(**options: Any) -> None:  # fmt: skip  # noqa: ANN401
     )
     try:
         app = App(settings)
-    except Exception as error:  # kubernetes' ConfigException; imported it would be paid for by render
+    except LoginError as error:
         raise click.ClickException(f"cannot find a way to the API server: {error}") from error
     app.run()
 

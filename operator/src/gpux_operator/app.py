@@ -11,7 +11,8 @@ from gpux_operator.adapters.metrics import Metrics
 from gpux_operator.adapters.probes import Answer
 from gpux_operator.engine.election import Election
 from gpux_operator.engine.lease import Lease
-from gpux_operator.kube.client import SHORT_TIMEOUTS, Client, load_configuration
+from gpux_operator.kube.client import SHORT_TIMEOUTS, Client
+from gpux_operator.kube.login import log_in
 from gpux_operator.settings import Settings
 from gpux_operator.term import Term
 
@@ -30,7 +31,7 @@ class App:
         self._changing = threading.Lock()
         self._term: Term | None = None
         self.metrics = Metrics()
-        api = Client(load_configuration(settings.kubeconfig), self.metrics.count_request, timeouts=SHORT_TIMEOUTS)
+        api = Client(log_in(settings.kubeconfig), self.metrics.count_request, timeouts=SHORT_TIMEOUTS)
         self._election = self._candidacy(api, settings.lease) if settings.lease is not None else None
 
     def run(self) -> None:

@@ -11,7 +11,7 @@ from gpux_operator.adapters import watch
 from gpux_operator.adapters.discovery import Discovery
 from gpux_operator.adapters.http import Http
 from gpux_operator.adapters.metrics import Metrics
-from gpux_operator.adapters.runner import WatchRunner, connection
+from gpux_operator.adapters.runner import WatchRunner, connection_info
 from gpux_operator.build.inference_service import Platform
 from gpux_operator.engine.echoes import Echoes
 from gpux_operator.engine.predictors import Predictors
@@ -20,7 +20,8 @@ from gpux_operator.engine.reconcile import Reconciler
 from gpux_operator.engine.recorder import Recorder
 from gpux_operator.engine.resync import Resync
 from gpux_operator.engine.workers import Workers
-from gpux_operator.kube.client import Client, load_configuration
+from gpux_operator.kube.client import Client
+from gpux_operator.kube.login import Connection, log_in
 from gpux_operator.settings import Settings
 
 _log = logging.getLogger(__name__)
@@ -44,7 +45,7 @@ class Term:
         self._over = threading.Event()
         echoes = Echoes()
         self.queue = KeyQueue(known=echoes)
-        load = functools.partial(load_configuration, settings.kubeconfig)
+        load = functools.partial(log_in, settings.kubeconfig)
         may_write = lambda: leads() and not self._over.is_set()  # noqa: E731
         self._api = Client(load(), metrics.count_request, may_write, echoes.add)
         self._asking = ThreadPoolExecutor(_ASKING_THREADS, "predictors")
@@ -90,8 +91,8 @@ class Term:
         """Whether all models were listed once."""
         return self._resync.done_once
 
-    def _registry(self, load: Any) -> Any:  # noqa: ANN401  (kopf's and kubernetes' types stay in the adapters)
-        return watch.registry(self.queue, self._metrics, lambda: connection(load()))
+    def _registry(self, load: Callable[[], Connection]) -> Any:  # noqa: ANN401  (kopf's types stay in the adapters)
+        return watch.registry(self.queue, self._metrics, lambda: connection_info(load()))
 
     def _kinds_changed(self) -> None:
         self._runner.restart()

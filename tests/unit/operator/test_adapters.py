@@ -16,12 +16,13 @@ from kopf._cogs.structs import references
 from gpux_operator.adapters import probes, watch
 from gpux_operator.adapters.discovery import Discovery
 from gpux_operator.adapters.metrics import Metrics
-from gpux_operator.adapters.runner import connection
+from gpux_operator.adapters.runner import connection_info
 from gpux_operator.engine.echoes import Echoes
 from gpux_operator.engine.queue import Key, KeyQueue
 from gpux_operator.engine.resync import Resync
 from gpux_operator.kube.api import GPUX_MODELS, INFERENCE_SERVICES
 from gpux_operator.kube.errors import Transient
+from gpux_operator.kube.login import Connection
 
 if TYPE_CHECKING:
     from tests.unit.operator.conftest import FakeApi
@@ -180,11 +181,5 @@ def test_the_watches_select_our_children_on_the_server() -> None:
 
 @pytest.mark.parametrize(("header", "token"), [("Bearer abc", "abc"), ("bearer abc", "abc"), (None, None)])
 def test_kopf_logs_in_as_we_do(header: str | None, token: str | None) -> None:
-    class Configuration:
-        host, ssl_ca_cert, verify_ssl, cert_file, key_file = "https://x", "/ca", True, None, None
-
-        def auth_settings(self) -> dict[str, dict[str, str]]:
-            return {"BearerToken": {"value": header}} if header else {}
-
-    made = connection(Configuration())
+    made = connection_info(Connection("https://x", lambda: header, ca_path="/ca"))
     assert (made.server, made.token, made.ca_path, made.insecure) == ("https://x", token, "/ca", False)

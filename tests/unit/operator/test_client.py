@@ -14,7 +14,8 @@ import yaml
 
 from gpux_operator.kube import errors
 from gpux_operator.kube.api import CONFIG_MAPS, GPUX_MODELS, HTTP_ROUTES, INFERENCE_SERVICES
-from gpux_operator.kube.client import Client, load_configuration
+from gpux_operator.kube.client import Client
+from gpux_operator.kube.login import log_in
 
 Answer = tuple[int, Any, dict[str, str]]
 
@@ -79,7 +80,7 @@ def client(server: Server, tmp_path: Path, counted: list[tuple[str, str, str]]) 
         "contexts": [{"name": "c", "context": {"cluster": "c", "user": "u"}}],
     }
     kubeconfig.write_text(yaml.safe_dump(content))
-    made = Client(load_configuration(str(kubeconfig)), lambda *what: counted.append(what))
+    made = Client(log_in(str(kubeconfig)), lambda *what: counted.append(what))
     yield made
     made.close()
 
@@ -187,7 +188,7 @@ def test_which_kinds_are_served(server: Server, client: Client) -> None:
 
 def test_who_does_not_lead_reads_and_does_not_write(server: Server, tmp_path: Path, client: Client) -> None:
     leads = [True, False]
-    fenced = Client(load_configuration(str(tmp_path / "kubeconfig")), may_write=lambda: leads.pop(0))
+    fenced = Client(log_in(str(tmp_path / "kubeconfig")), may_write=lambda: leads.pop(0))
     try:
         server.answers = [(200, {}, {})] * 2
         obj = {"metadata": {"name": "m", "namespace": "ns"}}

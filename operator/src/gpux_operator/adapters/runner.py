@@ -5,28 +5,27 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Sequence
-from typing import Any
 
 import kopf
 
 from gpux_operator.adapters.watch import settings
+from gpux_operator.kube.login import Connection
 
 _log = logging.getLogger(__name__)
 _PAUSE_SECONDS = 5.0
 
 
-def connection(configuration: Any) -> kopf.ConnectionInfo:  # noqa: ANN401  (the client has no types)
+def connection_info(connection: Connection) -> kopf.ConnectionInfo:
     """The same way to the API server as our own requests take; kopf asks again when the token is refused."""
-    header = next((auth["value"] for auth in configuration.auth_settings().values()), None)
-    token = header.partition(" ")[2].strip() if header else None
+    token = (connection.authorization() or "").partition(" ")[2].strip()
     return kopf.ConnectionInfo(
-        server=configuration.host,
-        ca_path=configuration.ssl_ca_cert,
-        insecure=not configuration.verify_ssl,
+        server=connection.server,
+        ca_path=connection.ca_path,
+        insecure=not connection.verify,
         scheme="Bearer" if token else None,
-        token=token,
-        certificate_path=configuration.cert_file,
-        private_key_path=configuration.key_file,
+        token=token or None,
+        certificate_path=connection.certificate_path,
+        private_key_path=connection.private_key_path,
     )
 
 

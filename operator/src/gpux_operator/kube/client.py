@@ -1,22 +1,17 @@
-"""KubeApi on the official client's configuration and connection pool: plain JSON in and out, a timeout on every request.
-
-Its generated request functions are left out: they would turn every object into typed models and back.
-"""
+"""KubeApi on a pool of connections: plain JSON in and out, a timeout on every request."""
 
 import json
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any
 from urllib.parse import urlencode
 
 import urllib3
-from kubernetes import client as kubernetes_client
-from kubernetes import config as kubernetes_config
 
 from gpux_operator.build.metadata import MANAGER
 from gpux_operator.kube.api import Manifest, Resource
 from gpux_operator.kube.errors import KindMissing, NotFound, NotLeading, Transient, from_response
+from gpux_operator.kube.login import Connection
 
 _TIMEOUTS = urllib3.Timeout(connect=5.0, read=30.0)
 SHORT_TIMEOUTS = urllib3.Timeout(connect=1.5, read=3.0)
@@ -43,32 +38,21 @@ class _Request:
     content_type: str = "application/json"
 
 
-def load_configuration(kubeconfig: str | None) -> Any:  # noqa: ANN401  (the client has no types)
-    """How to reach the API server: the kubeconfig given, else the pod's ServiceAccount, else $KUBECONFIG or ~/.kube/config.
-
-    A ServiceAccount's token is read again by the client every minute.
-
-    Raises:
-        kubernetes.config.ConfigException: there is none, or it cannot be used.
-    """
-    configuration = kubernetes_client.Configuration()
-    if kubeconfig is not None:
-        kubernetes_config.load_kube_config(kubeconfig, client_configuration=configuration)
-    else:
-        try:
-            kubernetes_config.load_incluster_config(client_configuration=configuration)
-        except kubernetes_config.ConfigException:
-            kubernetes_config.load_kube_config(client_configuration=configuration)
-    configuration.retries = False  # the queue retries, with a backoff
-    configuration.connection_pool_maxsize = 64  # the most workers there can be
-    return configuration
+def _pool(connection: Connection) -> urllib3.PoolManager:
+    return urllib3.PoolManager(
+        maxsize=64,  # the most workers there can be
+        cert_reqs="CERT_REQUIRED" if connection.verify else "CERT_NONE",
+        ca_certs=connection.ca_path,
+        cert_file=connection.certificate_path,
+        key_file=connection.private_key_path,
+    )
 
 
 class Client:
-    """The API server of a loaded configuration. Safe to use from many threads.
+    """The API server at the end of a connection. Safe to use from many threads.
 
     Args:
-        configuration: see `load_configuration`.
+        connection: see `kube.login`.
         count: told of every request.
         may_write: asked before every request that writes; NotLeading is raised where it says no.
         saw: told the version of each single object that was read or written.
@@ -77,14 +61,15 @@ class Client:
 
     def __init__(
         self,
-        configuration: Any,  # noqa: ANN401  (the client has no types)
+        connection: Connection,
         count: Count = lambda verb, resource, code: None,
         may_write: Callable[[], bool] = lambda: True,
         saw: Callable[[str], None] = lambda version: None,
         *,
         timeouts: urllib3.Timeout = _TIMEOUTS,
     ) -> None:
-        self._api = kubernetes_client.ApiClient(configuration)
+        self._connection = connection
+        self._pool = _pool(connection)
         self._count = count
         self._may_write = may_write
         self._saw = saw
@@ -92,7 +77,7 @@ class Client:
 
     def close(self) -> None:
         """Let go of the connections."""
-        self._api.rest_client.pool_manager.clear()
+        self._pool.clear()
 
     def get(self, resource: Resource, namespace: str, name: str) -> Manifest:
         """The object."""
@@ -174,19 +159,18 @@ class Client:
         return answer
 
     def _send(self, request: _Request) -> urllib3.BaseHTTPResponse:
-        configuration = self._api.configuration
         headers = {"Accept": "application/json", "User-Agent": MANAGER}
-        for auth in configuration.auth_settings().values():  # reads an expiring token again
-            headers[auth["key"]] = auth["value"]
+        if authorization := self._connection.authorization():
+            headers["Authorization"] = authorization
         if request.body is not None:
             headers["Content-Type"] = request.content_type
         body = None if request.body is None else json.dumps(request.body).encode()
         query = urlencode({name: value for name, value in (request.query or {}).items() if value})
         if request.method != "GET" and not self._may_write():
             raise NotLeading(f"{request.method} {request.path}: not sent, another replica may lead")
-        response: urllib3.BaseHTTPResponse = self._api.rest_client.pool_manager.request(
+        response: urllib3.BaseHTTPResponse = self._pool.request(
             request.method,
-            f"{configuration.host}{request.path}" + (f"?{query}" if query else ""),
+            f"{self._connection.server}{request.path}" + (f"?{query}" if query else ""),
             body=body,
             headers=headers,
             timeout=self._timeouts,
