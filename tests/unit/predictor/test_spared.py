@@ -25,10 +25,24 @@ import sys
 
 class Gone:
     def find_spec(self, name, path=None, target=None):
-        if name.split(".")[0] in ("kubernetes", "pandas") or name == "pyarrow._flight":
+        if name.split(".")[0] in ("kubernetes", "pandas", "grpc_tools") or name in ("pyarrow._flight", "pyarrow._s3fs"):
             raise ModuleNotFoundError(f"No module named {name!r}", name=name)
 
 sys.meta_path.insert(0, Gone())
+
+import botocore.loaders
+
+load = botocore.loaders.Loader.load_service_model
+def kept(self, service_name, *args, **kwargs):
+    if service_name.split("-")[0] not in ("s3", "sts", "sso", "signin"):
+        raise AssertionError(service_name)
+    return load(self, service_name, *args, **kwargs)
+botocore.loaders.Loader.load_service_model = kept
+
+import boto3
+boto3.client("s3", region_name="eu-west-1")
+boto3.resource("s3", region_name="eu-west-1")
+boto3.client("sts", region_name="eu-west-1")
 import gpux_predictor.run
 import gpux_predictor.precomputed.command
 import pyarrow.csv
