@@ -79,6 +79,48 @@ def validate_command(files: tuple[str, ...], namespace: str, against: str | None
     sys.exit(validate(files, against, namespace, output, sys.stdin))
 
 
+@main.command("check")
+@click.option("-n", "--namespace", default="default", show_default=True, help="Where a GpuxModel is tried.")
+@click.option(
+    "--kubeconfig",
+    envvar=f"{_ENV}_KUBECONFIG",
+    show_envvar=True,
+    type=click.Path(dir_okay=False, exists=True),
+    help="Log in with this file. [default: the pod's ServiceAccount, else the user's own]",
+)
+@click.option("--lease-namespace", help="Namespace of the operator's Lease. [default: no operator is looked for]")
+@click.option("--lease-name", default="gpux", show_default=True, help="Name of the Lease: the release's.")
+@click.option(
+    "--wait-seconds",
+    default=20.0,
+    show_default=True,
+    type=click.FloatRange(min=0),
+    help="How long an operator may take to begin.",
+)
+def check_command(
+    namespace: str, kubeconfig: str | None, lease_namespace: str | None, lease_name: str, wait_seconds: float
+) -> None:
+    """Say whether a cluster takes GpuxModels, and whether an operator acts on them. Nothing is stored.
+
+    The API server is asked to admit a good and a bad GpuxModel (as a dry run), and the Lease is watched until it is renewed. Exit
+    codes: 0 all is well, or KServe alone is missing; 1 models cannot be served.
+    """
+    from gpux_operator.cluster import Question, check  # noqa: PLC0415  (see run)
+    from gpux_operator.kube.client import Client, load_configuration  # noqa: PLC0415
+
+    lease = (lease_namespace, lease_name) if lease_namespace else None
+    try:
+        api = Client(load_configuration(kubeconfig))
+    except Exception as error:  # kubernetes' ConfigException
+        raise click.ClickException(f"cannot find a way to the API server: {error}") from error
+    failed = False
+    colours = {"ok": "green", "warning": "yellow", "failed": "red"}
+    for finding in check(api, Question(namespace, lease, wait_seconds)):
+        click.echo(f"{click.style(f'{finding.level:8}', fg=colours[finding.level])} {finding.message}")
+        failed = failed or finding.level == "failed"
+    sys.exit(1 if failed else 0)
+
+
 @main.command("completion")
 @click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
 def completion_command(shell: str) -> None:
