@@ -63,6 +63,8 @@ def _walk(node: Any, grouped: frozenset[str]) -> Iterator[Wanted]:  # the parser
             for item in matchers
             if item.op == promql_parser.MatchOp.Equal and item.name not in SCRAPED and item.value
         )
+        if node.name is None:
+            raise ValueError(f"a selector without a metric's name: {node}")
         yield Wanted(node.name, frozenset(item.name for item in matchers) | grouped, equal)
         return
     if isinstance(node, promql_parser.AggregateExpr):

@@ -42,13 +42,15 @@ def test_models_are_counted_by_result_and_reason(census: Census) -> None:
 def test_models_that_are_gone_are_not_counted(census: Census, end: str) -> None:
     census.saw(A, Outcome("problem", "InvalidSpec"))
     census.saw(A, Outcome(end))
-    assert census.counts() == census.unready_seconds() == {}
+    assert census.counts() == {}
+    assert census.unready_seconds() == {}
 
 
 @pytest.mark.parametrize("end", ["error", "bug", "conflict"])
 def test_a_pass_that_failed_says_nothing_of_the_model(census: Census, end: str) -> None:
     census.saw(A, Outcome(end, "Transient"))
-    assert census.counts() == census.unready_seconds() == {}
+    assert census.counts() == {}
+    assert census.unready_seconds() == {}
     census.saw(A, Outcome("ready", "NewestGenerationServes"))
     census.saw(A, Outcome(end, "Transient"))
     assert census.counts() == {("ready", "NewestGenerationServes"): 1}

@@ -2,12 +2,15 @@
 
 from collections.abc import Callable, Iterator
 
+import prometheus_client
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, start_http_server
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.process_collector import ProcessCollector
 from prometheus_client.registry import Collector
 
 from gpux_operator.engine.census import Census
+
+prometheus_client.disable_created_metrics()  # type: ignore[no-untyped-call]
 
 
 class _Models(Collector):
