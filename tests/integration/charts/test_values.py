@@ -165,6 +165,30 @@ def test_the_operator_reaches_the_api_server_dns_and_models() -> None:
     assert {port["port"] for port in found["ingress"][0]["ports"]} == named
 
 
+def test_monitors_and_policies_select_the_pods_that_the_operator_makes() -> None:
+    golden = CHART.parents[1] / "tests" / "unit" / "operator" / "golden" / "minimal.out.yaml"
+    [service] = [item for item in yaml.safe_load_all(golden.read_text()) if item["kind"] == "InferenceService"]
+    labels = service["metadata"]["labels"]  # KServe copies them to the pods
+    ports = {port["name"] for port in service["spec"]["predictor"]["containers"][0]["ports"]}
+    given = {
+        "monitoring": {"podMonitors": {"enabled": True}},
+        "networkPolicy": {"enabled": True},
+        "redis": {"enabled": True},
+    }
+    monitor = one("PodMonitor", given, "-models")["spec"]
+    operator = one("NetworkPolicy", given, "gpux")["spec"]["egress"][-1]["to"]
+    store = one("NetworkPolicy", given, "-redis")["spec"]["ingress"][0]["from"]
+    for selector in (monitor["selector"], operator[0]["podSelector"], store[0]["podSelector"]):
+        assert selector["matchLabels"].items() <= labels.items()
+        assert {item["key"] for item in selector["matchExpressions"]} <= set(labels)
+    assert monitor["podMetricsEndpoints"][0]["port"] in ports
+    assert monitor["namespaceSelector"] == {"any": True}
+    only = one("PodMonitor", {**given, "watchNamespaces": ["team-a"]}, "-models")["spec"]["namespaceSelector"]
+    assert only == {"matchNames": ["team-a"]}
+    its_own = one("PodMonitor", given, "-operator")["spec"]
+    assert its_own["selector"]["matchLabels"].items() <= pod({})["metadata"]["labels"].items()
+
+
 def test_alerts_can_be_left_out_and_their_runbooks_be_elsewhere() -> None:
     rules = {
         "enabled": True,
