@@ -105,20 +105,10 @@ def check_command(
     The API server is asked to admit a good and a bad GpuxModel (as a dry run), and the Lease is watched until it is renewed. Exit
     codes: 0 all is well, or KServe alone is missing; 1 models cannot be served.
     """
-    from gpux_operator.cluster import Question, check  # noqa: PLC0415  (see run)
-    from gpux_operator.kube.client import Client, load_configuration  # noqa: PLC0415
+    from gpux_operator.cluster import Question, report  # noqa: PLC0415  (see run)
 
     lease = (lease_namespace, lease_name) if lease_namespace else None
-    try:
-        api = Client(load_configuration(kubeconfig))
-    except Exception as error:  # kubernetes' ConfigException
-        raise click.ClickException(f"cannot find a way to the API server: {error}") from error
-    failed = False
-    colours = {"ok": "green", "warning": "yellow", "failed": "red"}
-    for finding in check(api, Question(namespace, lease, wait_seconds)):
-        click.echo(f"{click.style(f'{finding.level:8}', fg=colours[finding.level])} {finding.message}")
-        failed = failed or finding.level == "failed"
-    sys.exit(1 if failed else 0)
+    sys.exit(report(kubeconfig, Question(namespace, lease, wait_seconds)))
 
 
 @main.command("completion")

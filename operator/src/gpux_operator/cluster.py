@@ -5,11 +5,15 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
+import click
+
 from gpux_api.v1alpha1 import API_VERSION, KIND
 from gpux_operator.kube.api import GPUX_MODELS, INFERENCE_SERVICES, LEASES, Manifest, Resource
+from gpux_operator.kube.client import Client, load_configuration
 from gpux_operator.kube.errors import ApiError, Forbidden, Rejected
 
 _POLL_SECONDS = 1.0
+_COLOURS = {"ok": "green", "warning": "yellow", "failed": "red"}
 
 
 class Asks(Protocol):
@@ -51,6 +55,19 @@ class Question:
     namespace: str
     lease: tuple[str, str] | None = None
     wait_seconds: float = 20.0
+
+
+def report(kubeconfig: str | None, question: Question) -> int:
+    """Asks the cluster of a kubeconfig (None: as `load_configuration` finds it), prints each finding, and returns the exit code."""
+    try:
+        api = Client(load_configuration(kubeconfig))
+    except Exception as error:  # kubernetes' ConfigException, and what a broken file raises
+        raise click.ClickException(f"cannot find a way to the API server: {error}") from error
+    failed = False
+    for finding in check(api, question):
+        click.echo(f"{click.style(f'{finding.level:8}', fg=_COLOURS[finding.level])} {finding.message}")
+        failed = failed or finding.level == "failed"
+    return 1 if failed else 0
 
 
 def check(api: Asks, question: Question, sleep: Callable[[float], None] = time.sleep) -> Iterator[Finding]:

@@ -1,19 +1,25 @@
 """The chart installed, upgraded, tested and uninstalled by the real helm on a real API server."""
 
+from __future__ import annotations
+
 import base64
 import re
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
-from tests.integration.charts.conftest import PROGRAM, Helm, Runs
 
 from testcluster.api import Api, ApiError, Object
 from testcluster.chart import NAMESPACE, chart_manifests
 from testcluster.waiting import eventually
 
+if TYPE_CHECKING:
+    from tests.integration.charts.conftest import Helm, Runs
+
+PROGRAM = Path(sys.executable).with_name("gpux-operator")
 GPUX, KSERVE = "gpux.io/v1alpha1", "serving.kserve.io/v1beta1"
 SOON = 30.0
 EVERYTHING: dict[str, Any] = {
