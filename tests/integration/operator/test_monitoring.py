@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +13,7 @@ from batchinglab import spinning_graph
 from chartfiles.dashboards import fleet, model
 from chartfiles.grafana import expressions
 from predictorserver import Server, serve
-from promql import exported, missing, wanted
+from promql import SCRAPED, exported, missing, wanted
 from testcluster.chart import CHART, chart_manifests
 from testcluster.waiting import eventually
 
@@ -99,7 +100,12 @@ def test_what_is_missing_is_noticed(pages: Pages) -> None:
 
 
 def test_the_variables_of_the_dashboards_are_labels_of_what_is_exported(pages: Pages) -> None:
-    assert "prediction_model" in pages
+    for content in (model(), fleet()):
+        for variable in content["templating"]["list"][1:]:
+            found = re.fullmatch(r"label_values\((.+), (\w+)\)", variable["query"]["query"])
+            assert found
+            assert [missing(need, pages) for need in wanted(found[1])] == [""]
+            assert found[2] in SCRAPED
     [models] = [
         item
         for item in chart_manifests({"monitoring": {"podMonitors": {"enabled": True}}})
