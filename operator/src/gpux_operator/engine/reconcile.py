@@ -47,6 +47,7 @@ class Outcome:
         retry_seconds: when to look again; None: when something changes.
         uid: of the model, for the log.
         generation: of the model, for the log.
+        since: when Ready got the status that it has; None: not known.
     """
 
     result: str
@@ -54,6 +55,7 @@ class Outcome:
     retry_seconds: float | None = None
     uid: str = ""
     generation: int = 0
+    since: datetime | None = None
 
 
 class Reconciler:
@@ -163,5 +165,10 @@ class Reconciler:
             self._recorder.transitions(stored, before, status)
         result = "problem" if problem else "ready" if ready["status"] == "True" else "progressing"
         return Outcome(
-            result, ready["reason"], problem.retry_seconds if problem else None, metadata["uid"], metadata["generation"]
+            result,
+            ready["reason"],
+            problem.retry_seconds if problem else None,
+            metadata["uid"],
+            metadata["generation"],
+            datetime.fromisoformat(ready["lastTransitionTime"]),
         )

@@ -32,10 +32,12 @@ class Workers:
         queue: KeyQueue,
         reconciler: Reconciles,
         observe: Callable[[str, float], None] = lambda result, seconds: None,
+        saw: Callable[[Key, Outcome], None] = lambda key, outcome: None,
     ) -> None:
         self._queue = queue
         self._reconciler = reconciler
         self._observe = observe
+        self._saw = saw
         self._threads: list[threading.Thread] = []
         self._busy_since: dict[int, float] = {}
 
@@ -102,6 +104,7 @@ class Workers:
 
     def _tell(self, key: Key, outcome: Outcome, seconds: float) -> None:
         self._observe(outcome.result, seconds)
+        self._saw(key, outcome)
         fields = {
             "namespace": key.namespace,
             "name": key.name,

@@ -118,6 +118,12 @@ class Client:
         """Create the object."""
         return self._answer(_Request("create", "POST", resource, resource.path(obj["metadata"]["namespace"]), body=obj))
 
+    def admit(self, resource: Resource, obj: Manifest) -> None:
+        """Ask whether the object would be created: schema, CEL, policies and webhooks have their say, nothing is stored."""
+        query = {"dryRun": "All", "fieldValidation": "Strict"}
+        path = resource.path(obj["metadata"]["namespace"])
+        self._answer(_Request("admit", "POST", resource, path, query, obj))
+
     def merge(self, resource: Resource, namespace: str, name: str, patch: Manifest) -> Manifest:
         """Merge-patch the object."""
         return self._answer(
