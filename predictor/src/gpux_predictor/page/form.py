@@ -10,7 +10,7 @@ from typing import Any
 import orjson
 
 from gpux_api.v1alpha1 import GpuxModel
-from gpux_api.v1alpha1.processing import ImageSpec, PreprocessingSpec, TabularSpec, TextSpec
+from gpux_api.v1alpha1.processing import ImageSpec, TabularSpec, TextSpec
 from gpux_api.v1alpha1.resource import GpuxModelSpec
 from gpux_predictor.openapi import examples
 from gpux_predictor.openapi.document import takes_tasks
@@ -29,22 +29,21 @@ Field = dict[str, Any]
 def form(model: GpuxModel, graph: Graph) -> dict[str, Any]:
     """The fields, the outputs as the answer names them, and whether the model takes tasks."""
     spec = model.spec
-    before = spec.preprocessing or PreprocessingSpec()
-    if before.tabular is not None:
-        fields = [_features(before.tabular, spec, graph)]
-    else:
-        fields = _inputs(before, spec, graph)
+    before = spec.preprocessing
+    tabular = before.tabular if before else None
+    fields = _inputs(spec, graph) if tabular is None else [_features(tabular, spec, graph)]
     return {"fields": fields, "outputs": _outputs(spec, graph.signature), "tasks": takes_tasks(model)}
 
 
-def _inputs(before: PreprocessingSpec, spec: GpuxModelSpec, graph: Graph) -> list[Field]:
+def _inputs(spec: GpuxModelSpec, graph: Graph) -> list[Field]:
     """Texts and images first, then the tensors that they do not fill."""
+    before = spec.preprocessing
     fields: list[Field] = []
     filled: set[str] = set()
-    if before.text is not None:
+    if before and before.text:
         filled |= set(token_inputs.find(graph.signature).names.values())
         fields += _texts(before.text)
-    if before.image is not None:
+    if before and before.image:
         filled.add(find_tensor(before.image, graph.signature).name)
         fields.append(_image(before.image))
     fields += [_tensor(tensor, graph) for tensor in graph.signature.inputs if tensor.name not in filled]
@@ -97,9 +96,7 @@ def _features(before: TabularSpec, spec: GpuxModelSpec, graph: Graph) -> Field:
         "name": FEATURES,
         "key": before.entity_key,
         "example": _json(request.get(before.entity_key, 1)),
-        "features": [
-            _feature(name, tensors[name], fallback, request.get(FEATURES, {})) for name in before.features
-        ],
+        "features": [_feature(name, tensors[name], fallback, request.get(FEATURES, {})) for name in before.features],
     }
 
 
@@ -117,7 +114,10 @@ def _feature(name: str, tensor: Tensor, fallback: Mapping[str, float], example: 
 
 def _outputs(spec: GpuxModelSpec, signature: Signature) -> list[dict[str, object]]:
     steps = plan(spec.postprocessing, spec.outputs, signature)
-    return [tensor.describe() | {"name": steps[tensor.name].key if tensor.name in steps else tensor.name} for tensor in signature.outputs]
+    return [
+        tensor.describe() | {"name": steps[tensor.name].key if tensor.name in steps else tensor.name}
+        for tensor in signature.outputs
+    ]
 
 
 def _json(value: object) -> str:

@@ -18,14 +18,19 @@ export function answer(value, outputs) {
 }
 
 /** One sentence that says what is most likely, for those who do not see the bars; "" where nothing is. */
-export function headline(value) {
-  const first = Object.values(value?.prediction ?? value ?? {})[0];
-  if (isScores(first)) return `${first[0].label ?? first[0].index} ${percent(first[0].score)}`;
-  if (isNumbers(first) && probabilities(Object.values(first))) {
-    const [name, score] = Object.entries(first).reduce((best, next) => (next[1] > best[1] ? next : best));
-    return `${name} ${percent(score)}`;
+export function headline(value, outputs) {
+  const [name, first] = Object.entries(value?.prediction ?? value ?? {})[0] ?? [];
+  const labels = labelsOf(outputs.find((item) => item.name === name), first?.length);
+  if (labels && Array.isArray(first) && probabilities(first)) {
+    const place = first.indexOf(Math.max(...first));
+    return `${labels[place]}, ${percent(first[place])}`;
   }
-  return typeof first === "object" || first === undefined ? "" : String(first);
+  if (isScores(first)) return `${first[0].label ?? first[0].index}, ${percent(first[0].score)}`;
+  if (isNumbers(first) && probabilities(Object.values(first))) {
+    const [label, score] = Object.entries(first).reduce((best, next) => (next[1] > best[1] ? next : best));
+    return `${label}, ${percent(score)}`;
+  }
+  return typeof first === "object" || first === undefined ? "" : `${name} ${first}`;
 }
 
 function entity(value, outputs) {
@@ -38,20 +43,22 @@ function entity(value, outputs) {
 
 function prediction(value, outputs) {
   const parts = Object.entries(value).filter(([name]) => !IDENTITY.includes(name));
-  const names = labelsOf(outputs.find((item) => item.name === "probabilities"), Object.keys(value.probabilities ?? {}).length);
+  const keys = Object.keys(value.probabilities ?? {});
+  const names = labelsOf(outputs.find((item) => item.name === "probabilities"), keys.length);
+  const meant = names?.[keys.indexOf(String(value.predicted_class))];
   return h("div", { class: "outputs" }, [
-    ...parts.map(([name, part]) => output(name, part, outputs, names)),
+    ...parts.map(([name, part]) => output(name, part, outputs, names, name === "predicted_class" ? meant : null)),
     h("p", { class: "hint" }, `by version ${value.model_version ?? "without a name"}${value.model_run_id ? `, run ${value.model_run_id}` : ""}`),
   ]);
 }
 
-function output(name, value, outputs, names = null) {
+function output(name, value, outputs, names = null, meant = null) {
   const found = outputs.find((item) => item.name === name);
   const labels = names ?? labelsOf(found, value?.length);
   return h("section", { class: "output", "aria-label": name }, [
     h("h3", {}, name),
     found?.description ? h("p", { class: "hint" }, found.description) : null,
-    drawn(name, value, labels),
+    meant ? h("p", { class: "value" }, [shown(value), h("span", { class: "meant" }, meant)]) : drawn(name, value, labels),
   ]);
 }
 

@@ -14,7 +14,8 @@ export function shown(value) {
 
 /** A part of one as percent. */
 export function percent(value) {
-  return `${(value * 100).toFixed(value >= 0.0995 || value === 0 ? 0 : 1)} %`;
+  if (value === null) return "NaN";
+  return value > 0 && value < 0.0005 ? "< 0.1 %" : `${(value * 100).toFixed(1)} %`;
 }
 
 /** Whether values are parts of one. */
@@ -43,7 +44,7 @@ function bar(row, most, signed, share, best) {
   const inner = h("span", { class: row.value < 0 ? "bar-fill negative" : "bar-fill" });
   inner.style.setProperty("--length", length);
   return h("tr", { class: best && "best" }, [
-    h("th", { scope: "row" }, [row.name, row.note && h("span", { class: "note" }, row.note)].filter(Boolean)),
+    h("th", { scope: "row", class: row.name.length + (row.note?.length ?? 0) > 28 && "long" }, [row.name, row.note && h("span", { class: "note" }, row.note)].filter(Boolean)),
     h("td", { class: signed ? "bar signed" : "bar", "aria-hidden": "true" }, inner),
     h("td", { class: "amount" }, share ? percent(row.value) : shown(row.value)),
   ]);

@@ -56,6 +56,7 @@ function tree(tokens) {
 function written(node, width, margin) {
   if (typeof node === "string") return node;
   if (node.size + margin.length <= width) return node.open + node.items.map(flat).join(", ") + node.close;
+  if (node.items.length === 1 && !node.items[0].key) return node.open + written(node.items[0].node, width, margin) + node.close;
   const inner = `${margin}  `;
   if (node.items.every((item) => typeof item.node === "string" && !item.key)) return filled(node, width, margin, inner);
   const lines = node.items.map((item) => inner + item.key + written(item.node, width, inner));

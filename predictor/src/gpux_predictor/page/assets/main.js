@@ -9,7 +9,7 @@ import { head } from "./head.js";
 import { resultPanel } from "./result.js";
 import { tabs } from "./tabs.js";
 import { cancel, runTask, why } from "./task.js";
-import { ready } from "./waiting.js";
+import { ready, show } from "./waiting.js";
 
 const place = (id) => document.getElementById(id);
 
@@ -17,7 +17,8 @@ async function start() {
   await ready(place("waiting"));
   const [info, form] = await Promise.all([get("info"), get("page/form.json")]);
   if (!info?.loaded || !form) {
-    setTimeout(start, 1000); // it stopped being ready in between
+    show(place("waiting"), { reason: "NoForm", detail: "The server is ready and did not say what the model takes; its log says why." });
+    setTimeout(start, 3000);
     return;
   }
   head(info);

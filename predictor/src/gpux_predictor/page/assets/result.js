@@ -34,7 +34,7 @@ export function resultPanel() {
     },
     answered(found, outputs) {
       const value = JSON.parse(found.text);
-      const first = headline(value);
+      const first = headline(value, outputs);
       const text = `${found.id ? "The task succeeded" : "Answered"} in ${found.milliseconds.toFixed(1)} ms${first ? `: ${first}` : ""}`;
       put(text, [answer(value, outputs), timing(found.timing, found.milliseconds), json(found.text)].filter(Boolean));
     },

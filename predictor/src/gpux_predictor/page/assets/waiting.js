@@ -22,7 +22,8 @@ export async function ready(place) {
   }
 }
 
-function show(place, { reason, detail }) {
+/** Says in `place` why there is no page yet. */
+export function show(place, { reason, detail }) {
   const coming = PHASES.includes(reason);
   const key = `${reason} ${detail}`;
   if (place.hidden === false && place.dataset.shown === key) return; // said once
