@@ -1,18 +1,14 @@
 """What holds for the page as a whole: keyboard, screen readers, light and dark, phones, its policy, and a path before it."""
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from pathlib import Path
-from typing import Any
+from collections.abc import Callable
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Browser, Page, expect
 
 import pagebrowser
-from predictorserver import Server, serve
-from testcluster.ports import free_ports
-from testcluster.proxy import stripping
+from pagebrowser.proxied import under
+from predictorserver import Server
 
 Open = Callable[..., Page]
 EXAMPLES = ["review", "digits_image", "match_outcome", "digits"]
@@ -43,7 +39,11 @@ def test_axe_finds_nothing_in_a_refusal(digits: Server, open_page: Open) -> None
 def violations(page: Page) -> list[str]:
     found = Axe().run(page, options={"resultTypes": ["violations"]}).response
     assert len(found["passes"]) > 10  # it did look
-    return [f"{item['id']}: {node['html']} {node['failureSummary']}" for item in found["violations"] for node in item["nodes"]]
+    return [
+        f"{item['id']}: {node['html']} {node['failureSummary']}"
+        for item in found["violations"]
+        for node in item["nodes"]
+    ]
 
 
 def test_by_keyboard_alone(match_outcome: Server, open_page: Open) -> None:
@@ -51,7 +51,9 @@ def test_by_keyboard_alone(match_outcome: Server, open_page: Open) -> None:
     reached = []
     for _ in range(40):
         page.keyboard.press("Tab")
-        reached.append(page.evaluate("document.activeElement.labels?.[0]?.textContent ?? document.activeElement.textContent"))
+        reached.append(
+            page.evaluate("document.activeElement.labels?.[0]?.textContent ?? document.activeElement.textContent")
+        )
         if reached[-1] == "sex":
             page.keyboard.press("Control+A")
             page.keyboard.type("1")
@@ -86,7 +88,9 @@ def test_a_picture_by_keyboard(digits_image: Server, open_page: Open) -> None:
 
 def test_light_and_dark(review: Server, open_page: Open) -> None:
     grounds = [
-        open_page(review.http.base_url, color_scheme=scheme).evaluate("getComputedStyle(document.documentElement).backgroundColor")
+        open_page(review.http.base_url, color_scheme=scheme).evaluate(
+            "getComputedStyle(document.documentElement).backgroundColor"
+        )
         for scheme in ("light", "dark")
     ]
     assert grounds == ["rgb(247, 247, 245)", "rgb(17, 20, 19)"]
@@ -99,30 +103,34 @@ def test_a_phone(name: str, open_page: Open, request: pytest.FixtureRequest) -> 
     pagebrowser.run(page)
     assert page.evaluate("document.documentElement.scrollWidth") == PHONE["width"]
     answer, form = page.locator("#answer").bounding_box(), page.locator("#request").bounding_box()
-    assert answer and form and answer["y"] > form["y"] + form["height"]
+    assert answer
+    assert form
+    assert answer["y"] > form["y"] + form["height"]
 
 
-def test_the_policy_holds(review: Server, open_page: Open) -> None:
-    """A script in the page, one from elsewhere and markup made from text are all refused."""
-    page = open_page(review.http.base_url)
-    refused = page.evaluate(
-        """async () => {
-            const broken = [];
-            document.addEventListener("securitypolicyviolation", event => broken.push(event.effectiveDirective));
-            try { document.body.innerHTML += "<p>"; } catch { broken.push("markup"); }
-            document.body.append(Object.assign(document.createElement("img"), { src: "https://example.com/x.png" }));
-            await fetch("https://example.com/").catch(() => {});
-            await new Promise(resolve => setTimeout(resolve, 100));
-            return broken;
-        }"""
-    )
-    assert {"markup", "img-src", "connect-src"} <= set(refused)
+def test_the_policy_holds(review: Server, browser: Browser) -> None:
+    """What would come from elsewhere or go there, and markup made from text, are refused."""
+    with pagebrowser.opened(browser) as (page, _):
+        pagebrowser.visit(page, str(review.http.base_url))
+        refused = page.evaluate(
+            """async () => {
+                const broken = [];
+                document.addEventListener("securitypolicyviolation", event => broken.push(event.effectiveDirective));
+                try { document.body.innerHTML += "<p>"; } catch { broken.push("markup"); }
+                document.body.append(Object.assign(document.createElement("img"), { src: "http://127.0.0.1:9/x.png" }));
+                document.body.append(Object.assign(document.createElement("link"), { rel: "stylesheet", href: "http://127.0.0.1:9/" }));
+                await fetch("http://127.0.0.1:9/").catch(() => {});
+                await new Promise(resolve => setTimeout(resolve, 100));
+                return broken;
+            }"""
+        )
+    assert {"markup", "img-src", "style-src-elem", "connect-src"} <= set(refused)
 
 
 @pytest.mark.parametrize("path", ["/models/review/", "/models/review"])
 def test_behind_a_path(review: Server, open_page: Open, path: str) -> None:
     """As Traefik's StripPrefix does it; its header makes the address without a slash work, too."""
-    with stripping("/models/review", str(review.http.base_url)) as url:
+    with under("/models/review", str(review.http.base_url)) as url:
         page = open_page(f"{url}{path}")
         pagebrowser.run(page)
         expect(page.get_by_role("region", name="sentiment")).to_be_visible()

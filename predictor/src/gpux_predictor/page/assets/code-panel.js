@@ -4,13 +4,13 @@ import { address } from "./api.js";
 import { copyButton } from "./copying.js";
 import { h } from "./dom.js";
 import { Invalid } from "./field.js";
-import { snippets } from "./snippets.js";
+import { besides, snippets } from "./snippets.js";
 import { tabs } from "./tabs.js";
 
 /** {element, update(request, asTask)}; `request()` may raise Invalid, and then the last programs stay. */
 export function codePanel() {
   const code = h("code");
-  const panel = h("div", {}, h("pre", { tabindex: "0", "aria-label": "Program" }, code));
+  const panel = h("div", {}, h("pre", { tabindex: "0", role: "region", "aria-label": "Program" }, code));
   const note = h("p", { class: "hint" });
   let texts = {};
   let chosen = "curl";
@@ -31,8 +31,8 @@ export function codePanel() {
       try {
         const found = request();
         texts = snippets(address("."), found, asTask);
-        const file = found.parts?.find((part) => part.file)?.file;
-        note.textContent = file && texts.curl.includes(`@"${file.name}"`) ? `Run it in the folder of ${file.name}.` : "";
+        const read = besides(found);
+        note.textContent = read ? `Run it in the folder of ${read.file.name}.` : "";
         show();
       } catch (error) {
         if (!(error instanceof Invalid)) throw error;

@@ -53,6 +53,6 @@ function json(text) {
   const code = h("code", {}, long ? text.slice(0, MOST_SHOWN) : indent(text, 60));
   return h("details", { class: "json" }, [
     h("summary", {}, "JSON"),
-    h("div", { class: "json-body" }, [copyButton("Copy the JSON", () => text), h("pre", { tabindex: "0", "aria-label": "JSON of the answer" }, code), note]),
+    h("div", { class: "json-body" }, [copyButton("Copy the JSON", () => text), h("pre", { tabindex: "0", role: "region", "aria-label": "JSON of the answer" }, code), note]),
   ]);
 }

@@ -6,9 +6,14 @@ const INLINE = 6000; // characters of a picture that a person still scrolls past
 
 /** {curl, Python, JavaScript} for a request; of a task they wait for its result. */
 export function snippets(base, request, asTask) {
-  const file = request.parts?.find((part) => part.file && part.json.length > INLINE);
+  const file = besides(request);
   const context = { base: base.replace(/\/$/, ""), request, file, path: asTask ? "/predict/async" : "/predict", asTask };
   return { curl: curl(context), Python: pythonProgram(context), JavaScript: javascript(context) };
+}
+
+/** The part that the programs read from a file of the user's; undefined where they hold everything. */
+export function besides(request) {
+  return request.parts?.find((part) => part.file && part.json.length > INLINE);
 }
 
 function quoted(text) {
@@ -33,7 +38,7 @@ function jsonArgument(json) {
 }
 
 function formPart(part) {
-  if (part.file) return `-F ${quoted(`${part.name}=@"${part.file.name}";type=${part.file.type}`)}`;
+  if (part.file) return `-F ${quoted(`${part.name}=@${JSON.stringify(part.file.name)};type=${part.file.type}`)}`;
   return `--form-string ${quoted(`${part.name}=${part.json}`)}`;
 }
 
