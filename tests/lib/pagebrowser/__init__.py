@@ -13,7 +13,7 @@ from typing import Any
 from playwright.sync_api import Browser, Page, Playwright, Request
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
-HOW_TO = "the page's tests need chromium: apt-get install -y --no-install-recommends chromium"
+HOW_TO = "the page's tests need chromium: apt-get install -y --no-install-recommends chromium fonts-dejavu-core"
 
 
 def program() -> str | None:

@@ -71,7 +71,7 @@ def test_a_picture_of_any_size(digits_image: Server, open_page: Open, tmp_path: 
     """A small one is in the program, a large one is read from its file."""
     page = open_page(digits_image.http.base_url)
     noise = np.random.default_rng(1).integers(0, 255, (120, 120), dtype=np.uint8)
-    file = tmp_path / "it's \"large\" $x.png"
+    file = tmp_path / 'it\'s "large" $x.png'
     file.write_bytes(encoded(Image.fromarray(noise)))
     assert "iVBOR" in shown(page, "curl")
     page.get_by_label("image").set_input_files(file)

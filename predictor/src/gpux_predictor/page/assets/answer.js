@@ -57,7 +57,7 @@ function output(name, value, outputs, names = null, meant = null) {
   const labels = names ?? labelsOf(found, value?.length);
   return h("section", { class: "output", "aria-label": name }, [
     h("h3", {}, name),
-    found?.description ? h("p", { class: "hint" }, found.description) : null,
+    found?.description && !labels ? h("p", { class: "hint" }, found.description) : null,
     meant ? h("p", { class: "value" }, [shown(value), h("span", { class: "meant" }, meant)]) : drawn(name, value, labels),
   ]);
 }

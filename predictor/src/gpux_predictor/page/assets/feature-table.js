@@ -63,7 +63,10 @@ function row(feature, changed) {
     given: () => feature.required || control.value !== "",
     json: () => valueJson(feature, control.value),
     element: h("tr", {}, [
-      h("th", { scope: "row" }, h("label", { for: control.id }, feature.name)),
+      h("th", { scope: "row" }, [
+        h("label", { for: control.id }, feature.name),
+        feature.required ? null : h("span", { class: "note" }, "optional"),
+      ]),
       h("td", {}, h("span", { class: "type" }, feature.type)),
       h("td", {}, [control, error.element]),
     ]),

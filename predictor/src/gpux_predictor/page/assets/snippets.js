@@ -1,8 +1,12 @@
 // Programs that send the current request. Each works as it stands: curl with a POSIX shell, Python 3 and Node 18 with nothing installed.
 
-import { exact, indent, python } from "./json.js";
+import { exact, indent as indented, python as literal } from "./json.js";
 
+const WIDTH = 58;
 const INLINE = 6000; // characters of a picture that a person still scrolls past; a larger one is read from its file
+
+const indent = (text) => indented(text, WIDTH);
+const python = (text) => literal(text, WIDTH);
 
 /** {curl, Python, JavaScript} for a request; of a task they wait for its result. */
 export function snippets(base, request, asTask) {
