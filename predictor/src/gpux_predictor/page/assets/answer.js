@@ -11,7 +11,7 @@ const IDENTITY = ["model_version", "model_run_id"];
 
 /** The answer of /predict, or the result of a task; `outputs` are those of the form. */
 export function answer(value, outputs) {
-  if (Array.isArray(value)) return items("Entity", value, outputs);
+  if (Array.isArray(value)) return items("Entity", value, (item) => answer(item, outputs));
   if (value && typeof value.prediction === "object") return entity(value, outputs);
   if (value && "model_run_id" in value) return prediction(value, outputs);
   return h("div", { class: "outputs" }, Object.entries(value).map(([name, part]) => output(name, part, outputs)));
@@ -84,22 +84,22 @@ function named(name, value, labels) {
 
 function array(name, value, labels) {
   const sizes = sizesOf(value);
-  if (!sizes) return items("Sample", value, []);
+  if (!sizes) return items("Sample", value, (item, title) => drawn(title, item, null));
   const found = pictureOf(value, sizes);
   if (found) return picture(name, found);
   if (sizes.length === 1) {
     const numbered = value.map((amount, place) => ({ name: labels?.[place] ?? String(place), value: amount }));
     return value.length > MOST_BARS ? outline(name, value) : bars(name, numbered, probabilities(value));
   }
-  return sizes.length === 2 ? table(name, value) : items("Part", value, []);
+  return sizes.length === 2 ? table(name, value) : items("Part", value, (item, title) => drawn(title, item, null));
 }
 
-function items(what, values, outputs) {
+function items(what, values, draw) {
   if (!values.length) return h("p", { class: "value" }, "empty");
   if (values.every((value) => typeof value !== "object")) return table(what, values.map((value) => [value]));
   const shownOnes = values.slice(0, MOST_ITEMS).map((value, place) => {
-    const inner = outputs.length ? answer(value, outputs) : drawn(`${what} ${place}`, value, null);
-    return h("section", { class: "item", "aria-label": `${what} ${place}` }, [h("p", { class: "entity-key" }, `${what} ${place}`), inner]);
+    const title = `${what} ${place}`;
+    return h("section", { class: "item", "aria-label": title }, [h("p", { class: "entity-key" }, title), draw(value, title)]);
   });
   const more = values.length - MOST_ITEMS;
   return h("div", {}, [...shownOnes, more > 0 ? h("p", { class: "hint" }, `and ${more} more, in the JSON`) : null]);
