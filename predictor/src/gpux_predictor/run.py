@@ -34,12 +34,14 @@ def run(  # noqa: PLR0913
     *,
     batch_dir: Path | None = None,
     log_requests: bool = False,
+    page: bool = True,
 ) -> None:
     """Serves a model until the process is told to stop; exits with 1 if an address cannot be listened on.
 
     Args:
         state_dir: where an embedded store keeps the tasks.
         batch_dir: where the results of spec.batch are; None to find them by its output's uri.
+        page: whether `/` shows browsers a page to try the model on.
     """
     host, port, grpc_port = listen.host, listen.port, listen.grpc_port
     _check_address(host, port, "--port")
@@ -53,11 +55,13 @@ def run(  # noqa: PLR0913
     service = ModelService(model, origin)
     shown = f"[{host}]" if ":" in host else host
     grpc = "" if grpc_port is None else f" and grpc://{shown}:{grpc_port}"
+    to_try = ", a page to try it on at /" if page else ""
     click.echo(
-        f"gpux-predictor: serving {service.name} on http://{shown}:{port} (POST /predict, GET /health /info /metrics){grpc}",
+        f"gpux-predictor: serving {service.name} on http://{shown}:{port} "
+        f"(POST /predict, GET /health /info /metrics{to_try}){grpc}",
         err=True,
     )
-    ways = Ways(_tasks(service, state_dir), _lookups(model, origin, batch_dir))
+    ways = Ways(_tasks(service, state_dir), _lookups(model, origin, batch_dir), page)
     server = Server(service, listen, _observers(log_requests=log_requests), ways)
     _calm_the_collector()
     server.serve()

@@ -40,6 +40,12 @@ from gpux_predictor.cli.manifest import model_dir_option, read
     envvar="GPUX_LOG_REQUESTS",
     help="Write a JSON line for each request to stderr.  [env: GPUX_LOG_REQUESTS]",
 )
+@click.option(
+    "--page/--no-page",
+    default=True,
+    envvar="GPUX_PAGE",
+    help="Show browsers a page at / to try the model on.  [env: GPUX_PAGE; default: page]",
+)
 def serve(  # noqa: PLR0913, PLR0917  (an argument an option)
     manifest: Path,
     host: str,
@@ -50,6 +56,7 @@ def serve(  # noqa: PLR0913, PLR0917  (an argument an option)
     state_dir: Path | None,
     log_level: str,
     log_requests: bool,
+    page: bool,
 ) -> None:
     """Serve the model of the GpuxModel manifest FILE.
 
@@ -67,4 +74,4 @@ def serve(  # noqa: PLR0913, PLR0917  (an argument an option)
 
     origin = Origin(manifest.resolve().parent, model_dir)
     state = state_dir or default_state_dir(manifest)
-    run(model, origin, Listen(host, *ports), state, batch_dir=batch_dir, log_requests=log_requests)
+    run(model, origin, Listen(host, *ports), state, batch_dir=batch_dir, log_requests=log_requests, page=page)

@@ -11,7 +11,7 @@ from types import FrameType
 import uvloop
 from starlette.routing import Route
 
-from gpux_predictor.http import batch, closed
+from gpux_predictor.http import batch, closed, page
 from gpux_predictor.http.front import front
 from gpux_predictor.http.gathering import Gathering
 from gpux_predictor.http.lean import Lean
@@ -57,10 +57,12 @@ class Ways:
     Attributes:
         tasks: the model's tasks, if it takes any.
         lookups: of predictions computed ahead, or why there are none.
+        page: whether there is a page to try the model on.
     """
 
     tasks: TaskService | None = None
     lookups: Lookups | str = "nothing is computed ahead"
+    page: bool = True
 
 
 class Server(ModelServer):  # type: ignore[misc]  # kserve has no types
@@ -127,7 +129,8 @@ class Server(ModelServer):  # type: ignore[misc]  # kserve has no types
         listed = spec.async_ is not None and spec.async_.listed
         tasks = closed.tasks() if self._tasks is None else task_routes(self._tasks, listed=listed)
         lookups = batch.routes(self._ways.lookups)
-        return [*routes(self._service), *tasks, *lookups, *closed.routes(spec.serving), *rest.routes(self._service)]
+        own = [*routes(self._service), *page.routes(self._service, shown=self._ways.page)]
+        return [*own, *tasks, *lookups, *closed.routes(spec.serving), *rest.routes(self._service)]
 
     def _work_on_tasks(self, told_to_stop: asyncio.Event) -> Awaitable[None]:
         """Begins with the tasks; what it returns ends when those that run have ended or been given back."""
