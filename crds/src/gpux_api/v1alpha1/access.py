@@ -42,7 +42,9 @@ class ApiKeysSpec(ApiModel):
         description="Whether what the model takes and answers (/info, /model/info, /openapi.json, /docs) is told without a key. The "
         "operator has no key: only then it fills status.model and status.example.",
     )
-    rate_limit: RateLimitSpec | None = Field(default=None, description="How fast each client may ask. Omitted: no limit.")
+    rate_limit: RateLimitSpec | None = Field(
+        default=None, description="How fast each client may ask. Omitted: no limit."
+    )
 
 
 ORIGIN = "^https?://[a-z0-9.-]+(:[0-9]{1,5})?$"
@@ -61,8 +63,9 @@ class CorsSpec(ApiModel):
     rules = (
         Rule(
             cel=f"self.allowedOrigins == ['*'] || self.allowedOrigins.all(item, item.matches('{ORIGIN}'))",
-            check=lambda c: c.allowed_origins == ["*"]
-            or all(re.fullmatch(ORIGIN[1:-1], item) for item in c.allowed_origins),
+            check=lambda c: (
+                c.allowed_origins == ["*"] or all(re.fullmatch(ORIGIN[1:-1], item) for item in c.allowed_origins)
+            ),
             message="allowedOrigins are scheme, host and port, without a path or a '/' at the end, in lower case: write for instance "
             "https://app.example.com or http://localhost:3000; or '*' alone for any",
         ),
