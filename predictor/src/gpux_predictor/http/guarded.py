@@ -1,7 +1,4 @@
-"""The gate before every route: ours, KServe's, and those that nobody has yet.
-
-Open are what probes and Prometheus ask, which have no keys, and the page at `/`, which asks its reader for one.
-"""
+"""The gate before every route: ours, KServe's, and those that nobody has yet."""
 
 import orjson
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -9,12 +6,9 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from gpux_predictor.access.buckets import Headers
 from gpux_predictor.access.errors import RateLimited, Unauthorized
 from gpux_predictor.access.gate import Gate
+from gpux_predictor.access.paths import is_open
 from gpux_predictor.errors import RequestError
 
-OPEN = frozenset({"/health", "/metrics", "/v2/health/live", "/v2/health/ready", "/"})
-DESCRIPTION = frozenset({"/info", "/model/info", "/openapi.json", "/docs", "/page/form.json"})
-"""What tells of the model and runs nothing."""
-_FILES = "/page/"
 _JSON = (b"content-type", b"application/json")
 
 
@@ -32,15 +26,15 @@ class Guarded:
         self._app = app
         self._gate = gate
         self._challenge = f'Bearer realm="{realm}"'.encode()
-        self._open = OPEN | DESCRIPTION if described else OPEN
+        self._described = described
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serves one request (the ASGI interface)."""
-        if scope["type"] == "lifespan" or (scope["type"] == "http" and self._is_open(scope["path"])):
-            await self._app(scope, receive, send)
-            return
-        if scope["type"] != "http":  # nothing here talks over WebSockets
+        if scope["type"] == "websocket":  # nothing here talks over them
             await send({"type": "websocket.close"})
+            return
+        if scope["type"] != "http" or is_open(scope["path"], described=self._described):
+            await self._app(scope, receive, send)
             return
         try:
             client = self._gate.admit(scope["headers"])
@@ -51,11 +45,6 @@ class Guarded:
         if self._gate.buckets is not None:
             send = _with(self._gate.headers(client), send)
         await self._app(scope, receive, send)
-
-    def _is_open(self, path: str) -> bool:
-        if path in self._open:
-            return True
-        return path.startswith(_FILES) and "/" not in path[len(_FILES) :] and path not in DESCRIPTION
 
     async def _refuse(self, path: str, error: RequestError, send: Send) -> None:
         key = "error" if path.startswith(("/v1/", "/v2")) else "detail"
