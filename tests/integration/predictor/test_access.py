@@ -126,7 +126,7 @@ def test_probes_and_prometheus_need_no_key(server: Server, path: str) -> None:
 
 @pytest.mark.parametrize("send", SENDS)
 def test_clients_of_http_send_a_key(server: Server, send: Callable[[str], dict[str, str]]) -> None:
-    url = f"{server.http.base_url}predict"
+    url = f"{server.http.base_url}/predict"
     assert requests.post(url, json=BODY, headers=send(BOB), timeout=10).json() == ANSWER
     assert httpx.post(url, json=BODY, headers=send(ALICE)).json() == ANSWER
     assert server.http.post("/v1/models/test:predict", json={"instances": [[1, 2]]}, headers=send(BOB)).json() == {
@@ -334,7 +334,7 @@ def test_without_any_key_nobody_is_let_in_and_health_says_why(tmp_path: Path, fi
         assert (health.status_code, health.json()["reason"]) == (503, "InvalidApiKeys")
         assert "kubectl create secret generic callers --from-literal" in health.json()["detail"]
         for headers in ({}, bearer(""), bearer("short"), x_api_key("")):
-            assert server.http.post("/predict", json=BODY, headers=headers).status_code == 401
+            assert raw(server, "POST", "/predict", **headers)[0] == 401
         assert server.http.get("/v2/health/live").status_code == 200, "no restart would help"
         mount(keys, {"alice": ALICE})
         server.wait_ready()
@@ -374,8 +374,9 @@ def test_what_is_to_be_closed_is_never_served_open(
 LIMIT = {"requestsPerSecond": 2, "burst": 5}
 
 
-def test_a_client_that_asks_too_fast_waits_and_others_do_not(tmp_path: Path, secret: Path, grpc_port: int) -> None:
-    arguments = ("--api-keys-dir", str(secret), "--grpc-port", str(grpc_port := free_ports(1)[0]))
+def test_a_client_that_asks_too_fast_waits_and_others_do_not(tmp_path: Path, secret: Path) -> None:
+    port = free_ports(1)[0]
+    arguments = ("--api-keys-dir", str(secret), "--grpc-port", str(port))
     with serve(keyed(tmp_path, rateLimit=LIMIT), *arguments) as server:
         answers = [server.http.post("/predict", json=BODY, headers=bearer(ALICE)) for _ in range(5)]
         assert [answer.status_code for answer in answers] == [200] * 5
@@ -391,7 +392,7 @@ def test_a_client_that_asks_too_fast_waits_and_others_do_not(tmp_path: Path, sec
                 text
                 == "Client 'alice' sends more than 2 requests a second (spec.access.apiKeys.rateLimit): try again in 1 s"
             )
-        with grpc.insecure_channel(f"127.0.0.1:{grpc_port}") as channel:
+        with grpc.insecure_channel(f"127.0.0.1:{port}") as channel:
             infer = GRPCInferenceServiceStub(channel).ModelInfer
             metadata = (("x-api-key", ALICE),)
             assert code(lambda: infer(infer_request(), metadata=metadata)) is grpc.StatusCode.RESOURCE_EXHAUSTED
