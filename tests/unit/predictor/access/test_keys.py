@@ -1,6 +1,7 @@
 """Keys out of a folder: who has one, what is left out, and that nothing shows them."""
 
 import hashlib
+import hmac
 import os
 from pathlib import Path
 
@@ -8,7 +9,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gpux_predictor.access import keys as module
 from gpux_predictor.access.keys import Keys, read
 from mountedsecret import mount
 
@@ -79,13 +79,13 @@ def test_nothing_that_is_kept_holds_a_key(tmp_path: Path) -> None:
 def test_every_key_is_compared_whichever_fits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The time tells neither which key nor how much of it was right."""
     compared: list[bytes] = []
-    real = module.hmac.compare_digest
+    real = hmac.compare_digest
 
     def counting(left: bytes, right: bytes) -> bool:
         compared.append(left)
         return real(left, right)
 
-    monkeypatch.setattr(module.hmac, "compare_digest", counting)
+    monkeypatch.setattr(hmac, "compare_digest", counting)
     found = read(write(tmp_path, alice=A, bob=B, carol=C))
     for key in (A, B, C, "nobody's"):
         compared.clear()
