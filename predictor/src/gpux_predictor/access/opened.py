@@ -39,8 +39,9 @@ class KeyFolder:
             self._keys, None if limit is None else Buckets(limit.requests_per_second, limit.bucket, time.monotonic)
         )
         try:
-            self._seen = folder.fingerprint(path)
+            seen = folder.fingerprint(path)
             self._take()
+            self._seen = seen  # not before: what could not be read is read again
         except OSError as error:
             logger.warning("the API keys in %s cannot be read: %s", path, error)
 
