@@ -9,8 +9,9 @@ import click
 
 from gpux_api.v1alpha1 import API_VERSION, KIND
 from gpux_operator.kube.api import GPUX_MODELS, INFERENCE_SERVICES, LEASES, Manifest, Resource
-from gpux_operator.kube.client import Client, load_configuration
+from gpux_operator.kube.client import Client
 from gpux_operator.kube.errors import ApiError, Forbidden, Rejected
+from gpux_operator.kube.login import LoginError, log_in
 
 _POLL_SECONDS = 1.0
 _COLOURS = {"ok": "green", "warning": "yellow", "failed": "red"}
@@ -58,10 +59,10 @@ class Question:
 
 
 def report(kubeconfig: str | None, question: Question) -> int:
-    """Asks the cluster of a kubeconfig (None: as `load_configuration` finds it), prints each finding, and returns the exit code."""
+    """Asks the cluster of a kubeconfig (None: as `kube.login` finds it), prints each finding, and returns the exit code."""
     try:
-        api = Client(load_configuration(kubeconfig))
-    except Exception as error:  # kubernetes' ConfigException, and what a broken file raises
+        api = Client(log_in(kubeconfig))
+    except LoginError as error:
         raise click.ClickException(f"cannot find a way to the API server: {error}") from error
     failed = False
     for finding in check(api, question):

@@ -21,7 +21,7 @@ from gpux_operator.engine.echoes import Echoes
 from gpux_operator.engine.queue import Key, KeyQueue
 from gpux_operator.engine.resync import Resync
 from gpux_operator.kube.api import GPUX_MODELS, INFERENCE_SERVICES
-from gpux_operator.kube.errors import Transient
+from gpux_operator.kube.errors import Forbidden, Transient
 from gpux_operator.kube.login import Connection
 
 if TYPE_CHECKING:
@@ -80,6 +80,39 @@ def test_discovery_calls_when_kinds_come_and_go(api: FakeApi) -> None:
     api.missing_kinds.add(INFERENCE_SERVICES)
     assert not discovery.once()
     assert changes == [1, 1]
+
+
+@pytest.mark.parametrize(
+    ("version", "wrong"),
+    [
+        ("v1.29.9", True),
+        ("v1.9.0+k3s1", True),
+        ("v1.30.0", False),
+        ("v1.35.2-gke.7", False),
+        ("v2.0.0", False),
+        ("", False),
+    ],
+)
+def test_a_cluster_that_is_too_old_is_told_once(
+    api: FakeApi, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch, version: str, wrong: bool
+) -> None:
+    monkeypatch.setattr(api, "version", lambda: version)
+    discovery = Discovery(api, lambda: None)
+    assert discovery.tell_version()
+    told = [record.getMessage() for record in caplog.records if record.levelname == "ERROR"]
+    assert len(told) == int(wrong)
+    assert all(f"Kubernetes {version} is not supported: upgrade the cluster to 1.30" in text for text in told)
+
+
+@pytest.mark.parametrize(("error", "done"), [(Forbidden("no"), True), (Transient("later"), False)])
+def test_a_version_that_is_not_told(
+    api: FakeApi, monkeypatch: pytest.MonkeyPatch, error: Exception, done: bool
+) -> None:
+    def fail() -> str:
+        raise error
+
+    monkeypatch.setattr(api, "version", fail)
+    assert Discovery(api, lambda: None).tell_version() is done
 
 
 def test_resync_queues_every_model(api: FakeApi) -> None:

@@ -7,8 +7,9 @@ import logging
 import threading
 from collections.abc import Callable
 
+from gpux_operator.engine.supported import complaint
 from gpux_operator.kube.api import GPUX_MODELS, INFERENCE_SERVICES, KubeApi, Resource
-from gpux_operator.kube.errors import ApiError
+from gpux_operator.kube.errors import ApiError, Forbidden
 
 _log = logging.getLogger(__name__)
 _WHILE_MISSING, _OTHERWISE = 5.0, 60.0
@@ -26,9 +27,24 @@ class Discovery:
 
     def run(self) -> None:
         """Until `stop`."""
+        told = False
         while not self._stopped.is_set():
+            told = told or self.tell_version()
             complete = self.once()
             self._stopped.wait(_OTHERWISE if complete else _WHILE_MISSING)
+
+    def tell_version(self) -> bool:
+        """Says if the cluster is too old. Returns whether its version could be asked for."""
+        try:
+            version = self._api.version()
+        except Forbidden:  # somebody took system:public-info-viewer away
+            return True
+        except ApiError as error:
+            _log.info("cannot ask for the cluster's version: %s", error)
+            return False
+        if (wrong := complaint(version)) is not None:
+            _log.error("%s", wrong)
+        return True
 
     def once(self) -> bool:
         """One look. Returns whether all kinds are served."""

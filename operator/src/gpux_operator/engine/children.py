@@ -4,6 +4,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from gpux_api.v1alpha1 import GpuxModel
+from gpux_operator.build import access
 from gpux_operator.build.checks import Problem
 from gpux_operator.build.config_map import config_map
 from gpux_operator.build.cron_job import COMPONENT, cron_job
@@ -75,6 +76,9 @@ def desired_children(model: GpuxModel, namespace: str, images: Images, prometheu
         rollout=explanation(model),
         autoscaled=autoscaler(model) != "none",
         suspended=model.spec.suspend,
+        tls=access.has_tls(model),
+        keyed=access.has_keys(model),
+        undescribed=access.is_undescribed(model),
     )
     budget = pod_disruption_budget(model, namespace)
     return Desired(configuration, isvc, intent, cron_job(model, namespace, mounted, images), budget)

@@ -17,6 +17,7 @@ _TIMEOUTS = urllib3.Timeout(connect=5.0, read=30.0)
 SHORT_TIMEOUTS = urllib3.Timeout(connect=1.5, read=3.0)
 """For the lease: two requests end within its renew deadline."""
 _PAGE = 500
+_VERSION = Resource("", "", "version")
 _APPLY = "application/apply-patch+yaml"  # JSON is YAML
 _MERGE = "application/merge-patch+json"
 
@@ -137,6 +138,10 @@ class Client:
         except (KindMissing, NotFound):
             return False
         return any(item["name"] == resource.plural for item in found.get("resources") or ())
+
+    def version(self) -> str:
+        """The API server's `gitVersion`, which is told to everybody."""
+        return str(self._answer(_Request("discover", "GET", _VERSION, "/version")).get("gitVersion", ""))
 
     def _apply(self, resource: Resource, desired: Manifest, subresource: str | None) -> Manifest:
         metadata = desired["metadata"]

@@ -23,6 +23,9 @@ class Intent:
         autoscaled: whether the Deployment's replicas are an autoscaler's.
         suspended: whether there are to be no pods.
         renewed: whether the Deployment has to be made anew, since no autoscaler takes it from zero.
+        tls: whether the pods speak TLS.
+        keyed: whether callers need an API key.
+        undescribed: whether the model is described to those only who have one, which the operator has not.
     """
 
     pod_hash: str
@@ -33,6 +36,9 @@ class Intent:
     autoscaled: bool = False
     suspended: bool = False
     renewed: bool = False
+    tls: bool = False
+    keyed: bool = False
+    undescribed: bool = False
 
 
 @dataclass(frozen=True)

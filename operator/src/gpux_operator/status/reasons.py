@@ -149,6 +149,10 @@ class Reason(StrEnum):
         "InvalidWebhookSecret",
         "The Secret of async.callbacks.secretRef holds no signing secret. The message says what to write.",
     )
+    INVALID_API_KEYS = (
+        "InvalidApiKeys",
+        "The Secret of access.apiKeys.secretRef holds no API key. Add one; the pods see it within a minute.",
+    )
     INTERNAL_ERROR = "InternalError", "A bug of the predictor: its log has the traceback. Please report it."
     POD_FAILED = "PodFailed", "A pod was stopped by the node, for instance evicted for want of memory or disk."
     INFERENCE_SERVICE_FAILED = (
@@ -224,6 +228,7 @@ OF_THE_PREDICTOR = frozenset(
         Reason.DEVICE_FAILED,
         Reason.INVALID_TASK_STORE,
         Reason.INVALID_WEBHOOK_SECRET,
+        Reason.INVALID_API_KEYS,
         Reason.INTERNAL_ERROR,
     }
 )

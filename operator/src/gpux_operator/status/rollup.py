@@ -46,7 +46,7 @@ def roll_up(
         "Ready": ready,
     }
     before = model.get("status") or {}
-    url, address = served.url(intent, observed), served.address(observed)
+    url, address = served.url(intent, observed), served.address(intent, observed)
     return GpuxModelStatus(
         observed_generation=metadata["generation"],
         conditions=conditions(before.get("conditions") or (), verdicts, metadata["generation"], now),
@@ -56,7 +56,7 @@ def roll_up(
         ready_replicas=_ready_count(intent, observed),
         selector=f"app=isvc.{metadata['name']}-predictor",
         model=served.model(observed.described, before),
-        example=served.example(observed.described, url or (address.url if address else None), before),
+        example=served.example(observed.described, url or (address.url if address else None), before, intent),
     )
 
 
