@@ -186,6 +186,7 @@ class Kserve:
         )
         ready = "True" if stored.get("status", {}).get("availableReplicas") else "Unknown"
         status = {
+            "deploymentMode": isvc["metadata"]["annotations"]["serving.kserve.io/deploymentMode"],
             "conditions": [{"type": kind, "status": ready} for kind in ("PredictorReady", "IngressReady", "Ready")],
             "address": {"url": f"http://{name}-predictor.{self._namespace}.svc.cluster.local"},
             "url": f"http://{name}-{self._namespace}.example.com",

@@ -20,6 +20,7 @@ from gpux_operator.build.metadata import (
 )
 from gpux_operator.build.rollout import explanation
 from gpux_operator.build.scaling import autoscaler
+from gpux_operator.engine.admission import refusal, write_named
 from gpux_operator.engine.conflicts import kserve_conflict, own_conflict
 from gpux_operator.engine.drift import remove_foreign
 from gpux_operator.engine.exposure import withdraw
@@ -137,7 +138,8 @@ def _write(api: KubeApi, key: Key, desired: Desired, observed: Observed, now: da
     if conflict is not None:
         return Written(observed, conflict)
     _ensure(api, CONFIG_MAPS, stored, desired.config_map)
-    isvc = _ensure(api, INFERENCE_SERVICES, isvc, wanted)
+    before = isvc
+    isvc = write_named(before, wanted, lambda named: _ensure(api, INFERENCE_SERVICES, before, named))
     isvc, later = remove_foreign(api, key, isvc, wanted, now)
     problem = withdraw(api, key, isvc) if is_cluster_local(wanted) else None
     uid = (controller_of(wanted) or {}).get("uid", "")
@@ -158,7 +160,7 @@ def _keep(api: KubeApi, resource: Resource, stored: Manifest | None, desired: Ma
 
 def _refusal(error: ApiError) -> Problem:
     if isinstance(error, Rejected):
-        return Problem(Reason.REJECTED, f"the cluster refused an object of this model: {error}", _SLOWLY)
+        return refusal(error)
     if isinstance(error, QuotaExceeded):
         return Problem(Reason.QUOTA_EXCEEDED, f"a quota of the namespace is used up: {error}", _SLOWLY)
     if isinstance(error, Forbidden):

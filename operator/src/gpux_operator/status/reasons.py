@@ -64,7 +64,7 @@ class Reason(StrEnum):
     )
     KSERVE_TOO_OLD = (
         "KServeTooOld",
-        "KServe does not know its Standard mode by this name and chose another one. Upgrade KServe to 0.16 or newer.",
+        "KServe does not know its Standard mode, or autoscaler class none. Upgrade it to 0.15.1 or newer.",
     )
     OPERATOR_FORBIDDEN = (
         "OperatorForbidden",

@@ -157,7 +157,7 @@ def _kserve(observed: Observed) -> Verdict | None:
     mode, predictor = observed.other_mode(), observed.kserve_condition("PredictorReady")
     if mode is not None:
         message = (
-            f"KServe serves the InferenceService in its mode {mode} instead of Standard, which releases before 0.16 do not know: upgrade "
+            f"KServe serves the InferenceService in its mode {mode} instead of Standard, as without its webhooks or before 0.15: upgrade "
             "KServe, then delete the InferenceService (its mode is fixed), and a new one is made"
         )
         return Verdict("False", Reason.KSERVE_TOO_OLD, message)
