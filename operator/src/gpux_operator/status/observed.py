@@ -47,6 +47,7 @@ class Observed:
         disruption_budget: the PodDisruptionBudget `<name>`, whoever owns it.
         said: why predictors of the newest version are not ready, in their own words, by pod.
         troubles: why nodes cannot start pods of the newest version, in their words, by pod.
+        kserve_trouble: why KServe does not follow the InferenceService, in its words.
         unheard: whether one of them was asked for the first time and may answer soon.
         look_again_seconds: when another answer may be had; None: nobody is to be asked.
         described: the model of the newest version, None if it isn't known.
@@ -61,6 +62,7 @@ class Observed:
     disruption_budget: Manifest | None = None
     said: Mapping[str, Health] = field(default_factory=dict)
     troubles: Mapping[str, str] = field(default_factory=dict)
+    kserve_trouble: str | None = None
     unheard: bool = False
     look_again_seconds: float | None = None
     described: Described | None = None

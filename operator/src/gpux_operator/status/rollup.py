@@ -166,6 +166,8 @@ def _kserve(observed: Observed) -> Verdict | None:
     copied = observed.deployment is not None and predictor.get("reason") in _DEPLOYMENT_REASONS
     if predictor.get("status") == "False" and _words(predictor) and not copied:
         return Verdict("False", Reason.INFERENCE_SERVICE_FAILED, f"KServe reports: {_words(predictor)}")
+    if observed.kserve_trouble is not None:
+        return Verdict("False", Reason.INFERENCE_SERVICE_FAILED, f"KServe reports: {observed.kserve_trouble}")
     return None
 
 
