@@ -143,3 +143,24 @@ def test_one_without_the_autoscaler_class_none_is_too_old(models: Models, refusi
     assert "0.15.1 or newer" in models.becomes("KServeTooOld")["message"]
     assert models.condition("Accepted")["status"] == "True", "the spec is not what is wrong"
     assert models.isvc() is None
+
+
+@pytest.mark.usefixtures("kserve")
+def test_before_0_16_an_autoscaled_model_is_not_suspended(models: Models, refusing: Callable[..., None]) -> None:
+    """Its KServe leaves the pods there; without a target they end, and come back."""
+    refusing(named("RawDeployment"))
+    scaled = {"replicas": {"min": 1, "max": 3, "target": {"metric": "cpu", "value": 80}}}
+    models.apply(serving=scaled)
+    models.becomes("NewestGenerationServes")
+    models.apply(serving=scaled, suspend=True)
+    assert "before 0.16" in models.becomes("KServeTooOld")["message"]
+    assert models.condition("Available")["status"] == "True", "it serves on, and says so"
+    models.apply(suspend=True)
+    models.becomes("Suspended")
+    eventually(lambda: (models.deployment() or {"spec": {}})["spec"].get("replicas") == 0, SOON, "there is no replica")
+    models.apply(serving=scaled)
+    assert "until a replica serves" in models.becomes("KServeTooOld")["message"]
+    models.apply()
+    models.becomes("NewestGenerationServes")
+    models.apply(serving=scaled)
+    models.becomes("NewestGenerationServes")

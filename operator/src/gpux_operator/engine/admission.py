@@ -8,8 +8,8 @@ carries none and may come without a schema, and images are named as one likes.
 from collections.abc import Callable
 
 from gpux_operator.build.checks import Problem
-from gpux_operator.build.metadata import Manifest
-from gpux_operator.build.modes import named_as, renamed
+from gpux_operator.build.metadata import STOP, Manifest
+from gpux_operator.build.modes import named_as, new_name, renamed
 from gpux_operator.kube.errors import Rejected
 from gpux_operator.status.reasons import Reason
 
@@ -32,6 +32,19 @@ def write_named(stored: Manifest | None, desired: Manifest, write: Callable[[Man
         if _OTHER_NAME not in str(error):
             raise
     return write(renamed(wanted))
+
+
+def stopping_problem(stored: Manifest | None, desired: Manifest) -> Problem | None:
+    """Why KServe would not stop the InferenceService: before 0.16 it does so in Knative mode only."""
+    stops = (desired["metadata"].get("annotations") or {}).get(STOP) == "true"
+    chosen = ((stored or {}).get("status") or {}).get("deploymentMode")
+    if not stops or chosen is None or new_name(chosen) == chosen:
+        return None
+    message = (
+        "KServe before 0.16 neither ends the pods of an autoscaled model nor starts them from zero: upgrade it, or remove "
+        "spec.serving.replicas.max and target until a replica serves again"
+    )
+    return Problem(Reason.KSERVE_TOO_OLD, message, _SLOWLY)
 
 
 def refusal(error: Rejected) -> Problem:

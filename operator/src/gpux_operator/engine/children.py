@@ -20,7 +20,7 @@ from gpux_operator.build.metadata import (
 )
 from gpux_operator.build.rollout import explanation
 from gpux_operator.build.scaling import autoscaler
-from gpux_operator.engine.admission import refusal, write_named
+from gpux_operator.engine.admission import refusal, stopping_problem, write_named
 from gpux_operator.engine.conflicts import kserve_conflict, own_conflict
 from gpux_operator.engine.drift import remove_foreign
 from gpux_operator.engine.exposure import withdraw
@@ -128,15 +128,16 @@ def _write(api: KubeApi, key: Key, desired: Desired, observed: Observed, now: da
     name = desired.config_map["metadata"]["name"]
     stored = next((item for item in observed.config_maps if item["metadata"]["name"] == name), None)
     isvc, wanted = observed.inference_service, desired.inference_service
-    conflict = (
+    problem = (
         own_conflict(stored, desired.config_map)
         or own_conflict(isvc, wanted)
         or own_conflict(observed.cron_job, desired.cron_job)
         or own_conflict(observed.disruption_budget, desired.disruption_budget)
         or kserve_conflict(api, key, isvc, wanted)
+        or stopping_problem(isvc, wanted)
     )
-    if conflict is not None:
-        return Written(observed, conflict)
+    if problem is not None:
+        return Written(observed, problem)
     _ensure(api, CONFIG_MAPS, stored, desired.config_map)
     before = isvc
     isvc = write_named(before, wanted, lambda named: _ensure(api, INFERENCE_SERVICES, before, named))

@@ -64,7 +64,7 @@ class Reason(StrEnum):
     )
     KSERVE_TOO_OLD = (
         "KServeTooOld",
-        "KServe does not know its Standard mode, or autoscaler class none. Upgrade it to 0.15.1 or newer.",
+        "KServe does not know what a model needs. The message says from which release on it does.",
     )
     OPERATOR_FORBIDDEN = (
         "OperatorForbidden",
