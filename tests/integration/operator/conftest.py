@@ -149,7 +149,9 @@ class Kserve:
         replicas, strategy = predictor.pop("minReplicas"), predictor.pop("deploymentStrategy")
         for other in ("maxReplicas", "timeout", "scaleMetric", "scaleTarget", "autoScaling"):
             predictor.pop(other, None)
-        if isvc["metadata"]["annotations"].get("serving.kserve.io/stop") == "true":
+        mode = isvc["metadata"]["annotations"]["serving.kserve.io/deploymentMode"]
+        stopped = isvc["metadata"]["annotations"].get("serving.kserve.io/stop") == "true"
+        if stopped and mode == "Standard":  # the mode had another name when KServe did not stop it yet
             self._stop(name)
             return
         fixed = isvc["metadata"]["annotations"]["serving.kserve.io/autoscalerClass"] == "none"
@@ -186,6 +188,7 @@ class Kserve:
         )
         ready = "True" if stored.get("status", {}).get("availableReplicas") else "Unknown"
         status = {
+            "deploymentMode": mode,
             "conditions": [{"type": kind, "status": ready} for kind in ("PredictorReady", "IngressReady", "Ready")],
             "address": {"url": f"http://{name}-predictor.{self._namespace}.svc.cluster.local"},
             "url": f"http://{name}-{self._namespace}.example.com",

@@ -13,7 +13,8 @@ from tests.integration.operator.test_causes import running
 import onnxmodels
 import predictorserver
 from gpux_operator.engine.supported import complaint
-from gpux_operator.kube.client import Client, load_configuration
+from gpux_operator.kube.client import Client
+from gpux_operator.kube.login import log_in
 from mountedsecret import mount
 from testcluster.api import ApiError
 from testcluster.certs import Authority
@@ -117,6 +118,6 @@ def test_tls_at_the_pods_of_a_public_model_is_refused(models: Models) -> None:
 
 
 def test_the_version_of_the_cluster_is_asked_for_with_no_right_of_its_own(service_account: Path) -> None:
-    version = Client(load_configuration(str(service_account))).version()
+    version = Client(log_in(str(service_account))).version()
     assert version.startswith("v1.")
     assert complaint(version) is None

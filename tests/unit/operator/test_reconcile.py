@@ -61,7 +61,7 @@ def test_the_first_pass_makes_the_children_and_says_what_it_waits_for(
     outcome = reconciler.reconcile(key)
     uid = api.model(key)["metadata"]["uid"]
     (config_map,) = api.of(CONFIG_MAPS)
-    assert outcome == Outcome("progressing", "WaitingForKServe", None, uid, 1, now)
+    assert outcome == Outcome("progressing", "WaitingForKServe", 10, uid, 1, now)
     assert api.isvc(key)["metadata"]["ownerReferences"] == [owner_reference("sentiment", uid)]
     assert config_map["metadata"]["ownerReferences"] == [owner_reference("sentiment", uid)]
     assert {kind: condition(api.model(key), kind) for kind in ("Accepted", "ModelLoaded", "Available", "Ready")} == {

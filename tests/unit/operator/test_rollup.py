@@ -321,6 +321,13 @@ TABLE = [
         Reason.INFERENCE_SERVICE_FAILED,
         "False",
     ),
+    (
+        "kserve says it in an event",
+        Observed(isvc(), kserve_trouble="x"),
+        "False",
+        Reason.INFERENCE_SERVICE_FAILED,
+        "False",
+    ),
     ("kserve is too old", Observed(in_mode("Serverless")), "False", Reason.KSERVE_TOO_OLD, "False"),
     (
         "kserve 0.15 names the mode so",

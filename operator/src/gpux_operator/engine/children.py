@@ -21,6 +21,7 @@ from gpux_operator.build.metadata import (
 )
 from gpux_operator.build.rollout import explanation
 from gpux_operator.build.scaling import autoscaler
+from gpux_operator.engine.admission import refusal, stopping_problem, write_named
 from gpux_operator.engine.conflicts import kserve_conflict, own_conflict
 from gpux_operator.engine.drift import remove_foreign
 from gpux_operator.engine.exposure import withdraw
@@ -131,17 +132,19 @@ def _write(api: KubeApi, key: Key, desired: Desired, observed: Observed, now: da
     name = desired.config_map["metadata"]["name"]
     stored = next((item for item in observed.config_maps if item["metadata"]["name"] == name), None)
     isvc, wanted = observed.inference_service, desired.inference_service
-    conflict = (
+    problem = (
         own_conflict(stored, desired.config_map)
         or own_conflict(isvc, wanted)
         or own_conflict(observed.cron_job, desired.cron_job)
         or own_conflict(observed.disruption_budget, desired.disruption_budget)
         or kserve_conflict(api, key, isvc, wanted)
+        or stopping_problem(isvc, wanted)
     )
-    if conflict is not None:
-        return Written(observed, conflict)
+    if problem is not None:
+        return Written(observed, problem)
     _ensure(api, CONFIG_MAPS, stored, desired.config_map)
-    isvc = _ensure(api, INFERENCE_SERVICES, isvc, wanted)
+    before = isvc
+    isvc = write_named(before, wanted, lambda named: _ensure(api, INFERENCE_SERVICES, before, named))
     isvc, later = remove_foreign(api, key, isvc, wanted, now)
     problem = withdraw(api, key, isvc) if is_cluster_local(wanted) else None
     uid = (controller_of(wanted) or {}).get("uid", "")
@@ -162,7 +165,7 @@ def _keep(api: KubeApi, resource: Resource, stored: Manifest | None, desired: Ma
 
 def _refusal(error: ApiError) -> Problem:
     if isinstance(error, Rejected):
-        return Problem(Reason.REJECTED, f"the cluster refused an object of this model: {error}", _SLOWLY)
+        return refusal(error)
     if isinstance(error, QuotaExceeded):
         return Problem(Reason.QUOTA_EXCEEDED, f"a quota of the namespace is used up: {error}", _SLOWLY)
     if isinstance(error, Forbidden):

@@ -16,7 +16,7 @@ from gpux_operator.build.checks import Problem, spec_problem
 from gpux_operator.build.inference_service import Platform
 from gpux_operator.build.metadata import Manifest, of_version
 from gpux_operator.build.scaling import autoscaler, autoscaler_problem
-from gpux_operator.engine import troubles
+from gpux_operator.engine import kserve_words, troubles
 from gpux_operator.engine.children import (
     Desired,
     desired_children,
@@ -116,6 +116,7 @@ class Reconciler:
             problem, observed, later = written.problem, written.observed, written.retry_seconds
         intent = desired.intent if desired else None
         observed = troubles.look(self._api, key, intent, observed, self._clock())
+        observed = kserve_words.look(self._api, key, intent, observed, self._clock())
         observed = self._predictors.look(key, intent, observed, self._clock())
         outcome = self._write_status(stored, problem, desired, observed)
         if outcome.result == "ready" and desired is not None:

@@ -64,7 +64,7 @@ class Reason(StrEnum):
     )
     KSERVE_TOO_OLD = (
         "KServeTooOld",
-        "KServe does not know its Standard mode by this name and chose another one. Upgrade KServe to 0.16 or newer.",
+        "KServe does not know what a model needs. The message says from which release on it does.",
     )
     OPERATOR_FORBIDDEN = (
         "OperatorForbidden",

@@ -157,7 +157,7 @@ def _kserve(observed: Observed) -> Verdict | None:
     mode, predictor = observed.other_mode(), observed.kserve_condition("PredictorReady")
     if mode is not None:
         message = (
-            f"KServe serves the InferenceService in its mode {mode} instead of Standard, which releases before 0.16 do not know: upgrade "
+            f"KServe serves the InferenceService in its mode {mode} instead of Standard, as without its webhooks or before 0.15: upgrade "
             "KServe, then delete the InferenceService (its mode is fixed), and a new one is made"
         )
         return Verdict("False", Reason.KSERVE_TOO_OLD, message)
@@ -166,6 +166,8 @@ def _kserve(observed: Observed) -> Verdict | None:
     copied = observed.deployment is not None and predictor.get("reason") in _DEPLOYMENT_REASONS
     if predictor.get("status") == "False" and _words(predictor) and not copied:
         return Verdict("False", Reason.INFERENCE_SERVICE_FAILED, f"KServe reports: {_words(predictor)}")
+    if observed.kserve_trouble is not None:
+        return Verdict("False", Reason.INFERENCE_SERVICE_FAILED, f"KServe reports: {observed.kserve_trouble}")
     return None
 
 
