@@ -21,14 +21,16 @@ class Discovery:
     def __init__(self, api: KubeApi, changed: Callable[[], None]) -> None:
         self._api = api
         self._changed = changed
-        self._stopped = threading.Event()
+        self._wake = threading.Event()
+        self._stopped = False
         self._served: frozenset[Resource] | None = None
 
     def run(self) -> None:
         """Until `stop`."""
-        while not self._stopped.is_set():
+        while not self._stopped:
             complete = self.once()
-            self._stopped.wait(_OTHERWISE if complete else _WHILE_MISSING)
+            self._wake.wait(_OTHERWISE if complete else _WHILE_MISSING)
+            self._wake.clear()
 
     def once(self) -> bool:
         """One look. Returns whether all kinds are served."""
@@ -48,6 +50,11 @@ class Discovery:
         self._served = served
         return len(served) == len(_WATCHED)
 
+    def trigger(self) -> None:
+        """A look now: watches that ended may have done so because their kind is gone."""
+        self._wake.set()
+
     def stop(self) -> None:
         """End `run`."""
-        self._stopped.set()
+        self._stopped = True
+        self._wake.set()

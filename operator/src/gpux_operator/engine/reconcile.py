@@ -30,7 +30,7 @@ from gpux_operator.engine.queue import Key
 from gpux_operator.engine.recorder import Recorder
 from gpux_operator.engine.repairs import Repairs, Turn
 from gpux_operator.kube.api import GPUX_MODELS, SCALED_OBJECTS, KubeApi
-from gpux_operator.kube.errors import NamespaceEnding, NotFound
+from gpux_operator.kube.errors import KindMissing, NamespaceEnding, NotFound
 from gpux_operator.status.observed import Observed
 from gpux_operator.status.reasons import Reason
 from gpux_operator.status.rollup import as_stored, roll_up
@@ -83,7 +83,7 @@ class Reconciler:
         """
         try:
             stored = self._api.get(GPUX_MODELS, key.namespace, key.name)
-        except NotFound:
+        except (NotFound, KindMissing):  # with the kind all models are gone; discovery and the resync see it come back
             self._predictors.forget(key)
             self._repairs.forget(key)
             return Outcome("gone")
