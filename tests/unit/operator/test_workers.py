@@ -133,7 +133,12 @@ def test_each_pass_is_one_line_of_json(queue: KeyQueue, caplog: pytest.LogCaptur
 
 def test_the_queue_remembers_nothing_of_a_model_that_is_gone(queue: KeyQueue, clock: Clock) -> None:
     """Its namespace ended amid its passes."""
-    ways = [Outcome("deleting", retry_seconds=30), NotFound("the namespace"), Conflict("changed"), Outcome("gone")]
+    ways: list[Outcome | Exception] = [
+        Outcome("deleting", retry_seconds=30),
+        NotFound("the namespace"),
+        Conflict("changed"),
+        Outcome("gone"),
+    ]
     for way in ways:
         queue.add(KEY, "an event")
         assert queue.get(block=False) == KEY
