@@ -56,7 +56,7 @@ class Term:
         self.census = Census()
         self._workers = Workers(self.queue, reconciler, metrics.observe_reconcile, self.census.saw)
         self._resync = Resync(self._api, self.queue, settings.namespaces or (None,), settings.resync_seconds)
-        self._runner = WatchRunner(lambda: self._registry(load), settings.namespaces, self._resync.trigger)
+        self._runner = WatchRunner(lambda: self._registry(load), settings.namespaces, self._look_anew)
         self._discovery = Discovery(self._api, self._kinds_changed)
         self._threads = [
             threading.Thread(target=part.run, name=name, daemon=True)
@@ -95,6 +95,10 @@ class Term:
 
     def _registry(self, load: Callable[[], Connection]) -> Any:  # noqa: ANN401  (kopf's types stay in the adapters)
         return watch.registry(self.queue, self._metrics, lambda: connection_info(load()))
+
+    def _look_anew(self) -> None:
+        self._discovery.trigger()
+        self._resync.trigger()
 
     def _kinds_changed(self) -> None:
         self._runner.restart()

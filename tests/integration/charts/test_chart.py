@@ -1,6 +1,7 @@
 """The chart, rendered by the real helm and, where the API server decides, applied to it."""
 
 import re
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -122,19 +123,26 @@ def test_the_operators_pod_is_restricted() -> None:
     }
 
 
-def test_names_that_kserve_could_not_serve_are_refused(admin: Api, namespace: str) -> None:
+@pytest.fixture
+def admission_policy(admin: Api, namespace: str) -> Iterator[str]:
+    """A name that the chart's policy refuses in the namespace. Afterwards the policy is not only deleted, but out of force."""
     policies = [item for item in chart_manifests() if item["kind"].startswith("ValidatingAdmissionPolicy")]
     assert len(policies) == 2
-    for policy in policies:
-        admin.apply(policy)
+    too_long = "m" * (53 - len(namespace))
     try:
-        too_long = "m" * (53 - len(namespace))
-        message = eventually(lambda: refusal(admin, namespace, too_long), 30, "the policy is in force")
-        assert f"{too_long} and {namespace} have 53: choose shorter ones" in message
-        assert refusal(admin, namespace, too_long[1:]) == ""
+        for policy in policies:
+            admin.apply(policy)
+        yield too_long
     finally:
         for policy in reversed(policies):
             admin.delete(policy["apiVersion"], policy["kind"], policy["metadata"]["name"])
+    eventually(lambda: refusal(admin, namespace, too_long) == "", 30, "the policy is out of force")
+
+
+def test_names_that_kserve_could_not_serve_are_refused(admin: Api, namespace: str, admission_policy: str) -> None:
+    message = eventually(lambda: refusal(admin, namespace, admission_policy), 30, "the policy is in force")
+    assert f"{admission_policy} and {namespace} have 53: choose shorter ones" in message
+    assert refusal(admin, namespace, admission_policy[1:]) == ""
 
 
 def refusal(admin: Api, namespace: str, name: str) -> str:

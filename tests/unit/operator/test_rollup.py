@@ -510,6 +510,7 @@ def test_every_reason_is_reached_and_has_its_meaning() -> None:
         Reason.REQUEST_FAILED,
         Reason.WAITING_FOR_DELETION,
         Reason.STILL_EXPOSED,
+        Reason.CONTESTED,
     }
     reached |= {Reason.SUSPENDED, Reason.AUTOSCALER_MISSING}  # test_scaling.py
     reached |= {Reason.VALID, Reason.SERVING, Reason.MODEL_READY}

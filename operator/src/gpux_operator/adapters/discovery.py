@@ -22,16 +22,18 @@ class Discovery:
     def __init__(self, api: KubeApi, changed: Callable[[], None]) -> None:
         self._api = api
         self._changed = changed
-        self._stopped = threading.Event()
+        self._wake = threading.Event()
+        self._stopped = False
         self._served: frozenset[Resource] | None = None
 
     def run(self) -> None:
         """Until `stop`."""
         told = False
-        while not self._stopped.is_set():
+        while not self._stopped:
             told = told or self.tell_version()
             complete = self.once()
-            self._stopped.wait(_OTHERWISE if complete else _WHILE_MISSING)
+            self._wake.wait(_OTHERWISE if complete else _WHILE_MISSING)
+            self._wake.clear()
 
     def tell_version(self) -> bool:
         """Says if the cluster is too old. Returns whether its version could be asked for."""
@@ -64,6 +66,11 @@ class Discovery:
         self._served = served
         return len(served) == len(_WATCHED)
 
+    def trigger(self) -> None:
+        """A look now: watches that ended may have done so because their kind is gone."""
+        self._wake.set()
+
     def stop(self) -> None:
         """End `run`."""
-        self._stopped.set()
+        self._stopped = True
+        self._wake.set()

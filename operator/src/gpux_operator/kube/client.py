@@ -10,8 +10,9 @@ import urllib3
 
 from gpux_operator.build.metadata import MANAGER
 from gpux_operator.kube.api import Manifest, Resource
-from gpux_operator.kube.errors import KindMissing, NotFound, NotLeading, Transient, from_response
+from gpux_operator.kube.errors import KindMissing, NotFound, NotLeading, TooManyRequests, Transient, from_response
 from gpux_operator.kube.login import Connection
+from gpux_operator.kube.pauses import Pauses
 
 _TIMEOUTS = urllib3.Timeout(connect=5.0, read=30.0)
 SHORT_TIMEOUTS = urllib3.Timeout(connect=1.5, read=3.0)
@@ -75,6 +76,7 @@ class Client:
         self._may_write = may_write
         self._saw = saw
         self._timeouts = timeouts
+        self._pauses = Pauses()
 
     def close(self) -> None:
         """Let go of the connections."""
@@ -151,6 +153,7 @@ class Client:
 
     def _answer(self, request: _Request) -> Manifest:
         """The answer's object; raises the ApiError of the response, Transient if there is none."""
+        self._pauses.check(request.method, request.path)
         code = "none"
         try:
             response = self._send(request)
@@ -160,7 +163,10 @@ class Client:
         finally:
             self._count(request.verb, request.resource.plural, code)
         if not 200 <= response.status < 300:
-            raise from_response(response.status, response.data, response.headers.get("Retry-After"))
+            refusal = from_response(response.status, response.data, response.headers.get("Retry-After"))
+            if isinstance(refusal, TooManyRequests):
+                self._pauses.begin(request.method, request.path, refusal.retry_after)
+            raise refusal
         try:
             answer: Manifest = json.loads(response.data)
         except ValueError:

@@ -188,6 +188,10 @@ class Reason(StrEnum):
         "KServe has not said anything yet. If it stays, check that its controller runs.",
     )
     WAITING_FOR_DELETION = "WaitingForDeletion", "An older object of the same name is still being deleted."
+    CONTESTED = (
+        "Contested",
+        "Somebody changes an object of this model again and again. The message says who; the operator sets it back, at most once a minute.",
+    )
     REQUEST_FAILED = "RequestFailed", "Requests to the API server fail repeatedly. The operator keeps trying."
 
     # what is well
