@@ -62,7 +62,7 @@ def test_python_literals(call: Callable[..., Any]) -> None:
 
 @pytest.mark.parametrize(
     ("typed", "number"),
-    [("1.0", "1.0"), ("-2e3", "-2e3"), (" 9007199254740993 ", "9007199254740993"), (".5", "0.5"), ("+1", "1"), ("01", "1"), 
+    [("1.0", "1.0"), ("-2e3", "-2e3"), (" 9007199254740993 ", "9007199254740993"), (".5", "0.5"), ("+1", "1"), ("01", "1"),
      ("", None), ("x", None), ("1,5", None), ("Infinity", None)],
 )  # fmt: skip
 def test_numbers_as_they_are_typed(call: Callable[..., Any], typed: str, number: str | None) -> None:

@@ -91,6 +91,7 @@ def test_a_model_that_is_not_ready(tmp_path: Path, open_page: Open) -> None:
         page = open_page(server.http.base_url, wait=False)
         expect(page.get_by_role("heading", name="The model is not ready")).to_be_visible()
         expect(page.locator("#waiting .reason")).to_have_text("ModelFileNotFound")
+        expect(page.get_by_role("heading", level=1)).to_have_text("test")
         health = server.http.get("/health").json()
         expect(page.locator("#waiting")).to_contain_text(health["detail"])
     expect(page.locator("#waiting .reason")).to_have_text("NoAnswer")

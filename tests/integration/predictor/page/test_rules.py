@@ -1,6 +1,7 @@
 """What holds for the page as a whole: keyboard, screen readers, light and dark, phones, its policy, and a path before it."""
 
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-untyped]
@@ -8,10 +9,11 @@ from playwright.sync_api import Browser, Page, expect
 
 import pagebrowser
 from pagebrowser.proxied import under
-from predictorserver import Server
+from predictorserver import Server, serve
 
 Open = Callable[..., Page]
 EXAMPLES = ["review", "digits_image", "match_outcome", "digits"]
+REVIEW = Path(__file__).parents[4] / "examples" / "review"
 PHONE = {"width": 360, "height": 740}
 
 
@@ -34,6 +36,13 @@ def test_axe_finds_nothing_in_a_refusal(digits: Server, open_page: Open) -> None
     assert violations(page) == []
     page.get_by_role("tab", name="JSON").click()
     assert violations(page) == []
+
+
+def test_axe_finds_nothing_while_a_model_is_not_ready(tmp_path: Path, open_page: Open) -> None:
+    with serve(REVIEW / "gpuxmodel.yaml", "--model-dir", str(tmp_path), ready=False) as server:
+        page = open_page(server.http.base_url, wait=False, bypass_csp=True)
+        page.locator("#waiting h2").wait_for()
+        assert violations(page) == []
 
 
 def violations(page: Page) -> list[str]:
@@ -81,8 +90,9 @@ def test_tabs_and_shortcut(review: Server, open_page: Open) -> None:
 
 def test_a_picture_by_keyboard(digits_image: Server, open_page: Open) -> None:
     page = open_page(digits_image.http.base_url)
-    page.get_by_label("image").focus()
     with page.expect_file_chooser():
+        pagebrowser.visit(page, str(digits_image.http.base_url))  # by then the browser knows that we wait for it
+        page.get_by_label("image").focus()
         page.keyboard.press("Enter")
 
 

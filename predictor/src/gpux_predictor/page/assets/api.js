@@ -5,12 +5,12 @@ export function address(path) {
   return new URL(path, document.baseURI).href;
 }
 
-/** {ready}, or {reason, detail} of a model that is not; a server that does not answer is one of those. */
+/** {ready}, or {reason, detail, model} of a model that is not; a server that does not answer is one of those. */
 export async function health() {
   try {
     const answer = await fetch(address("health"), { cache: "no-store" });
     const found = await answer.json();
-    return answer.ok ? { ready: true } : { ready: false, reason: found.reason, detail: found.detail };
+    return answer.ok ? { ready: true } : { ready: false, reason: found.reason, detail: found.detail, model: found.model };
   } catch {
     return { ready: false, reason: "NoAnswer", detail: "the server does not answer" };
   }

@@ -40,7 +40,7 @@ export function errorOf(control, hintId = "") {
 
 /** The frame of a field around its control. */
 export function framed(field, control, hint, error, ...more) {
-  const shown = field.shape ? typeOf(field.type, field.shape) : null;
+  const shown = field.note ?? (field.shape ? typeOf(field.type, field.shape) : null);
   return h("div", { class: "field" }, [
     h("div", { class: "field-head" }, [
       h("label", { for: control.id }, field.name),

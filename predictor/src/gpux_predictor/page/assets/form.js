@@ -10,13 +10,11 @@ import { textField, valueField } from "./text-field.js";
 
 const MADE = { text: textField, image: imageField, tensor: tensorField, features: featureTable };
 
-/** The form of a model: {element, raw, body(), toRaw(), toFields(), blame(detail), clear()}. `changed` hears of each edit. */
+/** The form of a model: {element, body(), setRaw(wanted), blame(detail, name), clear()}; `changed` hears of each edit. */
 export function requestForm(form, changed) {
   const fields = form.fields.map((field) => (MADE[field.kind] ?? valueField)(field, changed));
   const typed = h("div", { class: "fields" }, fields.map((field) => field.element));
-  const text = h("textarea", { id: "raw-body", class: "code", rows: 12, spellcheck: "false", oninput: changed });
-  const error = errorOf(text);
-  const whole = h("div", { class: "field" }, [h("label", { for: text.id }, "Body of the request, in JSON"), text, error.element]);
+  const { whole, text, error } = wholeBody(changed);
   const element = h("div", {}, [typed]);
   let raw = false;
 
@@ -36,28 +34,29 @@ export function requestForm(form, changed) {
       element.replaceChildren(raw ? whole : typed);
       changed();
     },
-    /** Shows an error at the field that it names; false where it names none. */
+    /** Shows an error at the field that it names first, if it names one. */
     blame(detail, name = null) {
       const names = name ? [name] : [...detail.matchAll(/'([^']+)'/g)].map((match) => match[1]);
       if (raw) {
         error.show(detail);
         text.focus();
-        return true;
+        return;
       }
-      for (const wanted of names) {
-        const field = fields.find((candidate) => candidate.names.includes(wanted));
-        if (field) {
-          field.fail(wanted, detail);
-          return true;
-        }
-      }
-      return false;
+      const wanted = names.find((candidate) => fields.some((field) => field.names.includes(candidate)));
+      fields.find((field) => field.names.includes(wanted))?.fail(wanted, detail);
     },
     clear() {
       error.clear();
       fields.forEach((field) => field.clear());
     },
   };
+}
+
+function wholeBody(changed) {
+  const text = h("textarea", { id: "raw-body", class: "code", rows: 12, spellcheck: "false", oninput: changed });
+  const error = errorOf(text);
+  const label = h("label", { for: text.id }, "Body of the request, in JSON");
+  return { whole: h("div", { class: "field" }, [label, text, error.element]), text, error };
 }
 
 function joined(parts) {

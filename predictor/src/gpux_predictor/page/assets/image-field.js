@@ -1,20 +1,15 @@
 // A picture: chosen, dropped or pasted, with a preview.
 
 import { fresh, h } from "./dom.js";
-import { Invalid, errorOf } from "./field.js";
+import { Invalid, errorOf, framed } from "./field.js";
 
 const TYPES = ["image/png", "image/jpeg", "image/webp"];
 const BEGINNINGS = { iVBOR: "image/png", "/9j/": "image/jpeg", UklGR: "image/webp" };
 
 /** A field for an image file. */
 export function imageField(field, changed) {
-  const name = h("span", { class: "file-name" });
-  const preview = h("img", { class: "preview", hidden: true });
   const control = h("input", { type: "file", id: fresh("image"), accept: TYPES.join(), class: "spoken", onchange: () => take(control.files[0]) });
-  const drop = h("label", { class: "drop", for: control.id }, [
-    preview,
-    h("span", { class: "drop-text" }, [h("span", { class: "like-link" }, "Choose a picture"), " or drop one here", name]),
-  ]);
+  const { drop, preview } = dropZone(control.id);
   const error = errorOf(control);
   let file = null;
 
@@ -28,29 +23,14 @@ export function imageField(field, changed) {
   function show(found) {
     file = found;
     error.clear();
-    preview.onload = () => {
-      preview.classList.toggle("tiny", preview.naturalWidth < 64);
-      name.textContent = `${file.name} · ${preview.naturalWidth} × ${preview.naturalHeight} · ${size(file.bytes)}`;
-    };
-    preview.onerror = () => {
-      preview.hidden = true;
-      name.textContent = `${file.name} · ${size(file.bytes)}`;
-    };
-    preview.hidden = false;
-    preview.alt = `Preview of ${file.name}`;
-    preview.src = `data:${file.type};base64,${file.base64}`;
+    preview(file);
   }
 
   listen(drop, take);
   if (field.example) show(example(field.example));
   return {
     names: [field.name],
-    element: h("div", { class: "field" }, [
-      h("div", { class: "field-head" }, [h("label", { for: control.id }, field.name), h("span", { class: "type" }, "JPEG, PNG or WebP")]),
-      control,
-      drop,
-      error.element,
-    ]),
+    element: framed({ ...field, note: "JPEG, PNG or WebP" }, control, null, error, drop),
     parts() {
       if (!file) throw new Invalid(field.name, "Choose a picture.");
       return [{ name: field.name, json: JSON.stringify(file.base64), file }];
@@ -61,6 +41,27 @@ export function imageField(field, changed) {
     },
     clear: error.clear,
   };
+}
+
+/** Where pictures are dropped: {drop, preview(file)}. A file that is no picture is named without a preview. */
+function dropZone(controlId) {
+  const name = h("span", { class: "file-name" });
+  const image = h("img", { class: "preview", hidden: true });
+  const text = [h("span", { class: "like-link" }, "Choose a picture"), " or drop one here", name];
+  const preview = (file) => {
+    image.onload = () => {
+      image.classList.toggle("tiny", image.naturalWidth < 64);
+      name.textContent = `${file.name} · ${image.naturalWidth} × ${image.naturalHeight} · ${size(file.bytes)}`;
+    };
+    image.onerror = () => {
+      image.hidden = true;
+      name.textContent = `${file.name} · ${size(file.bytes)}`;
+    };
+    image.hidden = false;
+    image.alt = `Preview of ${file.name}`;
+    image.src = `data:${file.type};base64,${file.base64}`;
+  };
+  return { drop: h("label", { class: "drop", for: controlId }, [image, h("span", {}, text)]), preview };
 }
 
 function listen(drop, take) {

@@ -23,7 +23,8 @@ export async function ready(place) {
 }
 
 /** Says in `place` why there is no page yet. */
-export function show(place, { reason, detail }) {
+export function show(place, { reason, detail, model }) {
+  if (model) document.getElementById("name").textContent = model;
   const coming = PHASES.includes(reason);
   const key = `${reason} ${detail}`;
   if (place.hidden === false && place.dataset.shown === key) return; // said once
