@@ -86,7 +86,7 @@ CLOSED = [
     ("POST", "/predict"), ("POST", "/predict/"), ("GET", "/predict"), ("POST", "/predict/async"), ("GET", "/predict/upcoming"),
     ("GET", "/predict/batch/1"), ("GET", "/monitoring/queue"), ("GET", "/monitoring/tasks"),
     ("GET", "/monitoring/task_status/x"), ("DELETE", "/monitoring/task_status/x"), ("GET", "/info"), ("GET", "/model/info"),
-    ("GET", "/openapi.json"), ("GET", "/docs"), ("GET", "/page/form.json"), ("GET", "/v1/models"), ("GET", "/v1/models/test"),
+    ("GET", "/openapi.json"), ("GET", "/page/form.json"), ("GET", "/v1/models"), ("GET", "/v1/models/test"),
     ("POST", "/v1/models/test:predict"), ("GET", "/v2"), ("GET", "/v2/models"), ("GET", "/v2/models/test"),
     ("GET", "/v2/models/test/ready"), ("POST", "/v2/models/test/infer"), ("POST", "/v2/repository/index"),
     ("POST", "/v2/repository/models/test/unload"), ("GET", "/nowhere"), ("GET", "/health/"), ("GET", "//health"),
@@ -119,7 +119,9 @@ def test_every_path_but_those_of_probes_is_closed(server: Server, method: str, p
     assert status != 401, content
 
 
-@pytest.mark.parametrize("path", ["/health", "/metrics", "/v2/health/live", "/v2/health/ready", "/", "/%68ealth"])
+@pytest.mark.parametrize(
+    "path", ["/health", "/metrics", "/v2/health/live", "/v2/health/ready", "/", "/docs", "/%68ealth"]
+)
 def test_probes_and_prometheus_need_no_key(server: Server, path: str) -> None:
     assert raw(server, "GET", path)[0] == 200
 

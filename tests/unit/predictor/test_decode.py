@@ -7,7 +7,7 @@ import pytest
 
 from gpux_predictor.errors import BadRequest
 from gpux_predictor.tensors import batch_axis, decode, values
-from gpux_predictor.tensors.dtypes import ELEMENT_TYPES
+from gpux_predictor.tensors.dtypes import ELEMENT_TYPES, first_beyond
 from gpux_predictor.tensors.signature import Dim, Signature, Tensor
 
 TYPES = {element.name: element for element in ELEMENT_TYPES}
@@ -168,3 +168,11 @@ def test_a_batch_fixed_at_one_never_shows() -> None:
         assert (found["image"].shape, single) == ((1, 1, 2, 2), True)
     with pytest.raises(BadRequest, match=r"expected \[1, 1, 2, 2\], found \[2, 1, 2, 2\]"):
         arrays(image, {"image": [[[[1, 2], [3, 4]]]] * 2})
+
+
+@pytest.mark.parametrize("dtype", ["float16", "float32"])
+def test_the_first_number_beyond_a_float_type(dtype: str) -> None:
+    beyond = first_beyond(np.dtype(dtype))
+    with np.errstate(over="ignore"):
+        assert np.isinf(np.float64(beyond).astype(dtype))
+    assert np.isfinite(np.nextafter(np.float64(beyond), 0).astype(dtype))

@@ -1,7 +1,7 @@
-"""What is open without a key: what probes and Prometheus ask, which have none, and the page, which asks its reader for one."""
+"""What is open without a key: what probes and Prometheus ask, which have none, and the pages, which ask their reader for one."""
 
-OPEN = frozenset({"/health", "/metrics", "/v2/health/live", "/v2/health/ready", "/"})
-DESCRIPTION = frozenset({"/info", "/model/info", "/openapi.json", "/docs", "/page/form.json"})
+OPEN = frozenset({"/health", "/metrics", "/v2/health/live", "/v2/health/ready", "/", "/docs"})
+DESCRIPTION = frozenset({"/info", "/model/info", "/openapi.json", "/page/form.json"})
 """What tells of the model and runs nothing."""
 _FILES = "/page/"
 

@@ -1,4 +1,4 @@
-"""The page on which the model is tried: `GET /` for browsers, and what it loads."""
+"""The page on which the model is tried, `GET /` for browsers; the reference of its API, `GET /docs`; and what both load."""
 
 import re
 from collections.abc import Awaitable, Callable
@@ -34,7 +34,7 @@ def routes(service: ModelService, *, shown: bool) -> list[Route]:
         shown: whether there is a page.
     """
     found = files.read() if shown else {}
-    index = found.pop(files.INDEX, None)
+    index, reference = found.pop(files.INDEX, None), found.pop(files.REFERENCE, None)
 
     async def root(request: Request) -> Response:
         if index is None or not wants_html(request.headers):
@@ -45,11 +45,21 @@ def routes(service: ModelService, *, shown: bool) -> list[Route]:
             answer.headers["Vary"] = "Accept, X-Forwarded-Prefix"
         return answer
 
+    async def docs(request: Request) -> Response:
+        assert reference is not None  # noqa: S101  (there is a route only where there is a page)
+        answer = _sent(request, reference)
+        answer.headers["Content-Security-Policy"] = POLICY
+        return answer
+
     async def file(request: Request) -> Response:
         wanted = found.get(request.path_params["name"])
         return as_json({"detail": "Not Found"}, HTTPStatus.NOT_FOUND) if wanted is None else _sent(request, wanted)
 
-    page = [Route("/page/form.json", _form(service), methods=["GET"]), Route("/page/{name}", file, methods=["GET"])]
+    page = [
+        Route("/docs", docs, methods=["GET"]),
+        Route("/page/form.json", _form(service), methods=["GET"]),
+        Route("/page/{name}", file, methods=["GET"]),
+    ]
     return [Route("/", root, methods=["GET"]), *(page if shown else ())]
 
 

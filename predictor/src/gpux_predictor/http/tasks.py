@@ -1,5 +1,6 @@
 """The routes of tasks: submit, poll, cancel, list."""
 
+import re
 from http import HTTPStatus
 
 from starlette.requests import Request
@@ -63,8 +64,7 @@ def routes(tasks: TaskService, *, listed: bool) -> list[Route]:
     async def page(request: Request) -> Response:
         if not listed:
             raise NotListed("Tasks are not listed: spec.async.listed is false")
-        most = max(1, int(_number(request, "limit", 100, MOST_LISTED)))
-        found = await tasks.page(_wanted(request), request.query_params.get("after"), most)
+        found = await tasks.page(_wanted(request), request.query_params.get("after"), _limit(request))
         return as_json({"tasks": [answers.row(task) for task in found.tasks], "after": found.after})
 
     return [
@@ -112,6 +112,13 @@ def _number(request: Request, name: str, default: float, most: float) -> float:
     if not 0 <= value <= most:
         raise BadRequest(f"Invalid {name}: '{text[:50]}': expected a number from 0 to {most:g}")
     return value
+
+
+def _limit(request: Request) -> int:
+    text = request.query_params.get("limit", "100")
+    if not re.fullmatch("[0-9]{1,9}", text) or not 1 <= int(text) <= MOST_LISTED:
+        raise BadRequest(f"Invalid limit: '{text[:50]}': expected a whole number from 1 to {MOST_LISTED}")
+    return int(text)
 
 
 def _route(path: str, handler: Handler, method: str) -> Route:

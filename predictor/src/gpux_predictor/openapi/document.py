@@ -51,8 +51,8 @@ def _description(graph: Graph | None) -> str:
     if graph is None:
         return "The model is not loaded: what it takes and answers is not known yet. GET /health says why."
     return (
-        "One ONNX model. Where inputs share a dimension or are nested, sizes must agree, for which JSON Schema has no words: "
-        "such a request is answered with 400, which names the input."
+        "One ONNX model. Where inputs share a dimension or are nested, sizes must agree, and each is named once, for which JSON "
+        "Schema has no words: another request is answered with 400, which names the input."
     )
 
 

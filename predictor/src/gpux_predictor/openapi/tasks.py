@@ -36,7 +36,7 @@ def paths(spec: GpuxModelSpec, bodies: dict[str, Any], result: Schema) -> dict[s
     identifier = _parameter("path", "task_id", _ID, "As it was submitted.") | {"required": True}
     cancel = _operation("cancelTask", "Cancel a task", result, (404, 503))
     found = {
-        "/predict/async": {"post": _submit(bodies)},
+        "/predict/async": {"post": _submit(bodies, told=spec.async_ is not None and spec.async_.callbacks is not None)},
         one: {
             "get": poll | {"parameters": [identifier, wait]},
             "delete": cancel | {"parameters": [identifier]},
@@ -47,7 +47,8 @@ def paths(spec: GpuxModelSpec, bodies: dict[str, Any], result: Schema) -> dict[s
     return found | ({"/monitoring/tasks": {"get": _list()}} if listed else {})
 
 
-def _submit(bodies: dict[str, Any]) -> dict[str, Any]:
+def _submit(bodies: dict[str, Any], *, told: bool) -> dict[str, Any]:
+    """The operation that submits; `told` where the manifest has callbacks, which no other model takes."""
     content = exactly({"task_id": _ID, "status": {"const": "submitted"}, "status_url": _TEXT})
     headers = {
         "Location": {"description": "Where it is polled.", "required": True, "schema": _TEXT},
@@ -55,12 +56,9 @@ def _submit(bodies: dict[str, Any]) -> dict[str, Any]:
     }
     responses = {"202": answer(content, "The task is accepted, and on the disk.", headers)} | errors(_SUBMIT, "Detail")
     key = {"type": "string", "minLength": 1, "maxLength": 255}
-    parameters = [
-        _parameter("header", "Idempotency-Key", key, "The same key and body again are the same task."),
-        _parameter(
-            "query", "callback_url", {"type": "string"}, "Where the end is told, if the manifest has callbacks."
-        ),
-    ]
+    parameters = [_parameter("header", "Idempotency-Key", key, "The same key and body again are the same task.")]
+    if told:
+        parameters.append(_parameter("query", "callback_url", _TEXT, "Where the end of the task is told."))
     return operation("Tasks", "submitTask", "Submit a task", responses) | takes(bodies) | {"parameters": parameters}
 
 

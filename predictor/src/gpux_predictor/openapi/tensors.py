@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from gpux_predictor.tensors.dtypes import ElementType
+from gpux_predictor.tensors.dtypes import ElementType, first_beyond
 from gpux_predictor.tensors.signature import Dim, Tensor
 from gpux_predictor.tensors.values import element_of, is_column
 
@@ -24,17 +24,8 @@ def taken(tensor: Tensor) -> Schema:
         return {"type": "integer", "minimum": int(limits.min), "maximum": int(limits.max)}
     if element.dtype.itemsize == np.dtype(np.float64).itemsize:
         return {"type": "number"}
-    beyond = first_beyond(element.dtype)
+    beyond = float(first_beyond(element.dtype))
     return {"type": "number", "exclusiveMinimum": -beyond, "exclusiveMaximum": beyond}
-
-
-def first_beyond(dtype: np.dtype) -> float:
-    """The smallest number that rounds to infinity in a float type: half a unit in the last place over its largest value.
-
-    IEEE 754-2019, 4.3.1, roundTiesToEven.
-    """
-    limits = np.finfo(dtype)
-    return float(limits.max) + 2.0 ** (int(limits.maxexp) - 1 - int(limits.nmant)) / 2
 
 
 def given(element: ElementType) -> Schema:

@@ -57,7 +57,13 @@ def _readiness(identifier: str, named: dict[str, Schema]) -> dict[str, Any]:
 def _metadata(identifier: str, name: str, version: str | None, graph: Graph | None) -> dict[str, Any]:
     shape = {"type": "array", "items": {"type": "integer", "minimum": -1}}
     tensor = {"type": "array", "items": exactly({"name": _TEXT, "datatype": _TEXT, "shape": shape})}
-    versions = {"const": [version] if version else []}
+    count = 1 if version else 0
+    versions = {
+        "type": "array",
+        "items": {"const": version} if version else _TEXT,
+        "minItems": count,
+        "maxItems": count,
+    }
     schema = exactly(
         {
             "name": {"const": name},
@@ -91,8 +97,14 @@ def _body(graph: Graph | None) -> dict[str, Any]:
                 "items": {"oneOf": [_input(tensor) for tensor in inputs]},
                 "minItems": sum(tensor.required for tensor in inputs),
                 "maxItems": len(inputs),
+                "uniqueItems": True,
             },
-            "outputs": {"anyOf": [{"type": "array", "items": wanted, "maxItems": len(outputs)}, {"type": "null"}]},
+            "outputs": {
+                "anyOf": [
+                    {"type": "array", "items": wanted, "maxItems": len(outputs), "uniqueItems": True},
+                    {"type": "null"},
+                ]
+            },
         },
         "required": ["inputs"],
     }
@@ -111,13 +123,12 @@ def _input(tensor: Tensor) -> Schema:
     """One input; its data flat in row-major order, or nested."""
     dims = [{"const": dim} if isinstance(dim, int) else {"type": "integer", "minimum": 0} for dim in tensor.shape]
     shape = {"prefixItems": dims, "minItems": len(dims), "maxItems": len(dims)} if dims else {}
-    datatype = element_of(tensor).oip
     return {
         "title": tensor.name,
         "type": "object",
         "properties": {
             "name": {"const": tensor.name},
-            "datatype": {"enum": [datatype, datatype.lower()]},
+            "datatype": {"const": element_of(tensor).oip},
             "shape": _SHAPE | shape,
             "parameters": _PARAMETERS,
             "data": _data(tensor),
@@ -140,7 +151,7 @@ def _answers(name: str, version: str | None, graph: Graph | None) -> dict[str, A
     schema = exactly(
         {
             "model_name": {"const": name},
-            "model_version": {"const": version},
+            **({"model_version": {"const": version}} if version else {}),
             "id": _TEXT,
             "outputs": {"type": "array", "items": {"oneOf": tensor} if tensor else {"type": "object"}},
         },

@@ -4,7 +4,7 @@ import hashlib
 from dataclasses import dataclass
 from importlib import resources
 
-INDEX = "index.html"
+INDEX, REFERENCE = "index.html", "docs.html"
 _TYPES = {
     "css": "text/css; charset=utf-8",
     "html": "text/html; charset=utf-8",

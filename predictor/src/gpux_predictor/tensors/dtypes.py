@@ -53,3 +53,12 @@ _BY_ONNX = {f"tensor({item.onnx})": item for item in ELEMENT_TYPES}
 def from_onnx(type_string: str) -> ElementType | None:
     """The element type of a dense tensor, None for anything else (sequences, maps, float8, complex)."""
     return _BY_ONNX.get(type_string)
+
+
+def first_beyond(dtype: np.dtype) -> int:
+    """The smallest number that rounds to infinity in a float type: half a unit in the last place over its largest value.
+
+    IEEE 754-2019, 4.3.1, roundTiesToEven.
+    """
+    limits = np.finfo(dtype)
+    return int(limits.max) + 2 ** (int(limits.maxexp) - 1 - int(limits.nmant)) // 2

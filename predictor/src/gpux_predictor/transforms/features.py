@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from gpux_predictor.errors import BadRequest
+from gpux_predictor.tensors.dtypes import first_beyond
 from gpux_predictor.tensors.signature import Tensor
 from gpux_predictor.tensors.values import element_of
 from gpux_predictor.transforms.strings import check_unicode
@@ -29,7 +30,7 @@ def taker(tensor: Tensor) -> Take:
     if element.kind == "i":
         limits = np.iinfo(element.dtype)
         return partial(_integer, element.name, int(limits.min), int(limits.max))
-    return partial(_float, element.name, float(np.finfo(element.dtype).max))
+    return partial(_float, element.name, first_beyond(element.dtype))
 
 
 def unknown(name: str, names: list[str]) -> BadRequest:
@@ -46,10 +47,10 @@ def some(names: list[str]) -> str:
     return f"{shown} and {len(names) - 10} more" if len(names) > 10 else shown
 
 
-def _float(element: str, largest: float, name: str, value: Any) -> float:  # noqa: ANN401
+def _float(element: str, beyond: int, name: str, value: Any) -> float:  # noqa: ANN401
     if type(value) is not float and type(value) is not int:
         raise BadRequest(f"Invalid feature type for '{name}': expected number")
-    if not -largest <= value <= largest and _finite(value):  # NaN and infinities go as they are
+    if not -beyond < value < beyond and _finite(value):  # NaN and infinities go as they are
         raise _out_of_range(element, name, value)
     return value
 

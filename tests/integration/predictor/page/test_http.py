@@ -79,7 +79,7 @@ def test_a_prefix(sentiment: Server) -> None:
 
 def test_without_the_page(without: Server) -> None:
     assert without.http.get("/", headers=HTML).json() == {"status": "alive"}
-    for path in ("/page/main.js", "/page/form.json"):
+    for path in ("/docs", "/page/main.js", "/page/form.json"):
         assert without.http.get(path).status_code == 404
     assert "a page" not in without.log.read_text()
 
@@ -95,3 +95,14 @@ def test_the_form_of_a_model_that_is_not_loaded(tmp_path: Path) -> None:
         answer: httpx.Response = server.http.get("/page/form.json")
         assert answer.status_code == 503
         assert answer.json()["status"] == "unhealthy"
+
+
+def test_the_reference(sentiment: Server) -> None:
+    answer = sentiment.http.get("/docs")
+    assert (answer.status_code, answer.headers["content-type"]) == (200, "text/html; charset=utf-8")
+    assert "unsafe" not in answer.headers["content-security-policy"]
+    assert "script-src 'self'" in answer.headers["content-security-policy"]
+    again = sentiment.http.get("/docs", headers={"If-None-Match": answer.headers["etag"]})
+    assert (again.status_code, again.content) == (304, b"")
+    assert sentiment.http.post("/docs").status_code == 405
+    assert sentiment.http.get("/page/docs.html").status_code == 404

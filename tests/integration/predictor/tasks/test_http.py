@@ -185,6 +185,9 @@ def test_tasks_are_listed_in_pages(spin: Server) -> None:
     assert spin.http.get("/monitoring/tasks", params={"status": "failure"}).json()["after"] is None
     assert spin.http.get("/monitoring/tasks", params={"status": "lost"}).status_code == 400
     assert spin.http.get("/monitoring/tasks", params={"after": "nothing"}).status_code == 404
+    for limit in ("0", "1001", "2.5", "-1", "x", ""):  # schemathesis found that 0 was taken
+        refused = spin.http.get("/monitoring/tasks", params={"limit": limit})
+        assert (refused.status_code, refused.json()["detail"][:14]) == (400, "Invalid limit:")
 
 
 def test_the_queue_and_the_metrics_count(spin: Server) -> None:

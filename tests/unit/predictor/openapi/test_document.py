@@ -4,13 +4,11 @@ from collections.abc import Callable
 from typing import Any
 
 import jsonschema  # type: ignore[import-untyped]
-import numpy as np
 import pytest
 
 from gpux_api.v1alpha1 import GpuxModel
 from gpux_predictor.openapi.document import document
 from gpux_predictor.openapi.graph import Graph
-from gpux_predictor.openapi.tensors import first_beyond
 from gpux_predictor.tensors import batch_axis
 from gpux_predictor.tensors.dtypes import ELEMENT_TYPES
 from gpux_predictor.tensors.signature import Dim, Signature, Tensor
@@ -213,9 +211,29 @@ def test_before_the_model_is_loaded_nothing_is_said_of_its_tensors(make_model: M
         assert "503" in found["paths"][path]["post"]["responses"]
 
 
-@pytest.mark.parametrize("dtype", ["float16", "float32"])
-def test_the_first_number_beyond_a_float_type(dtype: str) -> None:
-    beyond = first_beyond(np.dtype(dtype))
-    with np.errstate(over="ignore"):
-        assert np.isinf(np.float64(beyond).astype(dtype))
-    assert np.isfinite(np.nextafter(np.float64(beyond), 0).astype(dtype))
+def test_a_callback_is_taken_only_where_the_manifest_has_callbacks(make_model: MakeModel) -> None:
+    for spec, told in (({}, False), ({"callbacks": {"secretRef": {"name": "webhooks"}}}, True)):
+        operation = document(make_model(**{"async": spec}), None)["paths"]["/predict/async"]["post"]
+        assert [item["name"] for item in operation["parameters"]] == [
+            "Idempotency-Key",
+            *(["callback_url"] if told else []),
+        ]
+
+
+def test_no_tensor_is_asked_for_twice(make_model: MakeModel) -> None:
+    found = document(make_model(), graph(tensors(("x", "float32", ("batch", 2)), ("z", "float32", ("batch", 2)))))
+    path = "/v2/models/test/infer"
+    body = media(found, path)["example"]
+    assert takes(found, body | {"outputs": [{"name": "y"}]}, path)
+    assert not takes(found, body | {"outputs": [{"name": "y"}, {"name": "y"}]}, path)
+    assert not takes(found, {"inputs": [body["inputs"][0]] * 2}, path)
+
+
+@pytest.mark.parametrize(("version", "right", "wrong"), [("7", ["7"], []), (None, [], ["7"])])
+def test_the_versions_of_the_model(
+    make_model: MakeModel, version: str | None, right: list[str], wrong: list[str]
+) -> None:
+    found = document(make_model(model={"source": {"uri": "file:///m"}, "version": version}), None)
+    path = found["paths"]["/v2/models/test"]["get"]["responses"]["200"]["content"]["application/json"]["schema"]
+    for versions, taken in ((right, True), (wrong, False)):
+        assert jsonschema.Draft202012Validator(path["properties"]["versions"]).is_valid(versions) is taken

@@ -2,7 +2,7 @@
 
 import { fresh, h } from "./dom.js";
 
-const NAME = `gpux-key ${document.baseURI}`;
+const NAME = `gpux-key ${new URL(".", document.baseURI)}`; // the page and the reference share it
 let key = stored();
 
 /** The headers that carry the key; none where there is none. */

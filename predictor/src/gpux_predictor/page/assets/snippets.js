@@ -20,7 +20,8 @@ export function besides(request) {
   return request.parts?.find((part) => part.file && part.json.length > INLINE);
 }
 
-function quoted(text) {
+/** A text as one argument of a POSIX shell. */
+export function quoted(text) {
   return `'${text.replaceAll("'", `'\\''`)}'`;
 }
 
@@ -36,7 +37,8 @@ function curl({ base, path, request, file, asTask, keyed }) {
   return `${submit}\ncurl -sS ${key}"${base}/monitoring/task_status/$task?wait=20"`;
 }
 
-function jsonArgument(json) {
+/** The arguments of curl that send JSON. */
+export function jsonArgument(json) {
   const text = indent(json);
   const header = `-H 'Content-Type: application/json'`;
   return text.length < 2000 ? `${header} \\\n  -d ${quoted(text)}` : `${header} \\\n  --data-binary @- <<'JSON'\n${text}\nJSON`;
