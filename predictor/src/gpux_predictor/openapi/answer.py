@@ -42,7 +42,7 @@ def _outputs(signature: Signature, steps: dict[str, Steps], axis: BatchAxis, *, 
         properties[step.key if step else tensor.name] = (
             schema | {"description": tensor.description} if tensor.description else schema
         )
-    return exactly(properties, title="One sample" if single else "Batch")
+    return exactly(properties, title="Answer to one sample" if single else "Answer to a batch")
 
 
 def output(tensor: Tensor, step: Steps | None = None, *, single: bool = False) -> Schema:
@@ -88,7 +88,8 @@ def entity(key: str, spec: GpuxModelSpec, signature: Signature) -> Schema:
     if isinstance(values := row.get("predicted_values"), dict):
         properties["predicted_values"] = exactly({output: _like(value) for output, value in values.items()})
     properties |= {"model_version": name, "model_run_id": name}
-    return exactly({key: {"type": ["string", "number"]}, "prediction": exactly(properties)})
+    prediction = exactly(properties, title="Prediction")
+    return exactly({key: {"type": ["string", "number"]}, "prediction": prediction}, title="Predicted entity")
 
 
 def _zeros(spec: GpuxModelSpec, signature: Signature, roles: Roles) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 from typing import Any
 
 from gpux_api.v1alpha1 import GpuxModel
-from gpux_predictor.openapi import access, answer, batch, examples, parts, request, service, tasks, v1, v2
+from gpux_predictor.openapi import access, answer, batch, examples, named, parts, request, service, tasks, v1, v2
 from gpux_predictor.openapi.graph import Graph
 from gpux_predictor.openapi.parts import CALL, JSON
 from gpux_predictor.openapi.tensors import Schema
@@ -44,7 +44,7 @@ def document(model: GpuxModel, graph: Graph | None) -> dict[str, Any]:
         },
         "components": {"schemas": parts.SCHEMAS},
     }
-    return access.secured(found, model)
+    return access.secured(named.gathered(found), model)
 
 
 def _description(graph: Graph | None) -> str:

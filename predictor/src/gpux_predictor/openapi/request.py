@@ -41,13 +41,14 @@ def body(spec: GpuxModelSpec, signature: Signature, axis: BatchAxis) -> Schema:
 
 
 def _tensors(
-    inputs: Iterable[Tensor], axis: BatchAxis, keys: Sequence[tuple[dict[str, Schema], bool]] = ()
+    inputs: Iterable[Tensor], axis: BatchAxis, keys: Sequence[tuple[dict[str, Schema], bool]] = (), kind: str = ""
 ) -> list[Schema]:
     """The forms of a body that holds these inputs, as a batch and as one sample.
 
     Args:
         inputs: the graph's.
         keys: for each form the keys beside them, and whether it is one sample; omitted: both forms without any.
+        kind: what the titles say that the keys hold.
     """
     inputs = tuple(inputs)
     splits = any(tensor.name in axis.inputs for tensor in inputs)
@@ -58,7 +59,8 @@ def _tensors(
         of = _one(axis) if single else _many(axis)
         properties = more | {tensor.name: of(tensor) for tensor in inputs}
         required = [*more, *(tensor.name for tensor in inputs if tensor.required)]
-        found.append(exactly(properties, required, "One sample" if single else "Batch" if splits or keys else "Inputs"))
+        title = "One sample" if single else "Batch" if splits or keys else "Inputs"
+        found.append(exactly(properties, required, f"{title} of {kind}" if kind else title))
     return found
 
 
@@ -106,7 +108,8 @@ def _filled(text: TextSpec | None, image: ImageSpec | None, signature: Signature
         filled.add(find_tensor(image, signature).name)
         one[image.input], many[image.input] = _ONE_IMAGE, _IMAGES
     rest = [tensor for tensor in signature.inputs if tensor.name not in filled]
-    return _tensors(rest, axis, [(one, True), (many, False)])
+    kind = " and ".join([*(["text"] if text else []), *(["images"] if image else [])])
+    return _tensors(rest, axis, [(one, True), (many, False)], kind)
 
 
 def _features(spec: TabularSpec, signature: Signature) -> list[Schema]:

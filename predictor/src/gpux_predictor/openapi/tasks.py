@@ -19,6 +19,7 @@ _CALLBACK: Schema = exactly(
         "error": _TEXT,
     },
     ["url", "status", "attempts"],
+    "Callback",
 )
 
 
@@ -49,7 +50,7 @@ def paths(spec: GpuxModelSpec, bodies: dict[str, Any], result: Schema) -> dict[s
 
 def _submit(bodies: dict[str, Any], *, told: bool) -> dict[str, Any]:
     """The operation that submits; `told` where the manifest has callbacks, which no other model takes."""
-    content = exactly({"task_id": _ID, "status": {"const": "submitted"}, "status_url": _TEXT})
+    content = exactly({"task_id": _ID, "status": {"const": "submitted"}, "status_url": _TEXT}, title="Submitted task")
     headers = {
         "Location": {"description": "Where it is polled.", "required": True, "schema": _TEXT},
         "Queue-Position": {"description": "How many wait, this one included.", "required": True, "schema": _COUNT},
@@ -65,16 +66,20 @@ def _submit(bodies: dict[str, Any], *, told: bool) -> dict[str, Any]:
 def _operation(identifier: str, summary: str, result: Schema, codes: tuple[int, ...]) -> dict[str, Any]:
     """An operation that answers with a task."""
     same = {"task_id": _ID, "callback": _CALLBACK}
-    pending = exactly({**same, "status": {"const": "pending"}}, ["task_id", "status"])
-    success = exactly({**same, "status": {"const": "success"}, "result": result}, ["task_id", "status", "result"])
-    failure = exactly({**same, "status": {"const": "failure"}, "error": _TEXT}, ["task_id", "status", "error"])
+    pending = exactly({**same, "status": {"const": "pending"}}, ["task_id", "status"], "Pending task")
+    success = exactly(
+        {**same, "status": {"const": "success"}, "result": result}, ["task_id", "status", "result"], "Succeeded task"
+    )
+    failure = exactly(
+        {**same, "status": {"const": "failure"}, "error": _TEXT}, ["task_id", "status", "error"], "Failed task"
+    )
     shown = answer({"oneOf": [pending, success, failure]}, "The task as it is.")
     return operation("Tasks", identifier, summary, {"200": shown} | errors(codes, "Detail"))
 
 
 def _queue() -> dict[str, Any]:
     states = dict.fromkeys(("queued", "running", "succeeded", "failed", "stored_bytes"), _COUNT)
-    content = exactly({**states, "oldest_seconds": {"type": "number", "minimum": 0}})
+    content = exactly({**states, "oldest_seconds": {"type": "number", "minimum": 0}}, title="Queue")
     responses = {"200": answer(content, "How many tasks there are.")} | errors((503,), "Detail")
     return operation("Tasks", "queue", "The depth of the queue", responses)
 
@@ -90,9 +95,12 @@ def _list() -> dict[str, Any]:
             "started": _SECONDS,
             "ended": _SECONDS,
             "error": {"type": ["string", "null"]},
-        }
+        },
+        title="Listed task",
     )
-    content = exactly({"tasks": {"type": "array", "items": row}, "after": {"type": ["string", "null"]}})
+    content = exactly(
+        {"tasks": {"type": "array", "items": row}, "after": {"type": ["string", "null"]}}, title="Page of tasks"
+    )
     responses = {"200": answer(content, "Tasks, the newest first.")} | errors((400, 404, 503), "Detail")
     parameters = [
         _parameter("query", "status", {"enum": ["pending", "success", "failure"]}, "Only these; may be repeated."),

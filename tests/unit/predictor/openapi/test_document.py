@@ -32,12 +32,16 @@ def media(found: dict[str, Any], path: str = "/predict") -> dict[str, Any]:
 
 
 def takes(found: dict[str, Any], value: object, path: str = "/predict") -> bool:
-    return bool(jsonschema.Draft202012Validator(media(found, path)["schema"]).is_valid(value))
+    return valid(found, media(found, path)["schema"], value)
 
 
 def answers(found: dict[str, Any], value: object) -> bool:
     schema = found["paths"]["/predict"]["post"]["responses"]["200"]["content"]["application/json"]["schema"]
-    return bool(jsonschema.Draft202012Validator(schema).is_valid(value))
+    return valid(found, schema, value)
+
+
+def valid(found: dict[str, Any], schema: dict[str, Any], value: object) -> bool:
+    return bool(jsonschema.Draft202012Validator(schema | {"components": found["components"]}).is_valid(value))
 
 
 @pytest.mark.parametrize(
