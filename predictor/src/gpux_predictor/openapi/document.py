@@ -9,6 +9,8 @@ from gpux_predictor.openapi.parts import CALL, JSON
 from gpux_predictor.openapi.tensors import Schema
 
 _IMAGE_TYPES = ("image/jpeg", "image/png", "image/webp")
+_FILE: Schema = {"type": "string", "format": "binary", "contentMediaType": "application/octet-stream"}
+"""Bytes; generators of clients know them by `format`, which was the word of OpenAPI 3.0."""
 _TAGS = {
     "Predict": "One sample or a batch, by the names of the model's inputs.",
     "Tasks": "The same, submitted and polled.",
@@ -86,7 +88,6 @@ def _files(model: GpuxModel, graph: Graph | None) -> dict[str, Any]:
     before = model.spec.preprocessing
     if graph is None or before is None or before.image is None:
         return {}
-    file: Schema = {"type": "string", "contentMediaType": "application/octet-stream"}
-    form = {"type": "object", "properties": {before.image.input: file}, "required": [before.image.input]}
-    alone: dict[str, Any] = {kind: {} for kind in _IMAGE_TYPES} if before.text is None else {}
+    form = {"type": "object", "properties": {before.image.input: _FILE}, "required": [before.image.input]}
+    alone: dict[str, Any] = {kind: {"schema": _FILE} for kind in _IMAGE_TYPES} if before.text is None else {}
     return {"multipart/form-data": {"schema": form}, **alone}
