@@ -42,11 +42,19 @@ def program(page: Page) -> None:
     page.wait_for_timeout(200)
 
 
+def reference(page: Page) -> None:
+    """The reference of the API."""
+    page.get_by_role("link", name="Reference").click()
+    page.locator("#reference").wait_for(state="visible")
+    page.wait_for_timeout(200)
+
+
 PICTURES: dict[str, tuple[str, str, dict[str, int], Callable[[Page], None]]] = {
     "page-text.png": ("review", "light", DESKTOP, answered),
     "page-image.png": ("digits-image", "dark", DESKTOP, answered),
     "page-about.png": ("review", "light", DESKTOP, program),
     "page-refused.png": ("match-outcome", "light", DESKTOP, refused),
+    "page-reference.png": ("match-outcome", "light", DESKTOP, reference),
     "page-phone.png": ("match-outcome", "dark", PHONE, answered),
 }
 
