@@ -1,5 +1,6 @@
 """The JSON Schema of a body of /predict."""
 
+import math
 from collections.abc import Callable, Iterable, Sequence
 
 from gpux_api.v1alpha1.processing import ImageSpec, TabularSpec, TextSpec
@@ -112,16 +113,21 @@ def _filled(text: TextSpec | None, image: ImageSpec | None, signature: Signature
     return _tensors(rest, axis, [(one, True), (many, False)], kind)
 
 
+def _optional(kind: Schema, value: float) -> Schema:
+    """A feature that may be absent, or null, and the value that it has then: null for NaN."""
+    default = (
+        None if math.isnan(value) else int(value) if value == int(value) and kind.get("type") != "number" else value
+    )
+    return {"anyOf": [kind, {"type": "null"}], "default": default}
+
+
 def _features(spec: TabularSpec, signature: Signature) -> list[Schema]:
     """One entity, or a list of them."""
     found = tabular_columns.find(spec, signature)
     fallback = tabular_checks.fallback(spec, found)
     kinds = {name: taken(columns.tensor) for columns in found for name in columns.features}
     features = exactly(
-        {
-            name: {"anyOf": [kinds[name], {"type": "null"}]} if name in fallback else kinds[name]
-            for name in spec.features
-        },
+        {name: _optional(kinds[name], fallback[name]) if name in fallback else kinds[name] for name in spec.features},
         [name for name in spec.features if name not in fallback],
     )
     entity = exactly(

@@ -61,4 +61,5 @@ def first_beyond(dtype: np.dtype) -> int:
     IEEE 754-2019, 4.3.1, roundTiesToEven.
     """
     limits = np.finfo(dtype)
-    return int(limits.max) + 2 ** (int(limits.maxexp) - 1 - int(limits.nmant)) // 2
+    half: int = 2 ** (int(limits.maxexp) - 1 - int(limits.nmant)) // 2
+    return int(limits.max) + half

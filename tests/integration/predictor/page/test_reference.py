@@ -93,7 +93,7 @@ def test_a_body_of_features(match_outcome: Server, open_page: Open) -> None:
     assert rows["Entities"] == "object · n"
     assert rows["match_id"] == "string or number"
     assert rows["home_elo_pre"].startswith("number or null optional")
-    assert rows["home_elo_pre"].endswith("Between \u00b13.4028e+38.")
+    assert rows["home_elo_pre"].endswith("Between \u00b13.4028e+38. Default 1500.")
     assert rows["X"].startswith("number · n \u00d7 4")
 
 

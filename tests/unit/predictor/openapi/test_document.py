@@ -241,3 +241,18 @@ def test_the_versions_of_the_model(
     path = found["paths"]["/v2/models/test"]["get"]["responses"]["200"]["content"]["application/json"]["schema"]
     for versions, taken in ((right, True), (wrong, False)):
         assert jsonschema.Draft202012Validator(path["properties"]["versions"]).is_valid(versions) is taken
+
+
+@pytest.mark.parametrize(
+    ("dtype", "spec", "default"),
+    [
+        ("float32", {"defaults": {"a": 2}}, 2.0),
+        ("int64", {"defaults": {"a": 2}}, 2),
+        ("float32", {"missing": "nan"}, None),
+    ],
+)
+def test_what_a_feature_is_where_it_is_absent(make_model: MakeModel, dtype: str, spec: Any, default: object) -> None:
+    tabular = {"entityKey": "id", "features": ["a"], **spec}
+    found = document(make_model(preprocessing={"tabular": tabular}), graph(tensors(("X", dtype, ("N", 1)))))
+    feature = found["components"]["schemas"]["OneEntity"]["properties"]["features"]["properties"]["a"]
+    assert (feature["default"], type(feature["default"])) == (default, type(default))

@@ -74,9 +74,8 @@ function typesOf(list) {
 /** What a schema says beyond its type, in short sentences; of choices what any of them says. */
 export function limits(schema, root) {
   const { item } = unnested(schema, root);
-  const choices = choicesOf(item);
-  if (choices) return [...new Set(choices.flatMap((choice) => limits(resolved(choice, root), root)))];
-  const said = [range(item), length(item), item.pattern && `Matches ${item.pattern}`];
+  const inner = (choicesOf(item) ?? []).flatMap((choice) => limits(resolved(choice, root), root));
+  const said = [...new Set(inner), range(item), length(item), item.pattern && `Matches ${item.pattern}`];
   if (item.enum && !shortValues(item.enum)) said.push(`One of ${values(item.enum)}`);
   if (item.default !== undefined) said.push(`Default ${written(item.default)}`);
   if (schema.type === "array" && schema.maxItems !== undefined && schema.maxItems !== schema.minItems) said.push(`At most ${schema.maxItems} items`);
