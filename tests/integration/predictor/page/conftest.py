@@ -7,8 +7,11 @@ from urllib.parse import urlsplit
 
 import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
+from tests.integration.predictor.page.test_answers import manifest
 
+import onnxmodels
 import pagebrowser
+from predictorserver import Server, serve
 
 Open = Callable[..., Page]
 
@@ -44,3 +47,18 @@ def open_page(browser: Browser, request: pytest.FixtureRequest) -> Iterator[Open
     assert {urlsplit(url).hostname for url in asked if not url.startswith("data:")} <= {"127.0.0.1"}
     problems = [text for noted in seen for text in noted.problems if not text.startswith("Failed to load resource")]
     assert problems == []
+
+
+@pytest.fixture(scope="module")
+def several(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """Tensors of several types by names: what is sent as bytes over /v2."""
+    folder = tmp_path_factory.mktemp("several")
+    onnxmodels.several(folder / "model.onnx")
+    with serve(manifest(folder, **{"async": {"enabled": True, "listed": True}})) as server:
+        yield server
+
+
+@pytest.fixture
+def server(request: pytest.FixtureRequest) -> Server:
+    found: Server = request.getfixturevalue(request.param)
+    return found
