@@ -24,7 +24,7 @@ def receiver(webhook: Webhook, ended: "queue.Queue[Task]", port: int) -> Threadi
     """A server that takes callbacks on loopback: 204 for a good signature, 401 for any other."""
 
     class Handler(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:  # noqa: N802  (the name that http.server calls)
+        def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["content-length"]))
             try:
                 ended.put(webhook.verify(body, dict(self.headers)))  # the bytes as they came, before they are parsed
@@ -34,7 +34,7 @@ def receiver(webhook: Webhook, ended: "queue.Queue[Task]", port: int) -> Threadi
             self.send_response(status)
             self.end_headers()
 
-        def log_message(self, format: str, *arguments: object) -> None:  # noqa: A002
+        def log_message(self, format: str, *arguments: object) -> None:
             """Says nothing: standard output has the answers."""
 
     return ThreadingHTTPServer(("127.0.0.1", port), Handler)

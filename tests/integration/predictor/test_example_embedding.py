@@ -32,7 +32,7 @@ def vectors(server: Server, *texts: str) -> np.ndarray:
 )
 def test_texts_of_one_meaning_are_near(embedding: Server, text: str, near: str, far: str) -> None:
     one, other, third = vectors(embedding, text, near, far)
-    assert one @ other > one @ third + 0.1
+    assert one @ other > one @ third + 0.3
 
 
 def test_vectors_have_length_one_and_do_not_depend_on_neighbours(embedding: Server) -> None:

@@ -2,11 +2,16 @@
 
 import json
 import os
+import queue
+import runpy
 import subprocess
 import sys
+import threading
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 from standardwebhooks import Webhook
 
@@ -55,17 +60,10 @@ def test_the_client_is_told_by_callbacks(manifest: Path, tmp_path: Path, monkeyp
             ]
 
 
-def test_a_receiver_refuses_what_is_not_signed_with_its_secret(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.syspath_prepend(str(EXAMPLES / "async-redis"))
-    import queue  # noqa: PLC0415
-    import threading  # noqa: PLC0415
-    from datetime import UTC, datetime  # noqa: PLC0415
-
-    import client as program  # type: ignore[import-not-found]  # noqa: PLC0415
-    import httpx  # noqa: PLC0415
-
+def test_a_receiver_refuses_what_is_not_signed_with_its_secret() -> None:
+    program = runpy.run_path(str(EXAMPLES / "async-redis" / "client.py"))
     ended: queue.Queue[Any] = queue.Queue()
-    listener = program.receiver(Webhook(SECRET), ended, 0)
+    listener = program["receiver"](Webhook(SECRET), ended, 0)
     threading.Thread(target=listener.serve_forever, daemon=True).start()
     try:
         body, now = '{"task_id":"1"}', datetime.now(UTC)

@@ -83,7 +83,8 @@ def _parsed(page: Path) -> Iterator[tuple[Block, int, int]]:
         if token.type in {"fence", "code_block"} and token.map is not None:
             language = token.info.split()[0] if token.info.strip() else ""
             name = str(page.relative_to(ROOT))
-            yield Block(name, token.map[0] + 1, language, token.content, *mark), *token.map
+            begin, end = token.map
+            yield Block(name, begin + 1, language, token.content, *mark), begin, end
         if token.type == "html_block" and (said := _MARK.search(token.content)):
             mark = (said[1], " ".join(said[2].split()))
         elif token.nesting == 0:

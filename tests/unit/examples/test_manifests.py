@@ -45,7 +45,7 @@ def test_a_whole_gpu(name: str) -> None:
 
 
 def test_a_partition() -> None:
-    spec, limits = pod("mig")
+    _, limits = pod("mig")
     assert limits["nvidia.com/mig-1g.10gb"] == "1"
     assert "nvidia.com/gpu" not in limits
 

@@ -17,13 +17,6 @@ fields are bold. A field that is not here is refused. What the fields are for: [
 `kubectl explain gpuxmodel.spec.serving --recursive` says the same in a cluster.
 
 """
-_TITLES = {
-    "string": "text",
-    "integer": "integer",
-    "number": "number",
-    "boolean": "boolean",
-    "object": "object",
-}
 
 
 def reference() -> str:
@@ -84,14 +77,18 @@ def _type(node: Schema) -> str:
         return ", ".join(f"`{value}`" for value in node["enum"])
     if node["type"] == "array":
         return f"list of {_type(node['items'])}{_limits(node, 'Items', ' items')}"
-    if isinstance(node.get("additionalProperties"), dict):
-        return f"map of text to {_type(node['additionalProperties'])}"
     if node["type"] == "object":
-        return "object" if "properties" in node else "any object"
+        return _object(node)
     if node["type"] == "string":
         pattern = f", `{node['pattern']}`".replace("|", "\\|") if "pattern" in node else ""
         return f"{node.get('format', 'text')}{_limits(node, 'Length', ' characters')}{pattern}"
-    return _TITLES[node["type"]] + _range(node)
+    return str(node["type"]) + _range(node)
+
+
+def _object(node: Schema) -> str:
+    if isinstance(node.get("additionalProperties"), dict):
+        return f"map of text to {_type(node['additionalProperties'])}"
+    return "object" if "properties" in node else "any object"
 
 
 def _range(node: Schema) -> str:
