@@ -2,6 +2,7 @@
 
 import re
 import shlex
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -108,6 +109,22 @@ def _value(keys: list[str]) -> bool:
             return False
         values = values[key]
     return True
+
+
+MAKE = sorted({line for block in BLOCKS for line in re.findall(r"^(?:\$ )?(make [^\n#]*)", block.text, re.MULTILINE)})
+
+
+@pytest.mark.parametrize("line", MAKE)
+def test_make_knows_what_to_do(line: str) -> None:
+    """What make would run, and that our program takes those arguments; nothing is run."""
+    command = ["make", "--dry-run", "--no-print-directory", *shlex.split(line)[1:]]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    serve = done.stdout.splitlines()[-1]
+    assert serve.startswith(".venv/bin/gpux-predictor serve "), "a test for what else is shown belongs here"
+    manifest = shlex.split(serve)[2]
+    assert (ROOT / manifest).is_file()
+    _check_options(BLOCKS[0], serve.removeprefix(".venv/bin/"))
 
 
 def test_every_link_exists() -> None:
