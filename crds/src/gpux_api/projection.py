@@ -2,7 +2,8 @@
 
 In a pod the operator mounts this projection instead of the whole object, so that a change of replicas, scheduling or rollout
 rolls no pod; on a laptop the predictor reads the user's own file. Both are GpuxModel manifests. Of `spec.batch` there is the place
-of the results only: its schedule and its table are the CronJob's, which is told of them by its arguments.
+of the results only: its schedule and its table are the CronJob's, which is told of them by its arguments. `spec.access.tls` is an
+argument of the server's, too.
 """
 
 from typing import Any
@@ -52,10 +53,13 @@ def serving_manifest(model: GpuxModel) -> dict[str, Any]:
             "samples": True,
             "runtime": {"timeout_seconds", "threads", "batching", "queue"},
             "serving": {"port", "protocols"},
+            "access": {"api_keys", "cors"},
             "batch": {"output": {"uri"}},
         },
     )
     spec["model"]["source"].pop("serviceAccountName", None)
+    if not spec.get("access"):
+        spec.pop("access", None)
     spec["runtime"]["gpu"] = _gpu(model)
     spec["async"] = _tasks(model)
     metadata = {"name": model.metadata.name}

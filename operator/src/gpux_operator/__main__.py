@@ -79,6 +79,38 @@ def validate_command(files: tuple[str, ...], namespace: str, against: str | None
     sys.exit(validate(files, against, namespace, output, sys.stdin))
 
 
+@main.command("check")
+@click.option("-n", "--namespace", default="default", show_default=True, help="Where a GpuxModel is tried.")
+@click.option(
+    "--kubeconfig",
+    envvar=f"{_ENV}_KUBECONFIG",
+    show_envvar=True,
+    type=click.Path(dir_okay=False, exists=True),
+    help="Log in with this file. [default: the pod's ServiceAccount, else the user's own]",
+)
+@click.option("--lease-namespace", help="Namespace of the operator's Lease. [default: no operator is looked for]")
+@click.option("--lease-name", default="gpux", show_default=True, help="Name of the Lease: the release's.")
+@click.option(
+    "--wait-seconds",
+    default=20.0,
+    show_default=True,
+    type=click.FloatRange(min=0),
+    help="How long an operator may take to begin.",
+)
+def check_command(
+    namespace: str, kubeconfig: str | None, lease_namespace: str | None, lease_name: str, wait_seconds: float
+) -> None:
+    """Say whether a cluster takes GpuxModels, and whether an operator acts on them. Nothing is stored.
+
+    The API server is asked to admit a good and a bad GpuxModel (as a dry run), and the Lease is watched until it is renewed. Exit
+    codes: 0 all is well, or KServe alone is missing; 1 models cannot be served.
+    """
+    from gpux_operator.cluster import Question, report  # noqa: PLC0415  (see run)
+
+    lease = (lease_namespace, lease_name) if lease_namespace else None
+    sys.exit(report(kubeconfig, Question(namespace, lease, wait_seconds)))
+
+
 @main.command("completion")
 @click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
 def completion_command(shell: str) -> None:

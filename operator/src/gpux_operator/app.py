@@ -9,6 +9,7 @@ from types import FrameType
 from gpux_operator.adapters import probes
 from gpux_operator.adapters.metrics import Metrics
 from gpux_operator.adapters.probes import Answer
+from gpux_operator.engine.census import Census
 from gpux_operator.engine.election import Election
 from gpux_operator.engine.lease import Lease
 from gpux_operator.kube.client import SHORT_TIMEOUTS, Client
@@ -38,7 +39,7 @@ class App:
         """Until SIGTERM or SIGINT."""
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._signalled)
-        self.metrics.serve(self._settings.metrics_port, self._queue_depth, self._leads)
+        self.metrics.serve(self._settings.metrics_port, self._queue_depth, self._leads, self._census)
         server = probes.serve(self._settings.health_port, self.live, self.ready)
         candidate: threading.Thread | None = None
         if self._election is None:
@@ -91,6 +92,10 @@ class App:
     def _queue_depth(self) -> int:
         term = self._term
         return len(term.queue) if term is not None else 0
+
+    def _census(self) -> Census | None:
+        term = self._term
+        return term.census if term is not None else None
 
     def _signalled(self, number: int, _: FrameType | None) -> None:
         _log.info("received %s", signal.Signals(number).name)

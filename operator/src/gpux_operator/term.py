@@ -13,6 +13,7 @@ from gpux_operator.adapters.http import Http
 from gpux_operator.adapters.metrics import Metrics
 from gpux_operator.adapters.runner import WatchRunner, connection_info
 from gpux_operator.build.inference_service import Platform
+from gpux_operator.engine.census import Census
 from gpux_operator.engine.echoes import Echoes
 from gpux_operator.engine.predictors import Predictors
 from gpux_operator.engine.queue import KeyQueue
@@ -52,9 +53,10 @@ class Term:
         predictors = Predictors(Http().fetch, self.queue.add, self._asking.submit)
         platform = Platform(settings.images, settings.prometheus)
         reconciler = Reconciler(self._api, platform, Recorder(self._api, settings.instance), predictors)
-        self._workers = Workers(self.queue, reconciler, metrics.observe_reconcile)
+        self.census = Census()
+        self._workers = Workers(self.queue, reconciler, metrics.observe_reconcile, self.census.saw)
         self._resync = Resync(self._api, self.queue, settings.namespaces or (None,), settings.resync_seconds)
-        self._runner = WatchRunner(lambda: self._registry(load), settings.namespaces, self._resync.trigger)
+        self._runner = WatchRunner(lambda: self._registry(load), settings.namespaces, self._look_anew)
         self._discovery = Discovery(self._api, self._kinds_changed)
         self._threads = [
             threading.Thread(target=part.run, name=name, daemon=True)
@@ -93,6 +95,10 @@ class Term:
 
     def _registry(self, load: Callable[[], Connection]) -> Any:  # noqa: ANN401  (kopf's types stay in the adapters)
         return watch.registry(self.queue, self._metrics, lambda: connection_info(load()))
+
+    def _look_anew(self) -> None:
+        self._discovery.trigger()
+        self._resync.trigger()
 
     def _kinds_changed(self) -> None:
         self._runner.restart()

@@ -6,9 +6,11 @@ PredictorError
 ├── ClientGone           the caller closed the connection
 └── RequestError         one request cannot be answered: an HTTP status and a detail
     ├── BadRequest       400  the request is wrong: says which input and what was expected
+    ├── Unauthorized     401  no key that is known (access.errors)
     ├── PayloadTooLarge  413
     ├── UnsupportedMedia 415
     ├── TooManyRequests  429  the backlog is too long: says when to come back
+    │   └── RateLimited      a client asks too fast (access.errors)
     ├── InferenceFailed  500  ONNX Runtime could not run the graph on valid input
     │   └── DeviceFailed  the device or its libraries broke, whatever was sent
     ├── NotReady         503  loading, failed or stopping
@@ -35,6 +37,7 @@ class LoadReason(StrEnum):
     DEVICE_FAILED = "DeviceFailed"
     INVALID_TASK_STORE = "InvalidTaskStore"
     INVALID_WEBHOOK_SECRET = "InvalidWebhookSecret"  # noqa: S105
+    INVALID_API_KEYS = "InvalidApiKeys"
     INTERNAL_ERROR = "InternalError"
 
 

@@ -20,6 +20,7 @@ _SECONDS = (*(step * scale for scale in (1e-5, 1e-4, 1e-3, 1e-2, 0.1, 1.0) for s
 _ROWS = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512)
 STAGES = ("queue", "preprocess", "run", "postprocess")
 SOURCES = ("sync", "async")
+REFUSALS = ("unauthorized", "rate_limited")
 
 
 class Histogram:
@@ -52,6 +53,8 @@ class _Hot(Collector):
     def __init__(self) -> None:
         self.requests = dict.fromkeys(SOURCES, 0)
         self.answers: dict[int, int] = {}
+        self.clients: dict[str, int] = {}
+        self.refused = dict.fromkeys(REFUSALS, 0)
         self.stages = {stage: Histogram(_SECONDS) for stage in STAGES}
         self.seconds = Histogram(_SECONDS)
         self.rows = Histogram(_ROWS)
@@ -80,6 +83,14 @@ class _Hot(Collector):
         for code, count in self.answers.items():
             answers.add_metric([str(code)], count)
         yield answers
+        clients = CounterMetricFamily("prediction_client_requests", "Requests that a key let in", labels=["client"])
+        for client, count in self.clients.items():
+            clients.add_metric([client], count)
+        yield clients
+        refused = CounterMetricFamily("prediction_refused_requests", "Requests not let in", labels=["reason"])
+        for reason, count in self.refused.items():
+            refused.add_metric([reason], count)
+        yield refused
         stages = HistogramMetricFamily("prediction_stage_seconds", "Time of each stage of a request", labels=["stage"])
         for stage, histogram in self.stages.items():
             stages.add_metric([stage], *histogram.buckets())
@@ -99,6 +110,9 @@ prometheus_client.REGISTRY.register(HOT)
 REQUESTS = HOT.requests
 """`prediction_requests_total{source="sync"|"async"}`: requests for predictions, whatever came of them."""
 ANSWERS = HOT.answers
+CLIENTS = HOT.clients
+"""By the name of the client whose key came."""
+REFUSED = HOT.refused
 SECONDS = HOT.seconds
 BATCH_ROWS = HOT.rows
 TIMEOUTS = Counter("prediction_timeouts", "Total prediction requests that missed their deadline")
@@ -141,7 +155,14 @@ def watch(depth: Callable[[], tuple[int, int]], efficiency: Callable[[], float])
 
 
 def watch_tasks(counts: Callable[[], Mapping[str, int]], oldest: Callable[[], float], size: Callable[[], int]) -> None:
-    """Reads the tasks from the server when /metrics is asked: how many in each state, the age of the oldest, bytes."""
+    """Reads the tasks from the server when /metrics is asked: how many in each state, the age of the oldest, bytes.
+
+    What is counted of them is there from the start: Prometheus sees no increase in a series that begins at 1.
+    """
+    for status in ("success", "failure"):
+        TASKS_ENDED.labels(status)
+    for outcome in ("delivered", "retried", "failed"):
+        CALLBACKS.labels(outcome)
     for state in ("queued", "running", "succeeded", "failed"):
         TASKS.labels(state).set_function(partial(_of_state, counts, state))
     OLDEST_TASK.set_function(oldest)

@@ -11,6 +11,7 @@ from pathlib import Path
 import click
 
 from gpux_api.v1alpha1 import GpuxModel
+from gpux_predictor.access.opened import EVERYBODY, Access, opened
 from gpux_predictor.engine import cpus
 from gpux_predictor.errors import LoadError
 from gpux_predictor.http.observers import Observer, observers
@@ -23,7 +24,7 @@ from gpux_predictor.serving.service import ModelService
 from gpux_predictor.tasks.build import default_state_dir, task_service
 from gpux_predictor.tasks.service import TaskService
 
-__all__ = ["Listen", "Origin", "default_state_dir", "run"]
+__all__ = ["Listen", "Origin", "default_state_dir", "opened", "run"]
 
 
 def run(  # noqa: PLR0913
@@ -32,14 +33,18 @@ def run(  # noqa: PLR0913
     listen: Listen,
     state_dir: Path,
     *,
+    access: Access = EVERYBODY,
     batch_dir: Path | None = None,
     log_requests: bool = False,
+    page: bool = True,
 ) -> None:
     """Serves a model until the process is told to stop; exits with 1 if an address cannot be listened on.
 
     Args:
         state_dir: where an embedded store keeps the tasks.
+        access: who is let in.
         batch_dir: where the results of spec.batch are; None to find them by its output's uri.
+        page: whether `/` shows browsers a page to try the model on.
     """
     host, port, grpc_port = listen.host, listen.port, listen.grpc_port
     _check_address(host, port, "--port")
@@ -53,12 +58,15 @@ def run(  # noqa: PLR0913
     service = ModelService(model, origin)
     shown = f"[{host}]" if ":" in host else host
     grpc = "" if grpc_port is None else f" and grpc://{shown}:{grpc_port}"
+    scheme = "http" if access.certificate is None else "https"
+    to_try = ", a page to try it on at /" if page else ""
     click.echo(
-        f"gpux-predictor: serving {service.name} on http://{shown}:{port} (POST /predict, GET /health /info /metrics){grpc}",
+        f"gpux-predictor: serving {service.name} on {scheme}://{shown}:{port} "
+        f"(POST /predict, GET /health /info /metrics{to_try}){grpc}",
         err=True,
     )
-    ways = Ways(_tasks(service, state_dir), _lookups(model, origin, batch_dir))
-    server = Server(service, listen, _observers(log_requests=log_requests), ways)
+    ways = Ways(_tasks(service, state_dir), _lookups(model, origin, batch_dir), page)
+    server = Server(service, listen, _observers(log_requests=log_requests), ways, access)
     _calm_the_collector()
     server.serve()
 

@@ -4,7 +4,7 @@ import copy
 import re
 from typing import Any
 
-from .settings import CONTAINER, SOURCE_URI, STORAGE_READ_ONLY, Settings
+from .settings import CONTAINER, MODE, NEW_NAMES, SOURCE_URI, STORAGE_READ_ONLY, Settings
 
 Object = dict[str, Any]
 NAME = re.compile(r"[a-z]([-a-z0-9]*[a-z0-9])?")
@@ -23,9 +23,12 @@ class RefusedError(Exception):
 
 
 def inference_service(isvc: Object, settings: Settings) -> Object:
-    """The InferenceService as it is stored: with a named container and with all four cpu and memory amounts."""
-    _check(isvc)
+    """The InferenceService as it is stored: its mode by its new name, a named container and all four cpu and memory amounts."""
     isvc = copy.deepcopy(isvc)
+    annotations = isvc["metadata"].get("annotations", {})
+    if MODE in annotations:
+        annotations[MODE] = NEW_NAMES.get(annotations[MODE], annotations[MODE])
+    _check(isvc)
     predictor = isvc["spec"]["predictor"]
     containers = predictor.get("containers", [])
     container = containers[0] if containers else predictor.get("model")
@@ -48,6 +51,8 @@ def _check(isvc: Object) -> None:
     autoscaler = isvc["metadata"].get("annotations", {}).get("serving.kserve.io/autoscalerClass", "hpa")
     if autoscaler not in AUTOSCALERS:
         raise RefusedError(f"[{autoscaler}] is not a supported autoscaler class type")
+    if isvc["metadata"].get("annotations", {}).get(MODE) != "Standard" and predictor.get("deploymentStrategy"):
+        raise RefusedError("customizing deploymentStrategy is only supported for raw deployment mode")
     containers = [*predictor.get("containers", []), *predictor.get("initContainers", []), predictor.get("model", {})]
     for container in containers:
         if blocked := BLOCKED_ENV & {variable["name"] for variable in container.get("env", [])}:
@@ -55,6 +60,13 @@ def _check(isvc: Object) -> None:
     low, high = predictor.get("minReplicas"), predictor.get("maxReplicas", 0)
     if high and low is not None and low > high:
         raise RefusedError("MinReplicas cannot be greater than MaxReplicas.")
+
+
+def change(old: Object, new: Object) -> None:
+    """Refuse another mode than that of the first status."""
+    fixed, asked = old.get("status", {}).get("deploymentMode"), new["metadata"].get("annotations", {}).get(MODE)
+    if fixed and asked and asked != NEW_NAMES.get(fixed, fixed):
+        raise RefusedError(f"update rejected: deploymentMode cannot be changed from '{fixed}' to '{asked}'")
 
 
 def pod(pod: Object, settings: Settings) -> Object:

@@ -14,7 +14,7 @@ from urllib3.exceptions import HTTPError
 from . import children, exposure, status
 from .children import Object, ReconcileError
 from .kube import Kube
-from .settings import API_VERSION, FINALIZER, ISVC_LABEL, KIND, MODE, STOP, Settings
+from .settings import API_VERSION, FINALIZER, ISVC_LABEL, KIND, MODE, NEW_NAMES, STOP, Settings
 
 Key = tuple[str, str]
 DEPLOYMENT = ("apps/v1", "Deployment")
@@ -90,8 +90,9 @@ class Controller:
         # the mode of the first status stays, whatever the annotation says later
         annotations, old = isvc["metadata"].get("annotations", {}), isvc.get("status", {})
         mode = old.get("deploymentMode") or annotations.get(MODE, "Knative")
+        mode = NEW_NAMES.get(mode, mode)
         new = status.initial(old, mode)
-        if mode not in {"Standard", "RawDeployment"}:
+        if mode != "Standard":
             self._reject(isvc, new)
         elif annotations.get(STOP) == "true":
             self._stop(isvc)

@@ -11,6 +11,7 @@ FIELD_MANAGER = "kserve-controller-manager"
 FINALIZER = "inferenceservice.finalizers"
 ISVC_LABEL = f"{GROUP}/inferenceservice"
 MODE = f"{GROUP}/deploymentMode"
+NEW_NAMES = {"RawDeployment": "Standard", "Serverless": "Knative"}
 STOP = f"{GROUP}/stop"
 AUTOSCALER = f"{GROUP}/autoscalerClass"
 VISIBILITY = "networking.kserve.io/visibility"

@@ -5,7 +5,7 @@ import json
 import ssl
 import tempfile
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -78,12 +78,22 @@ def review(request: Object, mutate: Callable[[Object, Settings], Object], settin
     given["metadata"].setdefault("namespace", request.get("namespace", ""))
     try:
         mutated = mutate(given, settings)
+        if request.get("oldObject"):
+            admission.change(request["oldObject"], mutated)
     except admission.RefusedError as refusal:
         return answer | {"allowed": False, "status": {"code": 403, "message": str(refusal)}}
-    if mutated["spec"] != given["spec"]:
-        patch = json.dumps([{"op": "replace", "path": "/spec", "value": mutated["spec"]}])
+    if changes := list(_changes(given, mutated)):
+        patch = json.dumps(changes)
         answer |= {"patchType": "JSONPatch", "patch": base64.b64encode(patch.encode()).decode()}
     return answer
+
+
+def _changes(given: Object, mutated: Object) -> Iterator[Object]:
+    before, after = given["metadata"].get("annotations"), mutated["metadata"].get("annotations")
+    if after != before:
+        yield {"op": "replace", "path": "/metadata/annotations", "value": after}
+    if mutated["spec"] != given["spec"]:
+        yield {"op": "replace", "path": "/spec", "value": mutated["spec"]}
 
 
 class _Handler(BaseHTTPRequestHandler):

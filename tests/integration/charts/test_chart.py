@@ -1,6 +1,7 @@
 """The chart, rendered by the real helm and, where the API server decides, applied to it."""
 
 import re
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -68,7 +69,11 @@ def test_the_prometheus_of_autoscalers_is_told() -> None:
 
 def test_namespaced_mode_has_no_cluster_rights() -> None:
     manifests = chart_manifests({"watchNamespaces": ["a", "b"]})
-    assert of_kind(manifests, "ClusterRole") == of_kind(manifests, "ClusterRoleBinding") == []
+    assert of_kind(manifests, "ClusterRoleBinding") == []
+    users = [role["metadata"]["name"] for role in of_kind(manifests, "ClusterRole")]
+    assert users == ["gpux-view", "gpux-edit"]  # the operator is bound to none of them
+    only_ours = {"watchNamespaces": ["a"], "rbac": {"aggregate": False}}
+    assert of_kind(chart_manifests(only_ours), "ClusterRole") == []
     assert {role["metadata"]["namespace"] for role in of_kind(manifests, "Role")} == {"a", "b", "gpux-system"}
     [deployment] = of_kind(manifests, "Deployment")
     [container] = deployment["spec"]["template"]["spec"]["containers"]
@@ -118,19 +123,26 @@ def test_the_operators_pod_is_restricted() -> None:
     }
 
 
-def test_names_that_kserve_could_not_serve_are_refused(admin: Api, namespace: str) -> None:
+@pytest.fixture
+def admission_policy(admin: Api, namespace: str) -> Iterator[str]:
+    """A name that the chart's policy refuses in the namespace. Afterwards the policy is not only deleted, but out of force."""
     policies = [item for item in chart_manifests() if item["kind"].startswith("ValidatingAdmissionPolicy")]
     assert len(policies) == 2
-    for policy in policies:
-        admin.apply(policy)
+    too_long = "m" * (53 - len(namespace))
     try:
-        too_long = "m" * (53 - len(namespace))
-        message = eventually(lambda: refusal(admin, namespace, too_long), 30, "the policy is in force")
-        assert f"{too_long} and {namespace} have 53: choose shorter ones" in message
-        assert refusal(admin, namespace, too_long[1:]) == ""
+        for policy in policies:
+            admin.apply(policy)
+        yield too_long
     finally:
         for policy in reversed(policies):
             admin.delete(policy["apiVersion"], policy["kind"], policy["metadata"]["name"])
+    eventually(lambda: refusal(admin, namespace, too_long) == "", 30, "the policy is out of force")
+
+
+def test_names_that_kserve_could_not_serve_are_refused(admin: Api, namespace: str, admission_policy: str) -> None:
+    message = eventually(lambda: refusal(admin, namespace, admission_policy), 30, "the policy is in force")
+    assert f"{admission_policy} and {namespace} have 53: choose shorter ones" in message
+    assert refusal(admin, namespace, admission_policy[1:]) == ""
 
 
 def refusal(admin: Api, namespace: str, name: str) -> str:

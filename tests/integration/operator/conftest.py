@@ -23,6 +23,7 @@ from testcluster.api import Api, ApiError
 from testcluster.chart import chart_manifests
 from testcluster.controlplane import ControlPlane
 from testcluster.ports import free_ports
+from testcluster.proxy import ApiProxy
 from testcluster.waiting import eventually
 
 Object = dict[str, Any]
@@ -31,6 +32,8 @@ USER = f"system:serviceaccount:{SYSTEM}:gpux"
 GPUX, KSERVE = "gpux.io/v1alpha1", "serving.kserve.io/v1beta1"
 SOON = 20.0
 RESYNC_SECONDS = 2
+WATCHES = 7
+"""GpuxModels and the kinds of what is made for them."""
 
 
 class Operator:
@@ -149,7 +152,9 @@ class Kserve:
         replicas, strategy = predictor.pop("minReplicas"), predictor.pop("deploymentStrategy")
         for other in ("maxReplicas", "timeout", "scaleMetric", "scaleTarget", "autoScaling"):
             predictor.pop(other, None)
-        if isvc["metadata"]["annotations"].get("serving.kserve.io/stop") == "true":
+        mode = isvc["metadata"]["annotations"]["serving.kserve.io/deploymentMode"]
+        stopped = isvc["metadata"]["annotations"].get("serving.kserve.io/stop") == "true"
+        if stopped and mode == "Standard":  # the mode had another name when KServe did not stop it yet
             self._stop(name)
             return
         fixed = isvc["metadata"]["annotations"]["serving.kserve.io/autoscalerClass"] == "none"
@@ -186,6 +191,7 @@ class Kserve:
         )
         ready = "True" if stored.get("status", {}).get("availableReplicas") else "Unknown"
         status = {
+            "deploymentMode": mode,
             "conditions": [{"type": kind, "status": ready} for kind in ("PredictorReady", "IngressReady", "Ready")],
             "address": {"url": f"http://{name}-predictor.{self._namespace}.svc.cluster.local"},
             "url": f"http://{name}-{self._namespace}.example.com",
@@ -292,6 +298,28 @@ def stopped_operator(service_account: Path, operator_log: Path) -> Iterator[Oper
     operator = Operator(service_account, operator_log)
     yield operator
     operator.kill()
+
+
+@pytest.fixture
+def proxy(service_account: Path, tmp_path: Path) -> Iterator[ApiProxy]:
+    """A way to the API server on which things can go wrong."""
+    with ApiProxy(service_account, tmp_path) as running:
+        yield running
+
+
+@pytest.fixture
+def proxied(proxy: ApiProxy, operator_log: Path) -> Iterator[Operator]:
+    """An operator behind the proxy that lives by its watches: it looks at all models only at its start."""
+    operator = Operator(proxy.kubeconfig, operator_log, options=("--resync-seconds=3600",)).start()
+    try:
+        operator.ready()
+        eventually(lambda: proxy.watches == WATCHES, SOON, f"all watches are open: {operator.log()}")
+        yield operator
+        assert operator.fetch(operator.health_port, "/healthz")[0] == 200
+        assert operator.terminate() == 0, operator.log()[-4000:]
+    finally:
+        operator.kill()
+    assert "Traceback" not in operator.log(), operator.log()[-8000:]
 
 
 @pytest.fixture(scope="module")

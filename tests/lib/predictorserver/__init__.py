@@ -1,6 +1,7 @@
 """A real `gpux-predictor serve` process on loopback, for tests."""
 
 import signal
+import ssl
 import subprocess
 import sys
 import tempfile
@@ -45,15 +46,22 @@ class Server:
 
 @contextmanager
 def serve(
-    manifest: Path, *arguments: str, ready: bool = True, state: Path | None = None, port: int | None = None
+    manifest: Path,
+    *arguments: str,
+    ready: bool = True,
+    state: Path | None = None,
+    port: int | None = None,
+    trust: ssl.SSLContext | None = None,
 ) -> Iterator[Server]:
-    """Serves a manifest while the block runs; its tasks are in `state`, or gone after it."""
+    """Serves a manifest while the block runs; its tasks are in `state`, or gone after it. Over TLS if the client trusts somebody."""
     port = port or free_ports(1)[0]
     with tempfile.NamedTemporaryFile(suffix=".log") as log, tempfile.TemporaryDirectory() as folder:
         command = [str(PROGRAM), "serve", str(manifest), "--port", str(port), "--state-dir", str(state or folder)]
         command += arguments
         process = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT)
-        server = Server(httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=30), process, Path(log.name))
+        base = f"http{'' if trust is None else 's'}://127.0.0.1:{port}"
+        client = httpx.Client(base_url=base, timeout=30, verify=True if trust is None else trust)
+        server = Server(client, process, Path(log.name))
         try:
             eventually(lambda: server.http.get("/v2/health/live").status_code == 200, 30, "the port is open")
             if ready:

@@ -41,7 +41,7 @@ class Api:
         headers = {"Authorization": f"Bearer {user['token']}"} if "token" in user else {}
         self._http = httpx.Client(
             base_url=cluster["server"],
-            verify=_trust(cluster, user),
+            verify=trust(cluster, user),
             headers=headers,
             timeout=TIMEOUT_SECONDS,
             trust_env=False,
@@ -174,7 +174,7 @@ def _refusal(request: str, answer: httpx.Response) -> ApiError:
     return ApiError(request, answer.status_code, status.get("reason", ""), status.get("message", ""))
 
 
-def _trust(cluster: Mapping[str, str], user: Mapping[str, str]) -> ssl.SSLContext:
+def trust(cluster: Mapping[str, str], user: Mapping[str, str]) -> ssl.SSLContext:
     """The cluster's authority and the user's certificate; OpenSSL reads the latter from a file only."""
     encoded = cluster.get("certificate-authority-data")
     context = ssl.create_default_context(

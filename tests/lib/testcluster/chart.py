@@ -1,6 +1,7 @@
 """The project's chart through the real helm."""
 
 import json
+import os
 import subprocess
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -24,8 +25,9 @@ def chart_manifests(
     release: str = RELEASE,
     api_versions: Iterable[str] = (),
     chart: Path = CHART,
+    tests: bool = False,
 ) -> list[Object]:
-    """What `helm install` would apply, in helm's order, CRDs first.
+    """What `helm install` would apply, in helm's order, CRDs first; with `tests` what `helm test` would, too.
 
     `api_versions` are kinds that the cluster is said to have (`monitoring.coreos.com/v1/ServiceMonitor`).
     """
@@ -36,17 +38,18 @@ def chart_manifests(
         str(chart),
         f"--namespace={namespace}",
         "--include-crds",
-        "--skip-tests",
+        *([] if tests else ["--skip-tests"]),
         *offered,
     ]
     rendered = helm(*arguments, "--values=-", stdin=json.dumps(values or {}))
     return [document for document in yaml.safe_load_all(rendered) if document]
 
 
-def helm(*arguments: str, stdin: str = "") -> str:
-    """What helm prints."""
+def helm(*arguments: str, stdin: str = "", kubeconfig: Path | None = None) -> str:
+    """What helm prints, with a cluster where it is given one."""
     command = [str(ensure(["helm"])["helm"]), *arguments]
-    done = subprocess.run(command, input=stdin, capture_output=True, text=True, check=False)
+    environment = os.environ | ({"KUBECONFIG": str(kubeconfig)} if kubeconfig else {})
+    done = subprocess.run(command, input=stdin, env=environment, capture_output=True, text=True, check=False)
     if done.returncode != 0:
         raise ClusterError(f"helm {' '.join(arguments)} failed", "helm's message says it", done.stderr)
     return done.stdout

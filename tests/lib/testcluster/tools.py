@@ -63,6 +63,7 @@ TOOLS: dict[str, Tool] = {
         ),
         Tool("etcd", "etcd", "go.etcd.io/etcd/server/v3", "go.etcd.io/etcd/server/v3"),
         Tool("helm", "helm", "helm.sh/helm/v3/cmd/helm", "helm.sh/helm/v3", _HELM_STAMPS),
+        Tool("promeval", "prometheus", ".", "github.com/prometheus/prometheus"),
         Tool("coredns", "coredns", "github.com/coredns/coredns", "github.com/coredns/coredns"),
     )
 }
@@ -103,8 +104,8 @@ def version_of(tool: Tool) -> str:
 def digest(tool: Tool) -> str:
     """What the binary depends on, in short; another platform or version gets another file in the cache."""
     content = hashlib.sha256(f"{sys.platform} {platform.machine()} {' '.join(_flags(tool))}".encode())
-    for name in ("go.mod", "go.sum"):
-        content.update((tool.home / name).read_bytes())
+    for path in (tool.home / "go.mod", tool.home / "go.sum", *sorted(tool.home.glob("*.go"))):
+        content.update(path.read_bytes())
     return content.hexdigest()[:12]
 
 

@@ -110,3 +110,14 @@ def test_no_identity_of_the_cluster_is_in_it() -> None:
     projected = serving_manifest(model())
     assert projected["metadata"] == {"name": "m"}
     assert projected["spec"]["model"]["source"] == {"uri": "s3://bucket/model"}
+
+
+def test_tls_is_an_argument_of_the_server_and_not_in_its_manifest() -> None:
+    """The rule that it needs ClusterLocal looks at more of the spec than a pod is given."""
+    tls = {"secretRef": {"name": "certificate"}}
+    keys = {"secretRef": {"name": "callers"}}
+    local = {"visibility": "ClusterLocal"}
+    assert "access" not in serving_manifest(model(access={"tls": tls}, serving=local))["spec"]
+    both = serving_manifest(model(access={"tls": tls, "apiKeys": keys}, serving=local))
+    assert both["spec"]["access"] == {"apiKeys": {**keys, "publicDescription": False}}
+    assert serving_manifest(parse(both)) == both

@@ -109,6 +109,9 @@ class FakeApi:
     def serves(self, resource: Resource) -> bool:
         return resource not in self.missing_kinds
 
+    def version(self) -> str:
+        return "v1.34.1"
+
     # the cluster
 
     def store(self, resource: Resource, desired: Manifest, manager: str = MANAGER) -> Manifest:

@@ -21,7 +21,7 @@ from gpux_operator.engine.echoes import Echoes
 from gpux_operator.engine.queue import Key, KeyQueue
 from gpux_operator.engine.resync import Resync
 from gpux_operator.kube.api import GPUX_MODELS, INFERENCE_SERVICES
-from gpux_operator.kube.errors import Transient
+from gpux_operator.kube.errors import Forbidden, Transient
 from gpux_operator.kube.login import Connection
 
 if TYPE_CHECKING:
@@ -82,6 +82,39 @@ def test_discovery_calls_when_kinds_come_and_go(api: FakeApi) -> None:
     assert changes == [1, 1]
 
 
+@pytest.mark.parametrize(
+    ("version", "wrong"),
+    [
+        ("v1.29.9", True),
+        ("v1.9.0+k3s1", True),
+        ("v1.30.0", False),
+        ("v1.35.2-gke.7", False),
+        ("v2.0.0", False),
+        ("", False),
+    ],
+)
+def test_a_cluster_that_is_too_old_is_told_once(
+    api: FakeApi, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch, version: str, wrong: bool
+) -> None:
+    monkeypatch.setattr(api, "version", lambda: version)
+    discovery = Discovery(api, lambda: None)
+    assert discovery.tell_version()
+    told = [record.getMessage() for record in caplog.records if record.levelname == "ERROR"]
+    assert len(told) == int(wrong)
+    assert all(f"Kubernetes {version} is not supported: upgrade the cluster to 1.30" in text for text in told)
+
+
+@pytest.mark.parametrize(("error", "done"), [(Forbidden("no"), True), (Transient("later"), False)])
+def test_a_version_that_is_not_told(
+    api: FakeApi, monkeypatch: pytest.MonkeyPatch, error: Exception, done: bool
+) -> None:
+    def fail() -> str:
+        raise error
+
+    monkeypatch.setattr(api, "version", fail)
+    assert Discovery(api, lambda: None).tell_version() is done
+
+
 def test_resync_queues_every_model(api: FakeApi) -> None:
     for namespace in ("a", "b", "c"):
         api.store(GPUX_MODELS, {"metadata": {"name": "m", "namespace": namespace}}, "user")
@@ -99,7 +132,7 @@ def test_resync_queues_every_model(api: FakeApi) -> None:
     assert len(queue) == 1, "two of them run"
 
 
-def test_resync_that_fails_gets_overdue(api: FakeApi) -> None:
+def test_resync_that_fails_gets_overdue_after_an_outage(api: FakeApi, monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(_: int, __: str) -> None:
         raise Transient("down")
 
@@ -107,6 +140,8 @@ def test_resync_that_fails_gets_overdue(api: FakeApi) -> None:
     resync = Resync(api, KeyQueue(), [None], 0.01)
     assert not resync.once()
     time.sleep(0.05)
+    assert not resync.overdue(), "the API server may be away for some minutes"
+    monkeypatch.setattr("gpux_operator.engine.resync.OUTAGE_SECONDS", 0.0)
     assert resync.overdue()
     api.before = lambda number, verb: None
     assert resync.once()

@@ -77,6 +77,8 @@ ROLLS = [
     spec(runtime={"batching": {"maxSize": 1}}),
     spec(runtime={"queue": {"maxRequests": 1}}),
     spec(serving={"protocols": ["v2"]}),
+    spec(access={"apiKeys": {"secretRef": {"name": "callers"}}}),
+    spec(access={"cors": {"allowedOrigins": ["*"]}}),
     {**spec(), "samples": [{"request": {"x": 1}, "response": {"y": 1}}]},
 ]
 

@@ -4,28 +4,32 @@ from __future__ import annotations
 
 import json
 import socket
+import ssl
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 
 from gpux_operator.adapters.http import Http
+from testcluster.certs import Authority
 
 HEALTH = {"status": "unhealthy", "reason": "SampleFailed", "detail": "née"}
 MOMENT = 0.4
 
 
 @contextmanager
-def server(talk: Callable[[socket.socket], None]) -> Iterator[str]:
+def server(talk: Callable[[socket.socket], None], *, reads: bool = True) -> Iterator[str]:
     """Takes one connection and a request from it."""
     with socket.create_server(("127.0.0.1", 0)) as listening:
 
         def once() -> None:
             connection, _ = listening.accept()
             with connection:
-                connection.recv(4096)
+                if reads:
+                    connection.recv(4096)
                 try:
                     talk(connection)
                 except OSError:
@@ -33,7 +37,7 @@ def server(talk: Callable[[socket.socket], None]) -> Iterator[str]:
 
         thread = threading.Thread(target=once, daemon=True)
         thread.start()
-        yield f"127.0.0.1:{listening.getsockname()[1]}"
+        yield f"http://127.0.0.1:{listening.getsockname()[1]}"
         thread.join(5)
 
 
@@ -115,3 +119,22 @@ def test_no_proxy_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("http_proxy", "http://127.0.0.1:1")
     with server(says(body(HEALTH))) as address:
         assert Http(MOMENT).fetch(address, "/health") == HEALTH
+
+
+def test_a_predictor_answers_over_tls_whoever_signed_its_certificate(tmp_path: Path) -> None:
+    pair = Authority().issue("m-predictor.ns.svc", hosts=("m-predictor.ns.svc",)).write(tmp_path, "tls")
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(*pair)
+
+    def secure(connection: socket.socket) -> None:
+        with context.wrap_socket(connection, server_side=True) as wrapped:
+            wrapped.recv(4096)
+            says(body(HEALTH))(wrapped)
+
+    with server(secure, reads=False) as address:
+        assert Http(2.0).fetch(address.replace("http://", "https://"), "/health") == HEALTH
+
+
+def test_one_that_speaks_no_tls_is_not_heard(tmp_path: Path) -> None:
+    with server(says(body(HEALTH))) as address:
+        assert Http(MOMENT).fetch(address.replace("http://", "https://"), "/health") is None

@@ -185,7 +185,9 @@ def test_an_ingress_that_cannot_be_deleted_is_named(
     settled.before = refuse
     change(settled, manifest, CLUSTER_LOCAL)
     outcome = reconciler.reconcile(key)
-    assert (outcome.reason, outcome.retry_seconds) == (reason, 60.0)
+    assert outcome.reason == reason
+    assert outcome.retry_seconds is not None, "it is tried again"
+    assert outcome.retry_seconds <= 60.0
     assert "Ingress sentiment, made by KServe" in ready(settled.model(key))["message"]
 
 

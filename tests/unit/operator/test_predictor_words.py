@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shlex
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -215,6 +216,26 @@ def test_the_example_is_a_command_of_a_shell(url: str | None, base: str) -> None
     assert command[:3] == ["curl", "-sS", f"{base}/predict"]
     assert json.loads(command[command.index("-d") + 1]) == EXAMPLE
     assert command[command.index("-H") + 1] == "Content-Type: application/json"
+
+
+def test_the_example_of_a_model_with_keys_sends_one_and_no_older_one_stays() -> None:
+    keyed = replace(INTENT, keyed=True, public=False)
+    described = Observed(isvc(PredictorReady="True"), deployment(), SERVES, described=known())
+    sent = rolled(described, keyed)["example"]
+    assert '-H "X-API-Key: $API_KEY"' in sent
+    unknown = replace(described, described=None)
+    assert rolled(unknown, keyed, example=sent)["example"] == sent
+    assert "example" not in rolled(unknown, keyed, example="curl -sS http://m/predict -d 1")
+    assert "example" not in rolled(unknown, INTENT, example=sent)
+
+
+def test_the_address_of_pods_that_speak_tls() -> None:
+    """KServe's Service has port 80 for whatever the pods speak, and KServe says http:// always."""
+    observed = Observed(isvc(PredictorReady="True"), deployment(), SERVES)
+    plain = rolled(observed)["address"]["url"]
+    assert plain.startswith("http://")
+    host = plain.removeprefix("http://")
+    assert rolled(observed, replace(INTENT, tls=True))["address"]["url"] == f"https://{host}:80"
 
 
 def test_an_example_that_nobody_would_read_is_left_out() -> None:

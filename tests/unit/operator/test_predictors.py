@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 Manifest = dict[str, Any]
 FAILED = {"status": "unhealthy", "model": "m", "reason": "SampleFailed", "detail": "sample 1: expected 1, got 2"}
 LOADING = {"status": "unhealthy", "model": "m", "reason": "Loading", "detail": "loading s3://b/m"}
-FIRST = "10.0.0.1:8080"
+FIRST = "http://10.0.0.1:8080"
 
 
 class Lab:
@@ -201,7 +201,32 @@ def test_an_ipv6_pod_is_asked_in_brackets(lab: Lab, asking: FakePredictors) -> N
     lab.api.of(PODS)[0]["status"]["podIP"] = "fd00::7"
     lab.look()
     asking.run_jobs()
-    assert asking.asked == [("[fd00::7]:8080", "/health")]
+    assert asking.asked == [("http://[fd00::7]:8080", "/health")]
+
+
+def test_a_pod_that_speaks_tls_is_asked_over_it(lab: Lab, asking: FakePredictors) -> None:
+    container = lab.api.of(PODS)[0]["spec"]["containers"][0]
+    container["readinessProbe"] = {"httpGet": {"path": "/health", "port": 8080, "scheme": "HTTPS"}}
+    lab.look()
+    asking.run_jobs()
+    assert asking.asked == [("https://10.0.0.1:8080", "/health")]
+
+
+KEYS: Manifest = {"apiKeys": {"secretRef": {"name": "callers"}}}
+
+
+def test_a_model_that_only_keys_describe_is_not_asked_what_it_is(
+    lab: Lab, manifest: Manifest, asking: FakePredictors
+) -> None:
+    serve(asking)
+    lab.api.apply(GPUX_MODELS, {**manifest, "spec": {**manifest["spec"], "access": KEYS}})
+    lab.look()
+    lab.run(ready=True)
+    lab.look()
+    asking.run_jobs()
+    assert lab.look()[0] == "NewestGenerationServes"
+    assert asking.asked == []
+    assert "model" not in lab.api.model(lab.key)["status"]
 
 
 def serve(asking: FakePredictors) -> None:

@@ -29,6 +29,8 @@ from gpux_operator.kube.errors import (
 )
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from tests.unit.operator.conftest import FakeApi
 
     from gpux_operator.engine.queue import Key
@@ -53,13 +55,13 @@ def settled(api: FakeApi, key: Key, manifest: Manifest, reconciler: Reconciler) 
 
 
 def test_the_first_pass_makes_the_children_and_says_what_it_waits_for(
-    api: FakeApi, key: Key, manifest: Manifest, reconciler: Reconciler
+    api: FakeApi, key: Key, manifest: Manifest, reconciler: Reconciler, now: datetime
 ) -> None:
     api.store(GPUX_MODELS, manifest, "user")
     outcome = reconciler.reconcile(key)
     uid = api.model(key)["metadata"]["uid"]
     (config_map,) = api.of(CONFIG_MAPS)
-    assert outcome == Outcome("progressing", "WaitingForKServe", None, uid, 1)
+    assert outcome == Outcome("progressing", "WaitingForKServe", 10, uid, 1, now)
     assert api.isvc(key)["metadata"]["ownerReferences"] == [owner_reference("sentiment", uid)]
     assert config_map["metadata"]["ownerReferences"] == [owner_reference("sentiment", uid)]
     assert {kind: condition(api.model(key), kind) for kind in ("Accepted", "ModelLoaded", "Available", "Ready")} == {

@@ -321,6 +321,13 @@ TABLE = [
         Reason.INFERENCE_SERVICE_FAILED,
         "False",
     ),
+    (
+        "kserve says it in an event",
+        Observed(isvc(), kserve_trouble="x"),
+        "False",
+        Reason.INFERENCE_SERVICE_FAILED,
+        "False",
+    ),
     ("kserve is too old", Observed(in_mode("Serverless")), "False", Reason.KSERVE_TOO_OLD, "False"),
     (
         "kserve 0.15 names the mode so",
@@ -503,6 +510,7 @@ def test_every_reason_is_reached_and_has_its_meaning() -> None:
         Reason.REQUEST_FAILED,
         Reason.WAITING_FOR_DELETION,
         Reason.STILL_EXPOSED,
+        Reason.CONTESTED,
     }
     reached |= {Reason.SUSPENDED, Reason.AUTOSCALER_MISSING}  # test_scaling.py
     reached |= {Reason.VALID, Reason.SERVING, Reason.MODEL_READY}

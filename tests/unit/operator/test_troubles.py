@@ -94,6 +94,26 @@ def test_the_newest_that_says_most(api: FakeApi, key: Key, others: list[Manifest
 
 
 @pytest.mark.parametrize(
+    ("volume", "advice"),
+    [
+        ("gpux-api-keys", 'kubectl create secret generic callers --from-literal=my-client="$(openssl rand -hex 32)"'),
+        ("gpux-api-keys", "or correct spec.access.apiKeys.secretRef)"),
+        ("gpux-tls", "kubectl create secret tls callers --cert=FILE --key=FILE"),
+        ("gpux-tls", "or correct spec.access.tls.secretRef)"),
+    ],
+)
+def test_a_missing_secret_of_access_says_how_to_make_it(api: FakeApi, key: Key, volume: str, advice: str) -> None:
+    api.create(
+        EVENTS, event("FailedMount", f'MountVolume.SetUp failed for volume "{volume}" : secret "callers" not found')
+    )
+    observed = seen(api, key, held_up())
+    verdict = pods.worst(observed.pods, {}, observed.troubles)
+    assert verdict is not None
+    assert verdict.reason == Reason.POD_START_FAILED
+    assert advice in verdict.message
+
+
+@pytest.mark.parametrize(
     ("found", "again"),
     [
         (held_up("2030-01-01T11:59:55Z"), 2.0),

@@ -11,7 +11,7 @@ from gpux_operator.adapters.logs import JsonFormatter
 from gpux_operator.engine.queue import Key, KeyQueue
 from gpux_operator.engine.reconcile import Outcome
 from gpux_operator.engine.workers import Workers
-from gpux_operator.kube.errors import Conflict, TooManyRequests, Transient
+from gpux_operator.kube.errors import Conflict, NotFound, TooManyRequests, Transient
 
 KEY = Key("ns", "m")
 
@@ -129,3 +129,25 @@ def test_each_pass_is_one_line_of_json(queue: KeyQueue, caplog: pytest.LogCaptur
     assert {"namespace": "ns", "name": "m", "uid": "uid", "generation": 3, "result": "ready"}.items() <= line.items()
     assert line["duration_seconds"] >= 0
     assert line["level"] == "info"
+
+
+def test_the_queue_remembers_nothing_of_a_model_that_is_gone(queue: KeyQueue, clock: Clock) -> None:
+    """Its namespace ended amid its passes."""
+    ways: list[Outcome | Exception] = [
+        Outcome("deleting", retry_seconds=30),
+        NotFound("the namespace"),
+        Conflict("changed"),
+        Outcome("gone"),
+    ]
+    for way in ways:
+        queue.add(KEY, "an event")
+        assert queue.get(block=False) == KEY
+        Workers(queue, Scripted(way)).run(KEY)
+        queue.done(KEY)
+    clock.now += 31  # what was put off comes once more
+    assert queue.get(block=False) == KEY
+    Workers(queue, Scripted(Outcome("gone"))).run(KEY)
+    queue.done(KEY)
+    assert queue.get(block=False) is None
+    left = (queue._ready, queue._idle, queue._running, queue._again, queue._due, queue._later, queue._failures)
+    assert not any(left), left

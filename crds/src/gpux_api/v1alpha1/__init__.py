@@ -1,5 +1,6 @@
 """`gpux.io/v1alpha1`: import the resource and its parts from here."""
 
+from gpux_api.v1alpha1.access import AccessSpec, ApiKeysSpec, CorsSpec, RateLimitSpec, TlsSpec
 from gpux_api.v1alpha1.inference import GpuSpec, RuntimeSpec
 from gpux_api.v1alpha1.model import ModelSourceSpec, ModelSpec, TensorSpec
 from gpux_api.v1alpha1.pods import EnvVar, ResourcesSpec, Toleration
@@ -14,8 +15,11 @@ __all__ = [
     "KIND",
     "PLURAL",
     "VERSION",
+    "AccessSpec",
     "Address",
+    "ApiKeysSpec",
     "Condition",
+    "CorsSpec",
     "EnvVar",
     "GpuSpec",
     "GpuxModel",
@@ -25,11 +29,13 @@ __all__ = [
     "ModelSpec",
     "ModelStatus",
     "ObjectMeta",
+    "RateLimitSpec",
     "ReplicasSpec",
     "ResourcesSpec",
     "RolloutSpec",
     "RuntimeSpec",
     "ServingSpec",
     "TensorSpec",
+    "TlsSpec",
     "Toleration",
 ]

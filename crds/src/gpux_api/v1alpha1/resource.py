@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 from pydantic import ConfigDict, Field
 
 from gpux_api.base import ATOMIC, ApiModel, Rule
+from gpux_api.v1alpha1.access import ACCESS_RULES, AccessSpec
 from gpux_api.v1alpha1.batch import BATCH_RULES, BatchSpec
 from gpux_api.v1alpha1.inference import RuntimeSpec
 from gpux_api.v1alpha1.jobs import AsyncSpec
@@ -60,6 +61,9 @@ class GpuxModelSpec(ApiModel):
     serving: ServingSpec = Field(
         default_factory=ServingSpec, description="How the model is run in a cluster.", json_schema_extra={"default": {}}
     )
+    access: AccessSpec | None = Field(
+        default=None, description="Who may ask the model. Omitted: whoever reaches it, over plain HTTP."
+    )
     async_: AsyncSpec | None = Field(
         default=None,
         alias="async",
@@ -79,6 +83,7 @@ class GpuxModelSpec(ApiModel):
     )
 
     rules = (
+        *ACCESS_RULES,
         *BATCH_RULES,
         Rule(
             cel="!has(self.async) || !self.async.enabled || self.async.store != 'embedded' || "

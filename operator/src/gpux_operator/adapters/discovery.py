@@ -7,8 +7,9 @@ import logging
 import threading
 from collections.abc import Callable
 
+from gpux_operator.engine.supported import complaint
 from gpux_operator.kube.api import GPUX_MODELS, INFERENCE_SERVICES, KubeApi, Resource
-from gpux_operator.kube.errors import ApiError
+from gpux_operator.kube.errors import ApiError, Forbidden
 
 _log = logging.getLogger(__name__)
 _WHILE_MISSING, _OTHERWISE = 5.0, 60.0
@@ -21,14 +22,31 @@ class Discovery:
     def __init__(self, api: KubeApi, changed: Callable[[], None]) -> None:
         self._api = api
         self._changed = changed
-        self._stopped = threading.Event()
+        self._wake = threading.Event()
+        self._stopped = False
         self._served: frozenset[Resource] | None = None
 
     def run(self) -> None:
         """Until `stop`."""
-        while not self._stopped.is_set():
+        told = False
+        while not self._stopped:
+            told = told or self.tell_version()
             complete = self.once()
-            self._stopped.wait(_OTHERWISE if complete else _WHILE_MISSING)
+            self._wake.wait(_OTHERWISE if complete else _WHILE_MISSING)
+            self._wake.clear()
+
+    def tell_version(self) -> bool:
+        """Says if the cluster is too old. Returns whether its version could be asked for."""
+        try:
+            version = self._api.version()
+        except Forbidden:  # somebody took system:public-info-viewer away
+            return True
+        except ApiError as error:
+            _log.info("cannot ask for the cluster's version: %s", error)
+            return False
+        if (wrong := complaint(version)) is not None:
+            _log.error("%s", wrong)
+        return True
 
     def once(self) -> bool:
         """One look. Returns whether all kinds are served."""
@@ -48,6 +66,11 @@ class Discovery:
         self._served = served
         return len(served) == len(_WATCHED)
 
+    def trigger(self) -> None:
+        """A look now: watches that ended may have done so because their kind is gone."""
+        self._wake.set()
+
     def stop(self) -> None:
         """End `run`."""
-        self._stopped.set()
+        self._stopped = True
+        self._wake.set()

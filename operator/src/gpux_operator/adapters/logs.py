@@ -33,6 +33,7 @@ def configure(form: str, level: str) -> None:
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
     if level.upper() == "DEBUG":
         return
+    handler.addFilter(_without_traceback)
     for noisy in ("kopf", "urllib3", "asyncio", "kubernetes"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
     for expected in (
@@ -40,3 +41,19 @@ def configure(form: str, level: str) -> None:
         "observation",
     ):  # signals are not kopf's to handle, and missing kinds are adapters.discovery's to tell
         logging.getLogger(f"kopf._core.reactor.{expected}").setLevel(logging.ERROR)
+
+
+def is_trouble(error: BaseException | None) -> bool:
+    """Whether it is the API server or the network that ended a watch, not a bug."""
+    return isinstance(error, TimeoutError) or type(error).__module__.startswith(("kopf._cogs.clients", "aiohttp"))
+
+
+def _without_traceback(record: logging.LogRecord) -> bool:
+    """kopf tells each trouble of each watch with its traceback, and asyncio once more: a line is enough."""
+    error = record.exc_info[1] if record.exc_info else None
+    if record.name == "asyncio" and "stream.<locals>.request_cancel_callback" in record.getMessage():
+        return False  # kopf asserts that no watch is ended while it is being opened
+    if not record.name.startswith(("kopf", "asyncio")) or not is_trouble(error):
+        return True
+    record.exc_info = None
+    return record.name != "asyncio"

@@ -5,14 +5,18 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import kopf
 
+from gpux_operator.adapters.logs import is_trouble
 from gpux_operator.adapters.watch import settings
 from gpux_operator.kube.login import Connection
 
 _log = logging.getLogger(__name__)
 _PAUSE_SECONDS = 5.0
+_END_SECONDS = 7.0
+"""kopf gives its tasks five."""
 
 
 def connection_info(connection: Connection) -> kopf.ConnectionInfo:
@@ -43,25 +47,30 @@ class WatchRunner:
         self._on_restart = on_restart
         self._stopping = threading.Event()
         self._flag = threading.Event()
+        self._told = False
 
     def run(self) -> None:
         """Blocks."""
         while not self._stopping.is_set():
             started = time.monotonic()
-            self._flag = threading.Event()
+            self._flag, self._told = threading.Event(), False
             if self._stopping.is_set():
                 return
             try:
                 asyncio.run(self._once(self._flag))
-            except Exception:
-                _log.exception("the watches ended with an error; they are started again")
-            if not self._flag.is_set():
+            except Exception as error:
+                if is_trouble(error):
+                    _log.warning("the watches ended: %s", error)
+                else:
+                    _log.exception("bug: the watches ended with an error")
+            if not self._told:
                 _log.warning("the watches ended after %.0f s; they are started again", time.monotonic() - started)
                 self._stopping.wait(_PAUSE_SECONDS)
             self._on_restart()  # what changes while nothing watches is found by a look at every model
 
     async def _once(self, flag: threading.Event) -> None:
-        await kopf.operator(
+        """One run of kopf, until it is told to end or one of its tasks fails: then with that task's error."""
+        tasks = await kopf.spawn_tasks(
             registry=self._make_registry(),
             settings=settings(),
             clusterwide=not self._namespaces,
@@ -69,12 +78,31 @@ class WatchRunner:
             standalone=True,
             stop_flag=flag,
         )
+        running = asyncio.create_task(kopf.run_tasks(tasks, ignored=_this_task()))
+        failed, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        flag.set()  # kopf waits for it in a thread, and the loop cannot be closed before that has ended
+        await _ended(running)
+        for task in failed:
+            task.result()
 
     def restart(self) -> None:
         """End this run of kopf; `run` begins another one."""
+        self._told = True
         self._flag.set()
 
     def stop(self) -> None:
         """End `run`."""
         self._stopping.set()
-        self._flag.set()
+        self.restart()
+
+
+async def _ended(running: asyncio.Task[None]) -> None:
+    """Wait for kopf to end its tasks. A watch that waits for a new login survives kopf's one cancellation, and kopf waits for it."""
+    while not (await asyncio.wait([running], timeout=_END_SECONDS))[0]:
+        for task in asyncio.all_tasks() - _this_task():
+            task.cancel()
+    await asyncio.gather(running, return_exceptions=True)
+
+
+def _this_task() -> set[asyncio.Task[Any]]:
+    return {task for task in (asyncio.current_task(),) if task is not None}

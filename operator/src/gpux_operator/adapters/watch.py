@@ -78,6 +78,7 @@ def settings() -> kopf.OperatorSettings:
     chosen.watching.chunk_size = 500
     chosen.networking.request_timeout = 30
     chosen.peering.standalone = True
+    chosen.process.ultimate_exiting_timeout = None  # it would kill the process ten minutes after an error
     for resource in CHILDREN:
         chosen.watching.label_selectors[resource.group, resource.version, resource.plural] = SELECTOR
     return chosen

@@ -5,7 +5,7 @@ from typing import Any
 
 from gpux_api.projection import resource_name
 from gpux_api.v1alpha1 import GRPC_PORT, GpuxModel
-from gpux_operator.build import batch_volumes, disruption, gpu_nodes, tasks
+from gpux_operator.build import access, batch_volumes, disruption, gpu_nodes, tasks
 from gpux_operator.build.batch_volumes import MODEL_DIRECTORY
 from gpux_operator.build.config_map import FILE_NAME
 from gpux_operator.build.metadata import Manifest
@@ -40,6 +40,7 @@ def pod_spec(model: GpuxModel, config_map_name: str, image: str) -> Manifest:
             {"name": "tmp", "emptyDir": {}},
             *batch_volumes.of_server(model),
             *tasks.volumes(model),
+            *access.volumes(model),
         ],
         "topologySpreadConstraints": disruption.spread(model),
     }
@@ -63,7 +64,8 @@ def placement(model: GpuxModel) -> Manifest:
 
 def _container(model: GpuxModel, image: str) -> Manifest:
     port = model.spec.serving.port
-    live = {"httpGet": {"path": "/v2/health/live", "port": port}, "timeoutSeconds": 5}  # 200 while the model loads
+    asked = {"port": port, **access.probe_scheme(model)}
+    live = {"httpGet": {"path": "/v2/health/live", **asked}, "timeoutSeconds": 5}  # 200 while the model loads
     return {
         "name": "kserve-container",
         "image": image,
@@ -77,6 +79,7 @@ def _container(model: GpuxModel, image: str) -> Manifest:
             "--port",
             str(port),
             *batch_volumes.server_arguments(model),
+            *access.arguments(model),
         ],
         "env": _environment(model),
         "ports": _ports(model),
@@ -84,7 +87,7 @@ def _container(model: GpuxModel, image: str) -> Manifest:
         "startupProbe": {**live, "periodSeconds": 1, "failureThreshold": _OPENING_SECONDS},
         "livenessProbe": {**live, "periodSeconds": 10, "failureThreshold": 6},
         "readinessProbe": {
-            "httpGet": {"path": "/health", "port": port},
+            "httpGet": {"path": "/health", **asked},
             "timeoutSeconds": 3,
             "periodSeconds": 2,
             "failureThreshold": 5,
@@ -97,6 +100,7 @@ def _container(model: GpuxModel, image: str) -> Manifest:
             {"name": "tmp", "mountPath": "/tmp"},  # noqa: S108
             *batch_volumes.server_mounts(model),
             *tasks.mounts(model),
+            *access.mounts(model),
         ],
     }
 

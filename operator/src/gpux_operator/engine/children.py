@@ -1,9 +1,9 @@
 """Writes a model's ConfigMap, InferenceService, CronJob and PodDisruptionBudget, and removes what is no longer wanted."""
 
 from dataclasses import dataclass, replace
-from datetime import datetime
 
 from gpux_api.v1alpha1 import GpuxModel
+from gpux_operator.build import access
 from gpux_operator.build.checks import Problem
 from gpux_operator.build.config_map import config_map
 from gpux_operator.build.cron_job import COMPONENT, cron_job
@@ -20,10 +20,12 @@ from gpux_operator.build.metadata import (
 )
 from gpux_operator.build.rollout import explanation
 from gpux_operator.build.scaling import autoscaler
+from gpux_operator.engine.admission import refusal, stopping_problem, write_named
 from gpux_operator.engine.conflicts import kserve_conflict, own_conflict
 from gpux_operator.engine.drift import remove_foreign
 from gpux_operator.engine.exposure import withdraw
 from gpux_operator.engine.queue import Key
+from gpux_operator.engine.repairs import Turn
 from gpux_operator.kube.api import (
     CONFIG_MAPS,
     CRON_JOBS,
@@ -75,6 +77,9 @@ def desired_children(model: GpuxModel, namespace: str, images: Images, prometheu
         rollout=explanation(model),
         autoscaled=autoscaler(model) != "none",
         suspended=model.spec.suspend,
+        tls=access.has_tls(model),
+        keyed=access.has_keys(model),
+        undescribed=access.is_undescribed(model),
     )
     budget = pod_disruption_budget(model, namespace)
     return Desired(configuration, isvc, intent, cron_job(model, namespace, mounted, images), budget)
@@ -111,45 +116,58 @@ class Written:
     retry_seconds: float | None = None
 
 
-def write_children(api: KubeApi, key: Key, desired: Desired, observed: Observed, now: datetime) -> Written:
+def write_children(api: KubeApi, key: Key, desired: Desired, observed: Observed, turn: Turn) -> Written:
     """Brings the children to what is wanted, and leaves alone what is so already or is somebody else's.
 
     Raises:
         ApiError: the request may succeed another time, or the namespace is ending.
     """
     try:
-        return _write(api, key, desired, observed, now)
+        return _write(api, key, desired, observed, turn)
     except (Rejected, QuotaExceeded, Forbidden, KindMissing) as error:
         return Written(observed, _refusal(error))
 
 
-def _write(api: KubeApi, key: Key, desired: Desired, observed: Observed, now: datetime) -> Written:
+def _write(api: KubeApi, key: Key, desired: Desired, observed: Observed, turn: Turn) -> Written:
     name = desired.config_map["metadata"]["name"]
     stored = next((item for item in observed.config_maps if item["metadata"]["name"] == name), None)
     isvc, wanted = observed.inference_service, desired.inference_service
-    conflict = (
+    problem = (
         own_conflict(stored, desired.config_map)
         or own_conflict(isvc, wanted)
         or own_conflict(observed.cron_job, desired.cron_job)
         or own_conflict(observed.disruption_budget, desired.disruption_budget)
         or kserve_conflict(api, key, isvc, wanted)
+        or stopping_problem(isvc, wanted)
     )
-    if conflict is not None:
-        return Written(observed, conflict)
-    _ensure(api, CONFIG_MAPS, stored, desired.config_map)
-    isvc = _ensure(api, INFERENCE_SERVICES, isvc, wanted)
-    isvc, later = remove_foreign(api, key, isvc, wanted, now)
+    if problem is not None:
+        return Written(observed, problem)
+    _ensure(api, CONFIG_MAPS, stored, desired.config_map, turn)
+    before = isvc
+    isvc = write_named(before, wanted, lambda named: _ensure(api, INFERENCE_SERVICES, before, named, turn))
+    isvc, later = remove_foreign(api, key, isvc, wanted, turn.now)
     problem = withdraw(api, key, isvc) if is_cluster_local(wanted) else None
     uid = (controller_of(wanted) or {}).get("uid", "")
-    _keep(api, POD_DISRUPTION_BUDGETS, observed.disruption_budget, desired.disruption_budget, uid)
-    _keep(api, CRON_JOBS, observed.cron_job, desired.cron_job, uid)  # last: a refusal must not keep a model public
-    return Written(replace(observed, inference_service=isvc), problem, later)
+    _keep(api, POD_DISRUPTION_BUDGETS, observed.disruption_budget, desired.disruption_budget, uid, turn)
+    # last: a refusal must not keep a model public
+    _keep(api, CRON_JOBS, observed.cron_job, desired.cron_job, uid, turn)
+    return Written(replace(observed, inference_service=isvc), problem or _contested(turn), later)
 
 
-def _keep(api: KubeApi, resource: Resource, stored: Manifest | None, desired: Manifest | None, uid: str) -> None:
+def _contested(turn: Turn) -> Problem | None:
+    found = turn.contested()
+    if found is None:
+        return None
+    hint = "it is set back ever more slowly; end that, or ask for the change in this GpuxModel"
+    return Problem(Reason.CONTESTED, f"{found[0]}, which is this operator's: {hint}", found[1])
+
+
+def _keep(  # noqa: PLR0913, PLR0917
+    api: KubeApi, resource: Resource, stored: Manifest | None, desired: Manifest | None, uid: str, turn: Turn
+) -> None:
     """Writes a child that not every spec asks for, or removes the model's own of a spec that did."""
     if desired is not None:
-        _ensure(api, resource, stored, desired)
+        _ensure(api, resource, stored, desired, turn)
     elif stored is not None and is_controlled_by(stored, uid):
         metadata = stored["metadata"]
         if "deletionTimestamp" not in metadata:
@@ -158,7 +176,7 @@ def _keep(api: KubeApi, resource: Resource, stored: Manifest | None, desired: Ma
 
 def _refusal(error: ApiError) -> Problem:
     if isinstance(error, Rejected):
-        return Problem(Reason.REJECTED, f"the cluster refused an object of this model: {error}", _SLOWLY)
+        return refusal(error)
     if isinstance(error, QuotaExceeded):
         return Problem(Reason.QUOTA_EXCEEDED, f"a quota of the namespace is used up: {error}", _SLOWLY)
     if isinstance(error, Forbidden):
@@ -197,8 +215,10 @@ def _mounted_by_runs(api: KubeApi, key: Key) -> set[str]:
     }
 
 
-def _ensure(api: KubeApi, resource: Resource, stored: Manifest | None, desired: Manifest) -> Manifest:
-    """Applies `desired` unless it is stored already; Conflict if it is another version than was read."""
+def _ensure(api: KubeApi, resource: Resource, stored: Manifest | None, desired: Manifest, turn: Turn) -> Manifest:
+    """Applies `desired` unless it is stored already, or must wait; Conflict if it is another version than was read."""
     if stored is None:
         return api.apply(resource, desired)
-    return stored if carries(stored, desired) else api.apply(resource, of_version(stored, desired))
+    if carries(stored, desired) or not turn.may(stored, desired):
+        return stored
+    return api.apply(resource, of_version(stored, desired))

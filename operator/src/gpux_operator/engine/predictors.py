@@ -21,7 +21,7 @@ from gpux_operator.status.predictor import Described, Health, Json, described, h
 from gpux_operator.status.running import address, running_since
 
 Fetch = Callable[[str, str], Json | None]
-"""The JSON object at a path of an address (`host:port`); None if there is none, for whatever reason. Never raises."""
+"""The JSON object at a path of an address (`http://host:port`, `https://…`); None if there is none, for whatever reason. Never raises."""
 
 FIRST_SECONDS = 3.0
 """How long a pass leaves the status alone for a container's first answer: more than one request's time-out."""
@@ -64,12 +64,13 @@ class Predictors:
         before = () if observed.look_again_seconds is None else (observed.look_again_seconds,)
         pauses = [*before, *(pause_seconds(running_since(pod), now) for pod in waiting)]
         heard = self._health(key, waiting)
+        told = intent if intent and not intent.undescribed else None
         return replace(
             observed,
             said={_name(pod): asked.said for pod, asked in heard if asked.said is not None},
             unheard=any(not asked.heard and self._clock() - asked.since < FIRST_SECONDS for _, asked in heard),
             look_again_seconds=min(pauses, default=None),
-            described=self._served(key, intent.pod_hash, serving) if intent and serving else None,
+            described=self._served(key, told.pod_hash, serving) if told and serving else None,
         )
 
     def forget(self, key: Key) -> None:

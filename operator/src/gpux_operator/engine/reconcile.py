@@ -1,7 +1,7 @@
 """One level-triggered pass over a model: read, build, write what differs, say what is.
 
-Nothing is remembered between passes, so a pass may be cut off anywhere and any number may follow each other: the next one
-starts from what the API server has.
+Nothing is remembered between passes but how often somebody else's writes were undone (`engine.repairs`), so a pass may be cut
+off anywhere and any number may follow each other: the next one starts from what the API server has.
 """
 
 from collections.abc import Callable
@@ -16,7 +16,7 @@ from gpux_operator.build.checks import Problem, spec_problem
 from gpux_operator.build.inference_service import Platform
 from gpux_operator.build.metadata import Manifest, of_version
 from gpux_operator.build.scaling import autoscaler, autoscaler_problem
-from gpux_operator.engine import troubles
+from gpux_operator.engine import kserve_words, troubles
 from gpux_operator.engine.children import (
     Desired,
     desired_children,
@@ -28,8 +28,9 @@ from gpux_operator.engine.observe import observe
 from gpux_operator.engine.predictors import FIRST_SECONDS, Predictors
 from gpux_operator.engine.queue import Key
 from gpux_operator.engine.recorder import Recorder
+from gpux_operator.engine.repairs import Repairs, Turn
 from gpux_operator.kube.api import GPUX_MODELS, SCALED_OBJECTS, KubeApi
-from gpux_operator.kube.errors import NamespaceEnding, NotFound
+from gpux_operator.kube.errors import KindMissing, NamespaceEnding, NotFound
 from gpux_operator.status.observed import Observed
 from gpux_operator.status.reasons import Reason
 from gpux_operator.status.rollup import as_stored, roll_up
@@ -47,6 +48,7 @@ class Outcome:
         retry_seconds: when to look again; None: when something changes.
         uid: of the model, for the log.
         generation: of the model, for the log.
+        since: when Ready got the status that it has; None: not known.
     """
 
     result: str
@@ -54,6 +56,7 @@ class Outcome:
     retry_seconds: float | None = None
     uid: str = ""
     generation: int = 0
+    since: datetime | None = None
 
 
 class Reconciler:
@@ -72,6 +75,7 @@ class Reconciler:
         self._recorder = recorder
         self._predictors = predictors
         self._clock = clock
+        self._repairs = Repairs()
 
     def reconcile(self, key: Key) -> Outcome:
         """One pass.
@@ -81,8 +85,9 @@ class Reconciler:
         """
         try:
             stored = self._api.get(GPUX_MODELS, key.namespace, key.name)
-        except NotFound:
+        except (NotFound, KindMissing):  # with the kind all models are gone; discovery and the resync see it come back
             self._predictors.forget(key)
+            self._repairs.forget(key)
             return Outcome("gone")
         metadata = stored["metadata"]
         if "deletionTimestamp" in metadata:
@@ -110,10 +115,11 @@ class Reconciler:
         later: float | None = None
         if problem is None and desired is not None:
             desired = for_what_exists(desired, observed)
-            written = write_children(self._api, key, desired, observed, self._clock())
+            written = write_children(self._api, key, desired, observed, Turn(self._repairs, key, self._clock()))
             problem, observed, later = written.problem, written.observed, written.retry_seconds
         intent = desired.intent if desired else None
         observed = troubles.look(self._api, key, intent, observed, self._clock())
+        observed = kserve_words.look(self._api, key, intent, observed, self._clock())
         observed = self._predictors.look(key, intent, observed, self._clock())
         outcome = self._write_status(stored, problem, desired, observed)
         if outcome.result == "ready" and desired is not None:
@@ -163,5 +169,10 @@ class Reconciler:
             self._recorder.transitions(stored, before, status)
         result = "problem" if problem else "ready" if ready["status"] == "True" else "progressing"
         return Outcome(
-            result, ready["reason"], problem.retry_seconds if problem else None, metadata["uid"], metadata["generation"]
+            result,
+            ready["reason"],
+            problem.retry_seconds if problem else None,
+            metadata["uid"],
+            metadata["generation"],
+            datetime.fromisoformat(ready["lastTransitionTime"]),
         )

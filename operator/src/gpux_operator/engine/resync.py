@@ -13,6 +13,8 @@ from gpux_operator.kube.errors import ApiError
 _log = logging.getLogger(__name__)
 _RETRY_SECONDS = 5.0
 _JITTER = 0.1
+OUTAGE_SECONDS = 300.0
+"""An API server may be away for so long, and a restart of the operator would not help."""
 
 
 class Resync:
@@ -62,6 +64,6 @@ class Resync:
         return self._succeeded is not None
 
     def overdue(self, periods: float = 3.0) -> bool:
-        """Whether no round succeeded for that many periods."""
+        """Whether no round succeeded for that many periods, and for longer than an outage."""
         since = self._succeeded if self._succeeded is not None else self._started
-        return time.monotonic() - since > self._period * periods
+        return time.monotonic() - since > max(self._period * periods, OUTAGE_SECONDS)

@@ -32,10 +32,12 @@ class Workers:
         queue: KeyQueue,
         reconciler: Reconciles,
         observe: Callable[[str, float], None] = lambda result, seconds: None,
+        saw: Callable[[Key, Outcome], None] = lambda key, outcome: None,
     ) -> None:
         self._queue = queue
         self._reconciler = reconciler
         self._observe = observe
+        self._saw = saw
         self._threads: list[threading.Thread] = []
         self._busy_since: dict[int, float] = {}
 
@@ -90,10 +92,10 @@ class Workers:
         self._tell(key, outcome, time.monotonic() - started)
 
     def _failed(self, key: Key, error: ApiError) -> Outcome:
-        """Backoff; from the third failure in a row on the status says so."""
+        """Backoff; the status says so after the third failure in a row, or a later third one if it cannot yet."""
         count = self._queue.retry(key, error.retry_after if isinstance(error, TooManyRequests) else 0.0)
         _log.warning("the pass over %s/%s failed (%d in a row): %s", key.namespace, key.name, count, error)
-        if count >= FAILURES_BEFORE_REPORT:
+        if count % FAILURES_BEFORE_REPORT == 0:
             try:
                 self._reconciler.report_failure(key, error)
             except Exception as second:  # the API server is what fails: the log has to do
@@ -102,6 +104,7 @@ class Workers:
 
     def _tell(self, key: Key, outcome: Outcome, seconds: float) -> None:
         self._observe(outcome.result, seconds)
+        self._saw(key, outcome)
         fields = {
             "namespace": key.namespace,
             "name": key.name,

@@ -1,4 +1,4 @@
-"""The port to the API server: the six requests that the operator makes, and the kinds it makes them for."""
+"""The port to the API server: the requests that the operator makes, and the kinds it makes them for."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -70,3 +70,6 @@ class KubeApi(Protocol):
 
     def serves(self, resource: Resource) -> bool:
         """Whether the API server knows the kind now."""
+
+    def version(self) -> str:
+        """The API server's `gitVersion`."""

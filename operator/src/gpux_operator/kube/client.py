@@ -10,13 +10,15 @@ import urllib3
 
 from gpux_operator.build.metadata import MANAGER
 from gpux_operator.kube.api import Manifest, Resource
-from gpux_operator.kube.errors import KindMissing, NotFound, NotLeading, Transient, from_response
+from gpux_operator.kube.errors import KindMissing, NotFound, NotLeading, TooManyRequests, Transient, from_response
 from gpux_operator.kube.login import Connection
+from gpux_operator.kube.pauses import Pauses
 
 _TIMEOUTS = urllib3.Timeout(connect=5.0, read=30.0)
 SHORT_TIMEOUTS = urllib3.Timeout(connect=1.5, read=3.0)
 """For the lease: two requests end within its renew deadline."""
 _PAGE = 500
+_VERSION = Resource("", "", "version")
 _APPLY = "application/apply-patch+yaml"  # JSON is YAML
 _MERGE = "application/merge-patch+json"
 
@@ -74,6 +76,7 @@ class Client:
         self._may_write = may_write
         self._saw = saw
         self._timeouts = timeouts
+        self._pauses = Pauses()
 
     def close(self) -> None:
         """Let go of the connections."""
@@ -118,6 +121,12 @@ class Client:
         """Create the object."""
         return self._answer(_Request("create", "POST", resource, resource.path(obj["metadata"]["namespace"]), body=obj))
 
+    def admit(self, resource: Resource, obj: Manifest) -> None:
+        """Ask whether the object would be created: schema, CEL, policies and webhooks have their say, nothing is stored."""
+        query = {"dryRun": "All", "fieldValidation": "Strict"}
+        path = resource.path(obj["metadata"]["namespace"])
+        self._answer(_Request("admit", "POST", resource, path, query, obj))
+
     def merge(self, resource: Resource, namespace: str, name: str, patch: Manifest) -> Manifest:
         """Merge-patch the object."""
         return self._answer(
@@ -132,6 +141,10 @@ class Client:
             return False
         return any(item["name"] == resource.plural for item in found.get("resources") or ())
 
+    def version(self) -> str:
+        """The API server's `gitVersion`, which is told to everybody."""
+        return str(self._answer(_Request("discover", "GET", _VERSION, "/version")).get("gitVersion", ""))
+
     def _apply(self, resource: Resource, desired: Manifest, subresource: str | None) -> Manifest:
         metadata = desired["metadata"]
         path = resource.path(metadata["namespace"], metadata["name"], subresource)
@@ -140,6 +153,7 @@ class Client:
 
     def _answer(self, request: _Request) -> Manifest:
         """The answer's object; raises the ApiError of the response, Transient if there is none."""
+        self._pauses.check(request.method, request.path)
         code = "none"
         try:
             response = self._send(request)
@@ -149,7 +163,10 @@ class Client:
         finally:
             self._count(request.verb, request.resource.plural, code)
         if not 200 <= response.status < 300:
-            raise from_response(response.status, response.data, response.headers.get("Retry-After"))
+            refusal = from_response(response.status, response.data, response.headers.get("Retry-After"))
+            if isinstance(refusal, TooManyRequests):
+                self._pauses.begin(request.method, request.path, refusal.retry_after)
+            raise refusal
         try:
             answer: Manifest = json.loads(response.data)
         except ValueError:

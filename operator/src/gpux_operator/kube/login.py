@@ -87,7 +87,7 @@ def by_kubeconfig(path: str | None) -> Connection:
     found = client.Configuration()
     try:
         config.load_kube_config(path, client_configuration=found)
-    except (config.ConfigException, OSError) as error:
+    except Exception as error:  # ConfigException, and whatever a broken file raises
         raise LoginError(f"{path or '$KUBECONFIG or ~/.kube/config'}: {error}") from error
     return Connection(
         found.host, lambda: _header(found), found.ssl_ca_cert, found.verify_ssl, found.cert_file, found.key_file

@@ -3,10 +3,18 @@
 import re
 from collections.abc import Iterator
 
+from gpux_operator.build.access import KEYS_VOLUME, TLS_VOLUME
 from gpux_operator.build.metadata import Manifest
 
 STORAGE_INITIALIZER = "storage-initializer"
 _MISSING_ACCOUNT = re.compile(r'serviceaccount "(?P<name>[^"]+)" not found')
+_MISSING_SECRET = re.compile(r'secret "(?P<name>[^"]+)" not found')
+_SECRETS = (
+    (KEYS_VOLUME, "spec.access.apiKeys.secretRef",
+     'kubectl create secret generic {name} --from-literal=my-client="$(openssl rand -hex 32)" in the model\'s namespace'),
+    (TLS_VOLUME, "spec.access.tls.secretRef",
+     "kubectl create secret tls {name} --cert=FILE --key=FILE in the model's namespace, or let cert-manager make it"),
+)  # fmt: skip
 _NODES = re.compile(r"^\d+/(?P<all>\d+) nodes are available: ")
 _LACKS = re.compile(r"(?P<count>\d+) Insufficient (?P<resource>[\w./-]*\w)")
 _PLACES = {
@@ -51,6 +59,10 @@ def starting(message: str) -> str:
     """What helps where a volume cannot be mounted."""
     if "Multi-Attach" in message:
         return " (the claim's volume can be on one node only: let the old pod go first with spec.rollout.strategy: Recreate)"
+    secret = _MISSING_SECRET.search(message)
+    for volume, field, command in _SECRETS:
+        if secret is not None and f'volume "{volume}"' in message:
+            return f" ({command.format(name=secret['name'])}, or correct {field})"
     return " (create it, or correct the spec that names it)" if "not found" in message else ""
 
 

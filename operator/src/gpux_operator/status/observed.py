@@ -3,11 +3,9 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
-from gpux_operator.build.metadata import MODE, STOP, Manifest, is_controlled_by, pod_hash_of
+from gpux_operator.build.metadata import STOP, Manifest, is_controlled_by, pod_hash_of
+from gpux_operator.build.modes import mode_of, new_name
 from gpux_operator.status.predictor import Described, Health
-
-_NEW_NAMES = {"RawDeployment": "Standard", "Serverless": "Knative"}
-"""The modes were renamed in KServe 0.16; before it, an unknown name is the default mode."""
 
 
 @dataclass(frozen=True)
@@ -23,6 +21,9 @@ class Intent:
         autoscaled: whether the Deployment's replicas are an autoscaler's.
         suspended: whether there are to be no pods.
         renewed: whether the Deployment has to be made anew, since no autoscaler takes it from zero.
+        tls: whether the pods speak TLS.
+        keyed: whether callers need an API key.
+        undescribed: whether the model is described to those only who have one, which the operator has not.
     """
 
     pod_hash: str
@@ -33,6 +34,9 @@ class Intent:
     autoscaled: bool = False
     suspended: bool = False
     renewed: bool = False
+    tls: bool = False
+    keyed: bool = False
+    undescribed: bool = False
 
 
 @dataclass(frozen=True)
@@ -49,6 +53,7 @@ class Observed:
         disruption_budget: the PodDisruptionBudget `<name>`, whoever owns it.
         said: why predictors of the newest version are not ready, in their own words, by pod.
         troubles: why nodes cannot start pods of the newest version, in their words, by pod.
+        kserve_trouble: why KServe does not follow the InferenceService, in its words.
         unheard: whether one of them was asked for the first time and may answer soon.
         look_again_seconds: when another answer may be had; None: nobody is to be asked.
         described: the model of the newest version, None if it isn't known.
@@ -63,6 +68,7 @@ class Observed:
     disruption_budget: Manifest | None = None
     said: Mapping[str, Health] = field(default_factory=dict)
     troubles: Mapping[str, str] = field(default_factory=dict)
+    kserve_trouble: str | None = None
     unheard: bool = False
     look_again_seconds: float | None = None
     described: Described | None = None
@@ -84,10 +90,9 @@ class Observed:
 
     def other_mode(self) -> str | None:
         """The mode that KServe chose instead of the one asked for; None where it did as it was asked, or has not chosen."""
-        isvc = self.inference_service or {}
-        asked = ((isvc.get("metadata") or {}).get("annotations") or {}).get(MODE)
-        chosen = (isvc.get("status") or {}).get("deploymentMode")
-        return chosen if asked and chosen and _NEW_NAMES.get(chosen, chosen) != asked else None
+        isvc = self.inference_service or {"metadata": {}}
+        asked, chosen = mode_of(isvc), (isvc.get("status") or {}).get("deploymentMode")
+        return chosen if asked and chosen and new_name(chosen) != asked else None
 
     def kserve_condition(self, kind: str) -> Manifest:
         """A condition of the InferenceService, empty if KServe has not set it."""

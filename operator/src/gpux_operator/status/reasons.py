@@ -64,7 +64,7 @@ class Reason(StrEnum):
     )
     KSERVE_TOO_OLD = (
         "KServeTooOld",
-        "KServe does not know its Standard mode by this name and chose another one. Upgrade KServe to 0.16 or newer.",
+        "KServe does not know what a model needs. The message says from which release on it does.",
     )
     OPERATOR_FORBIDDEN = (
         "OperatorForbidden",
@@ -149,6 +149,10 @@ class Reason(StrEnum):
         "InvalidWebhookSecret",
         "The Secret of async.callbacks.secretRef holds no signing secret. The message says what to write.",
     )
+    INVALID_API_KEYS = (
+        "InvalidApiKeys",
+        "The Secret of access.apiKeys.secretRef holds no API key. Add one; the pods see it within a minute.",
+    )
     INTERNAL_ERROR = "InternalError", "A bug of the predictor: its log has the traceback. Please report it."
     POD_FAILED = "PodFailed", "A pod was stopped by the node, for instance evicted for want of memory or disk."
     INFERENCE_SERVICE_FAILED = (
@@ -184,6 +188,10 @@ class Reason(StrEnum):
         "KServe has not said anything yet. If it stays, check that its controller runs.",
     )
     WAITING_FOR_DELETION = "WaitingForDeletion", "An older object of the same name is still being deleted."
+    CONTESTED = (
+        "Contested",
+        "Somebody changes an object of this model again and again. The message says who; the operator sets it back, at most once a minute.",
+    )
     REQUEST_FAILED = "RequestFailed", "Requests to the API server fail repeatedly. The operator keeps trying."
 
     # what is well
@@ -224,6 +232,7 @@ OF_THE_PREDICTOR = frozenset(
         Reason.DEVICE_FAILED,
         Reason.INVALID_TASK_STORE,
         Reason.INVALID_WEBHOOK_SECRET,
+        Reason.INVALID_API_KEYS,
         Reason.INTERNAL_ERROR,
     }
 )

@@ -46,7 +46,7 @@ def roll_up(
         "Ready": ready,
     }
     before = model.get("status") or {}
-    url, address = served.url(intent, observed), served.address(observed)
+    url, address = served.url(intent, observed), served.address(intent, observed)
     return GpuxModelStatus(
         observed_generation=metadata["generation"],
         conditions=conditions(before.get("conditions") or (), verdicts, metadata["generation"], now),
@@ -56,7 +56,7 @@ def roll_up(
         ready_replicas=_ready_count(intent, observed),
         selector=f"app=isvc.{metadata['name']}-predictor",
         model=served.model(observed.described, before),
-        example=served.example(observed.described, url or (address.url if address else None), before),
+        example=served.example(observed.described, url or (address.url if address else None), before, intent),
     )
 
 
@@ -157,7 +157,7 @@ def _kserve(observed: Observed) -> Verdict | None:
     mode, predictor = observed.other_mode(), observed.kserve_condition("PredictorReady")
     if mode is not None:
         message = (
-            f"KServe serves the InferenceService in its mode {mode} instead of Standard, which releases before 0.16 do not know: upgrade "
+            f"KServe serves the InferenceService in its mode {mode} instead of Standard, as without its webhooks or before 0.15: upgrade "
             "KServe, then delete the InferenceService (its mode is fixed), and a new one is made"
         )
         return Verdict("False", Reason.KSERVE_TOO_OLD, message)
@@ -166,6 +166,8 @@ def _kserve(observed: Observed) -> Verdict | None:
     copied = observed.deployment is not None and predictor.get("reason") in _DEPLOYMENT_REASONS
     if predictor.get("status") == "False" and _words(predictor) and not copied:
         return Verdict("False", Reason.INFERENCE_SERVICE_FAILED, f"KServe reports: {_words(predictor)}")
+    if observed.kserve_trouble is not None:
+        return Verdict("False", Reason.INFERENCE_SERVICE_FAILED, f"KServe reports: {observed.kserve_trouble}")
     return None
 
 

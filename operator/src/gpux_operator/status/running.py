@@ -6,12 +6,16 @@ CONTAINER = "kserve-container"
 
 
 def address(pod: Manifest) -> str | None:
-    """`host:port` of the predictor; None before the pod has an address, or if it is no pod of ours."""
+    """`http://host:port` of the predictor, or `https://`, as its probes ask it; None before it has an address, or if it is none of ours."""
     host = (pod.get("status") or {}).get("podIP")
-    ports = spec_of(pod, CONTAINER).get("ports") or ()
+    container = spec_of(pod, CONTAINER)
+    ports = container.get("ports") or ()
     if not host or not ports:
         return None
-    return f"[{host}]:{ports[0]['containerPort']}" if ":" in host else f"{host}:{ports[0]['containerPort']}"
+    probe = (container.get("readinessProbe") or {}).get("httpGet") or {}
+    scheme = "https" if probe.get("scheme") == "HTTPS" else "http"
+    shown = f"[{host}]" if ":" in host else host
+    return f"{scheme}://{shown}:{ports[0]['containerPort']}"
 
 
 def running_since(pod: Manifest) -> str | None:

@@ -14,6 +14,8 @@ from gpux_operator.status.predictor import Described
 MAX_BODY = 8192
 """Characters of an example's body; a longer one (a photo) makes the object unreadable. `/openapi.json` has it."""
 
+_KEY = '-H "X-API-Key: $API_KEY"'
+
 
 def url(intent: Intent | None, observed: Observed) -> str | None:
     """KServe's URL, if there really is an ingress for it: it sets the URL where there is none."""
@@ -23,10 +25,13 @@ def url(intent: Intent | None, observed: Observed) -> str | None:
     return found if found and urlsplit(found).hostname in observed.hosts else None
 
 
-def address(observed: Observed) -> Address | None:
-    """The way from inside the cluster."""
+def address(intent: Intent | None, observed: Observed) -> Address | None:
+    """The way from inside the cluster. KServe always says http://, and its Service has port 80 for whatever the pods speak."""
     status = (observed.inference_service or {}).get("status") or {}
     found = (status.get("address") or {}).get("url")
+    if found and intent is not None and intent.tls:
+        split = urlsplit(found)
+        found = split._replace(scheme="https", netloc=f"{split.hostname}:{split.port or 80}").geturl()
     return Address(url=found) if found else None
 
 
@@ -40,14 +45,18 @@ def model(described: Described | None, before: Manifest) -> ModelStatus | None:
         return None
 
 
-def example(described: Described | None, base: str | None, before: Manifest) -> str | None:
+def example(
+    described: Described | None, base: str | None, before: Manifest, intent: Intent | None = None
+) -> str | None:
     """A curl command for the model's own example request; in-cluster if there is no ingress. None if it has no short one."""
+    keyed = intent is not None and intent.keyed
     if described is None:
         found = before.get("example")
-        return found if isinstance(found, str) else None
+        return found if isinstance(found, str) and (intent is None or (_KEY in found) == keyed) else None
     body = None if described.example is None else json.dumps(described.example, ensure_ascii=False)
-    return _curl(base, body) if base is not None and body is not None and len(body) <= MAX_BODY else None
+    return _curl(base, body, keyed=keyed) if base is not None and body is not None and len(body) <= MAX_BODY else None
 
 
-def _curl(base: str, body: str) -> str:
-    return f"curl -sS {base.rstrip('/')}/predict -H 'Content-Type: application/json' -d {shlex.quote(body)}"
+def _curl(base: str, body: str, *, keyed: bool) -> str:
+    key = f" {_KEY}" if keyed else ""
+    return f"curl -sS {base.rstrip('/')}/predict{key} -H 'Content-Type: application/json' -d {shlex.quote(body)}"

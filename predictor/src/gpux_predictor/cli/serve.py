@@ -2,11 +2,12 @@
 
 import gc
 import logging
+import sys
 from pathlib import Path
 
 import click
 
-from gpux_api.v1alpha1 import GRPC_PORT
+from gpux_api.v1alpha1 import GRPC_PORT, GpuxModel
 from gpux_predictor.cli.manifest import model_dir_option, read
 
 
@@ -32,6 +33,19 @@ from gpux_predictor.cli.manifest import model_dir_option, read
     help="Folder for the tasks of an embedded store.  [env: GPUX_STATE_DIR; default: one for each FILE under $XDG_STATE_HOME]",
 )
 @click.option(
+    "--api-keys-dir",
+    type=click.Path(path_type=Path, exists=True, file_okay=False),
+    envvar="GPUX_API_KEYS_DIR",
+    help="Folder with the keys of spec.access.apiKeys: a file for each client, its name the client's, its content the key. Changes "
+    "count at once.  [env: GPUX_API_KEYS_DIR]",
+)
+@click.option(
+    "--tls-dir",
+    type=click.Path(path_type=Path, exists=True, file_okay=False),
+    envvar="GPUX_TLS_DIR",
+    help="Serve over TLS, by tls.crt and tls.key of this folder; a renewed pair counts at once.  [env: GPUX_TLS_DIR]",
+)
+@click.option(
     "--log-level", type=click.Choice(["debug", "info", "warning", "error"]), default="info", show_default=True
 )
 @click.option(
@@ -39,6 +53,12 @@ from gpux_predictor.cli.manifest import model_dir_option, read
     is_flag=True,
     envvar="GPUX_LOG_REQUESTS",
     help="Write a JSON line for each request to stderr.  [env: GPUX_LOG_REQUESTS]",
+)
+@click.option(
+    "--page/--no-page",
+    default=True,
+    envvar="GPUX_PAGE",
+    help="Show browsers a page at / to try the model on.  [env: GPUX_PAGE; default: page]",
 )
 def serve(  # noqa: PLR0913, PLR0917  (an argument an option)
     manifest: Path,
@@ -48,8 +68,11 @@ def serve(  # noqa: PLR0913, PLR0917  (an argument an option)
     model_dir: Path | None,
     batch_dir: Path | None,
     state_dir: Path | None,
+    api_keys_dir: Path | None,
+    tls_dir: Path | None,
     log_level: str,
     log_requests: bool,
+    page: bool,
 ) -> None:
     """Serve the model of the GpuxModel manifest FILE.
 
@@ -62,9 +85,35 @@ def serve(  # noqa: PLR0913, PLR0917  (an argument an option)
     ports = port or serving.port, grpc_port or (GRPC_PORT if "grpc" in serving.open_protocols else None)
     if ports[0] == ports[1]:
         raise click.UsageError(f"port {ports[0]} cannot be the HTTP and the gRPC port: choose --port or --grpc-port")
+    _check_access(model, api_keys_dir, tls_dir)
     gc.disable()  # nothing that an import makes is garbage; `run` turns it on again
-    from gpux_predictor.run import Listen, Origin, default_state_dir, run  # noqa: PLC0415  (kserve takes a second to import; a wrong manifest should not)
+    from gpux_predictor.run import Listen, Origin, default_state_dir, opened, run  # noqa: PLC0415  (kserve takes a second to import; a wrong manifest should not)
 
     origin = Origin(manifest.resolve().parent, model_dir)
     state = state_dir or default_state_dir(manifest)
-    run(model, origin, Listen(host, *ports), state, batch_dir=batch_dir, log_requests=log_requests)
+    try:
+        access = opened(model.spec.access, api_keys_dir, tls_dir)
+    except OSError as error:
+        click.echo(f"gpux-predictor: the certificate in {tls_dir} cannot be used: {error}", err=True)
+        sys.exit(1)
+    listen = Listen(host, *ports)
+    run(model, origin, listen, state, access=access, batch_dir=batch_dir, log_requests=log_requests, page=page)
+
+
+def _check_access(model: GpuxModel, api_keys_dir: Path | None, tls_dir: Path | None) -> None:
+    """What the manifest says of access is there: a model that is to be closed is never served open."""
+    access = model.spec.access
+    keys, tls = (None, None) if access is None else (access.api_keys, access.tls)
+    if keys is not None and api_keys_dir is None:
+        raise click.UsageError(
+            "spec.access.apiKeys is set: give the keys by --api-keys-dir DIR, a folder with a file for each client, its name the "
+            "client's, its content the key"
+        )
+    if keys is None and api_keys_dir is not None:
+        raise click.UsageError(
+            "--api-keys-dir is for spec.access.apiKeys, which the manifest does not have: add it, or leave the option out"
+        )
+    if tls is not None and tls_dir is None:
+        raise click.UsageError(
+            "spec.access.tls is set: give the certificate by --tls-dir DIR, with tls.crt and tls.key"
+        )

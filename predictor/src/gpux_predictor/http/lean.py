@@ -5,15 +5,13 @@ rest of a request to a tiny model does.
 """
 
 import time
-from collections.abc import Sequence
 
 import orjson
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from gpux_predictor import metrics
 from gpux_predictor.errors import ClientGone, RequestError, TooManyRequests
 from gpux_predictor.http.body import content_type, read
-from gpux_predictor.http.observers import Observer, Seen
 from gpux_predictor.protocols.disconnect import cancelled_on_disconnect
 from gpux_predictor.serving.at_once import server_timing
 from gpux_predictor.serving.service import ModelService
@@ -28,34 +26,14 @@ class Lean:
     Args:
         app: the app for everything else.
         service: the model.
-        observers: hear of each request after it.
     """
 
-    def __init__(self, app: ASGIApp, service: ModelService, observers: Sequence[Observer] = ()) -> None:
+    def __init__(self, app: ASGIApp, service: ModelService) -> None:
         self._app = app
         self._service = service
-        self._observers = observers
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serves one request (the ASGI interface)."""
-        if not self._observers or scope["type"] != "http":
-            await self._serve(scope, receive, send)
-            return
-        seen = Seen(scope["method"], scope["path"], 0, time.time_ns(), 0.0, scope["headers"], b"")
-
-        async def noticing(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                seen.status = message["status"]
-                seen.timing = dict(message["headers"]).get(b"server-timing", b"")
-            await send(message)
-
-        started = time.perf_counter()
-        await self._serve(scope, receive, noticing)
-        seen.seconds = time.perf_counter() - started
-        for observer in self._observers:
-            observer(seen)
-
-    async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http" or scope["path"] not in PATHS or scope["method"] != "POST":
             await self._app(scope, receive, send)
             return

@@ -3,10 +3,11 @@
 import logging
 import os
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 import orjson
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 logger = logging.getLogger("gpux_predictor.requests")
 _STAGES = ("queue", "preprocess", "run", "postprocess")
@@ -20,6 +21,7 @@ class Seen:
         began: nanoseconds since the epoch.
         seconds: until the answer was handed to the server.
         timing: the `Server-Timing` header, empty where there is none.
+        client: whose key let it in; None without keys.
     """
 
     method: str
@@ -29,6 +31,7 @@ class Seen:
     seconds: float
     headers: Iterable[tuple[bytes, bytes]]
     timing: bytes
+    client: str | None = None
 
     def stages(self) -> dict[str, float]:
         """Milliseconds by stage."""
@@ -37,6 +40,39 @@ class Seen:
 
 
 Observer = Callable[[Seen], None]
+
+
+class Observed:
+    """An ASGI app whose requests are told to observers.
+
+    Args:
+        app: answers.
+        observers: hear of each request after it.
+    """
+
+    def __init__(self, app: ASGIApp, observers: Sequence[Observer]) -> None:
+        self._app = app
+        self._observers = observers
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serves one request (the ASGI interface)."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        seen = Seen(scope["method"], scope["path"], 0, time.time_ns(), 0.0, scope["headers"], b"")
+
+        async def noticing(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                seen.status = message["status"]
+                seen.timing = dict(message["headers"]).get(b"server-timing", b"")
+            await send(message)
+
+        started = time.perf_counter()
+        await self._app(scope, receive, noticing)
+        seen.seconds = time.perf_counter() - started
+        seen.client = scope.get("state", {}).get("client")
+        for observer in self._observers:
+            observer(seen)
 
 
 def log_request(seen: Seen) -> None:
@@ -48,6 +84,7 @@ def log_request(seen: Seen) -> None:
         "path": seen.path,
         "status": seen.status,
         "milliseconds": round(seen.seconds * 1e3, 3),
+        **({} if seen.client is None else {"client": seen.client}),
         **seen.stages(),
     }
     logger.info(orjson.dumps(line).decode())

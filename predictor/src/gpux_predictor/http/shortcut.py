@@ -13,7 +13,6 @@ from time import perf_counter
 from gpux_predictor import metrics
 from gpux_predictor.http.gathering import Gathering
 from gpux_predictor.serving.at_once import MOST_BYTES
-from gpux_predictor.serving.service import ModelService
 
 _PATHS = (b"/predict", b"/predict/")
 _LINE = b"HTTP/1.1 200 OK\r\n"
@@ -30,6 +29,8 @@ class Shortcut(Gathering):
     _held: list[bytes] | None = None
     """The body of a request that may go the short way; None for all others."""
     _size = 0
+    _more = b""
+    """Further lines of the answer's head."""
 
     def on_headers_complete(self) -> None:
         """Holds a request that may go the short way."""
@@ -93,8 +94,8 @@ class Shortcut(Gathering):
         for name, value in self.server_state.default_headers:
             parts += (name, b": ", value, b"\r\n")
         parts.append(
-            b"content-type: application/json\r\nserver-timing: %b\r\ncontent-length: %d\r\n%b\r\n"
-            % (timing, len(content), b"" if keep_alive else b"connection: close\r\n")
+            b"content-type: application/json\r\nserver-timing: %b\r\ncontent-length: %d\r\n%b%b\r\n"
+            % (timing, len(content), self._more, b"" if keep_alive else b"connection: close\r\n")
         )
         parts.append(content)
         self.transport.write(b"".join(parts))
@@ -105,14 +106,3 @@ class Shortcut(Gathering):
             )
         else:
             self.transport.close()
-
-
-def shortcut(service: ModelService) -> type[Shortcut]:
-    """The protocol class for one model, as uvicorn's setting `http` takes it."""
-
-    class Bound(Shortcut):
-        @staticmethod
-        def at_once(body: bytes) -> tuple[bytes, bytes] | None:
-            return service.at_once(body)
-
-    return Bound

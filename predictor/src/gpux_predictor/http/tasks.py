@@ -36,6 +36,7 @@ def routes(tasks: TaskService, *, listed: bool) -> list[Route]:
             request.headers.get("content-type", JSON),
             request.headers.get("idempotency-key"),
             request.query_params.get("callback_url") or request.headers.get("callback-url"),
+            request.scope.get("state", {}).get("client"),
         )
         submitted = await tasks.submit(task)
         where = STATUS_PATH.format(task_id=submitted.id)

@@ -41,6 +41,8 @@ def tracing() -> Observer:
             "http.response.status_code": seen.status,
             **{f"gpux.{stage}_ms": value for stage, value in seen.stages().items()},
         }
+        if seen.client is not None:
+            attributes["gpux.client"] = seen.client
         span = tracer.start_span(
             f"{seen.method} {route}",
             propagate.extract(carrier),

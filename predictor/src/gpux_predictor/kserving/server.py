@@ -11,14 +11,15 @@ from types import FrameType
 import uvloop
 from starlette.routing import Route
 
-from gpux_predictor.http import batch, closed
+from gpux_predictor.access.opened import EVERYBODY, Access
+from gpux_predictor.http import batch, closed, page
 from gpux_predictor.http.front import front
 from gpux_predictor.http.gathering import Gathering
-from gpux_predictor.http.lean import Lean
+from gpux_predictor.http.guarded_shortcut import shortcut
 from gpux_predictor.http.lingering import Lingering
 from gpux_predictor.http.observers import Observer
 from gpux_predictor.http.routes import routes
-from gpux_predictor.http.shortcut import shortcut
+from gpux_predictor.http.stack import stack
 from gpux_predictor.http.tasks import routes as task_routes
 from gpux_predictor.kserving.spared import spared
 from gpux_predictor.precomputed.lookups import Lookups
@@ -57,10 +58,12 @@ class Ways:
     Attributes:
         tasks: the model's tasks, if it takes any.
         lookups: of predictions computed ahead, or why there are none.
+        page: whether there is a page to try the model on.
     """
 
     tasks: TaskService | None = None
     lookups: Lookups | str = "nothing is computed ahead"
+    page: bool = True
 
 
 class Server(ModelServer):  # type: ignore[misc]  # kserve has no types
@@ -71,6 +74,7 @@ class Server(ModelServer):  # type: ignore[misc]  # kserve has no types
         listen: where it listens. The gRPC server is ours: KServe's has no health service, no codes and no limits.
         observers: hear of each request over HTTP.
         ways: to predictions beside /predict.
+        access: who is let in.
     """
 
     def __init__(
@@ -79,6 +83,7 @@ class Server(ModelServer):  # type: ignore[misc]  # kserve has no types
         listen: Listen,
         observers: Sequence[Observer] = (),
         ways: Ways = Ways(),
+        access: Access = EVERYBODY,
     ) -> None:
         self._drain_seconds = service.model.spec.runtime.timeout_seconds + _DRAIN_MARGIN_SECONDS
         super().__init__(
@@ -94,6 +99,7 @@ class Server(ModelServer):  # type: ignore[misc]  # kserve has no types
         self._observers = observers
         self._ways = ways
         self._tasks = ways.tasks
+        self._access = access
         self.register_model(OnnxModel(service))
 
     def serve(self) -> None:
@@ -103,17 +109,22 @@ class Server(ModelServer):  # type: ignore[misc]  # kserve has no types
         self.start([])
 
     async def _serve(self) -> None:
-        service = self._service
+        service, access = self._service, self._access
         config = self._rest_server.config
         config.host = self._host  # KServe listens on all addresses and has no setting for it
-        config.app = Lean(front(self._routes(), behind=app), service, self._observers)
-        config.http = Gathering if self._observers else shortcut(service)
+        config.app = stack(front(self._routes(), behind=app), service, access, self._observers)
+        config.http = Gathering if self._observers else shortcut(service, access.gate, origins=bool(access.origins))
+        if (
+            certificate := access.certificate
+        ) is not None:  # KServe's own watches what a symlink led to, and misses the next swap
+            config.ssl_context_factory = lambda *_: certificate.context
         config.proxy_headers = config.server_header = False
-        access = logging.getLogger("uvicorn.access")
-        access.handlers.clear()  # uvicorn words a line for each request if there is one, whatever the level
-        access.propagate = False
-        loading = asyncio.get_running_loop().run_in_executor(None, service.load)
+        log = logging.getLogger("uvicorn.access")
+        log.handlers.clear()  # uvicorn words a line for each request if there is one, whatever the level
+        log.propagate = False
         told_to_stop = self._told_to_stop()
+        watching = [asyncio.create_task(part.watch()) for part in (access.keys, access.certificate) if part is not None]
+        loading = asyncio.create_task(self._load(told_to_stop))
         grpc = await self._start_grpc(told_to_stop)
         tasks = self._work_on_tasks(told_to_stop)
         await super()._serve()
@@ -121,13 +132,29 @@ class Server(ModelServer):  # type: ignore[misc]  # kserve has no types
         await grpc
         await tasks
         await loading
+        for task in watching:
+            task.cancel()
+
+    async def _load(self, told_to_stop: asyncio.Event) -> None:
+        """Loads the model, once there is somebody who can be let in."""
+        service, keys = self._service, self._access.keys
+        if keys is not None and (problem := keys.problem) is not None:
+            service.refuse(problem)
+            waiting = {asyncio.create_task(event.wait()) for event in (keys.usable, told_to_stop)}
+            _, left = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+            for task in left:
+                task.cancel()
+            service.reconsider(problem)
+        if not told_to_stop.is_set():
+            await asyncio.get_running_loop().run_in_executor(None, service.load)
 
     def _routes(self) -> list[Route]:
         spec = self._service.model.spec
         listed = spec.async_ is not None and spec.async_.listed
         tasks = closed.tasks() if self._tasks is None else task_routes(self._tasks, listed=listed)
         lookups = batch.routes(self._ways.lookups)
-        return [*routes(self._service), *tasks, *lookups, *closed.routes(spec.serving), *rest.routes(self._service)]
+        own = [*routes(self._service), *page.routes(self._service, shown=self._ways.page)]
+        return [*own, *tasks, *lookups, *closed.routes(spec.serving), *rest.routes(self._service)]
 
     def _work_on_tasks(self, told_to_stop: asyncio.Event) -> Awaitable[None]:
         """Begins with the tasks; what it returns ends when those that run have ended or been given back."""
@@ -163,7 +190,7 @@ class Server(ModelServer):  # type: ignore[misc]  # kserve has no types
             return asyncio.sleep(0)
         from gpux_predictor.kserving.grpc_server import GrpcServer  # noqa: PLC0415  (only who asks for it pays for it)
 
-        server = GrpcServer(self._service, self._host, self._own_grpc_port, self._drain_seconds)
+        server = GrpcServer(self._service, self._host, self._own_grpc_port, self._drain_seconds, self._access)
         await server.start()
 
         async def drain() -> None:

@@ -3,7 +3,7 @@
 from typing import Any
 
 from gpux_api.v1alpha1 import GpuxModel
-from gpux_predictor.openapi import answer, batch, examples, parts, request, service, tasks, v1, v2
+from gpux_predictor.openapi import access, answer, batch, examples, parts, request, service, tasks, v1, v2
 from gpux_predictor.openapi.graph import Graph
 from gpux_predictor.openapi.parts import CALL, JSON
 from gpux_predictor.openapi.tensors import Schema
@@ -30,7 +30,7 @@ def document(model: GpuxModel, graph: Graph | None) -> dict[str, Any]:
     closed = {"V1", "V2"} - {protocol.upper() for protocol in protocols}
     if not takes_tasks(model):
         closed |= {"Tasks"}
-    return {
+    found = {
         "openapi": "3.1.0",
         "info": {"title": name, "version": version or "unversioned", "description": _description(graph)},
         "tags": [{"name": tag, "description": text} for tag, text in _TAGS.items() if tag not in closed],
@@ -44,6 +44,7 @@ def document(model: GpuxModel, graph: Graph | None) -> dict[str, Any]:
         },
         "components": {"schemas": parts.SCHEMAS},
     }
+    return access.secured(found, model)
 
 
 def _description(graph: Graph | None) -> str:

@@ -27,8 +27,11 @@ _SIDE = 64
 
 def request(spec: GpuxModelSpec, signature: Signature, axis: BatchAxis) -> dict[str, Any] | None:
     """A body of /predict for one sample; None if its tensors are too large to be read."""
-    if spec.samples:
-        return dict(spec.samples[0].request)
+    return dict(spec.samples[0].request) if spec.samples else made(spec, signature, axis)
+
+
+def made(spec: GpuxModelSpec, signature: Signature, axis: BatchAxis) -> dict[str, Any] | None:
+    """The same without the manifest's samples."""
     before = spec.preprocessing
     if before is not None and before.tabular is not None:
         return {before.tabular.entity_key: 1, FEATURES: _features(before.tabular, signature)}
@@ -48,16 +51,16 @@ def request(spec: GpuxModelSpec, signature: Signature, axis: BatchAxis) -> dict[
 
 def tensors(inputs: Sequence[Tensor], axis: BatchAxis, *, batched: bool) -> dict[str, Any] | None:
     """A value for each input, with its batch axis (of one sample) or without; None if they are too large."""
-    shapes = {t.name: _shape(t, axis, batched=batched) for t in inputs}
+    shapes = {t.name: sizes(t, axis, batched=batched) for t in inputs}
     if sum(math.prod(shape) for shape in shapes.values()) > _MOST_ELEMENTS:
         return None
-    return {tensor.name: _value(_element(tensor), shapes[tensor.name]) for tensor in inputs}
+    return {tensor.name: _value(item(tensor), shapes[tensor.name]) for tensor in inputs}
 
 
 def _features(spec: TabularSpec, signature: Signature) -> dict[str, Any]:
     """A value of each feature; 1 for numbers, which floats and integers take alike."""
     found = {name: columns.tensor for columns in tabular_columns.find(spec, signature) for name in columns.features}
-    return {name: _element(found[name]) if element_of(found[name]).kind in "sb" else 1 for name in spec.features}
+    return {name: item(found[name]) if element_of(found[name]).kind in "sb" else 1 for name in spec.features}
 
 
 def flat(values: Mapping[str, Any]) -> dict[str, tuple[list[Any], list[int]]]:
@@ -68,27 +71,29 @@ def flat(values: Mapping[str, Any]) -> dict[str, tuple[list[Any], list[int]]]:
         items = [value]
         while isinstance(items[0], list):
             shape.append(len(items[0]))
-            items = [item for part in items for item in part]
+            items = [element for part in items for element in part]
         found[name] = (items, shape)
     return found
 
 
-def _shape(tensor: Tensor, axis: BatchAxis, *, batched: bool) -> list[int]:
+def sizes(tensor: Tensor, axis: BatchAxis, *, batched: bool) -> list[int]:
+    """A shape that an input may have, with its batch axis (of one sample) or without."""
     shape = [dim if isinstance(dim, int) else _VARYING for dim in tensor.shape]
     if tensor.name in axis.inputs:
         return [1, *shape[1:]] if batched else shape[1:]
     return shape
 
 
-def _element(tensor: Tensor) -> Any:  # noqa: ANN401
+def item(tensor: Tensor) -> Any:  # noqa: ANN401
+    """An element that an input may hold."""
     kind = tensor.element.kind if tensor.element else "f"
     return {"s": "text", "b": True, "i": 1, "f": 0.5}[kind]
 
 
-def _value(item: Any, shape: Sequence[int]) -> Any:  # noqa: ANN401
+def _value(one: Any, shape: Sequence[int]) -> Any:  # noqa: ANN401
     for size in reversed(shape):
-        item = [item] * size
-    return item
+        one = [one] * size
+    return one
 
 
 def _picture(spec: ImageSpec, tensor: Tensor) -> str:

@@ -83,6 +83,11 @@ class ModelService:
         self.health = health.failed(error)
         logger.error("model %s cannot be served: %s: %s", self.name, error.reason, error.message)
 
+    def reconsider(self, error: LoadError) -> None:
+        """What the model was refused for is over."""
+        if (self.health.phase, self.health.reason) == (health.Phase.FAILED, error.reason):
+            self.health = health.starting()
+
     def load(self) -> None:
         """Loads the model, unless it was refused; blocks. How it ended is in `health`, nothing is raised."""
         if self.health.phase is health.Phase.FAILED:

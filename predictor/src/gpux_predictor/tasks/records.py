@@ -59,12 +59,14 @@ class NewTask:
         content_type: of the body.
         key: the caller's Idempotency-Key.
         callback: where the end is told.
+        client: whose API key came with it; None without keys.
     """
 
     body: bytes
     content_type: str
     key: str | None = None
     callback: str | None = None
+    client: str | None = None
 
     def digest(self) -> bytes:
         """What tells it from another task with the same key (SHA-256): the body and its type."""

@@ -57,6 +57,8 @@ class TaskService:
             raise NotReady("The server is stopping: submit the task again")
         if task.key is not None and not 0 < len(task.key) <= MOST_KEY:
             raise BadRequest(f"Invalid Idempotency-Key: expected 1 to {MOST_KEY} characters")
+        if task.key is not None and task.client is not None:  # no client meets the keys of another
+            task = replace(task, key=f"{task.client}/{task.key}")
         if task.callback is not None:
             task = replace(task, callback=self._checked(task.callback))
         await self._service.decode(loaded, task.body, task.content_type)

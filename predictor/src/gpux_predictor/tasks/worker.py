@@ -164,7 +164,11 @@ class Worker:
             return
         running = asyncio.create_task(self._run(task))
         self._tasks[task.id] = running
-        running.add_done_callback(lambda _: self._tasks.pop(task.id, None))
+        running.add_done_callback(lambda ended: self._forget(task.id, ended))
+
+    def _forget(self, task_id: str, ended: asyncio.Task[None]) -> None:
+        if self._tasks.get(task_id) is ended:  # not if it was dropped, and taken anew meanwhile
+            del self._tasks[task_id]
 
     async def _run(self, task: Claimed) -> None:
         try:

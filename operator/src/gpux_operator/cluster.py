@@ -1,0 +1,133 @@
+"""`gpux-operator check`: whether a cluster takes GpuxModels, and whether an operator acts on them. Nothing is stored."""
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+import click
+
+from gpux_api.v1alpha1 import API_VERSION, KIND
+from gpux_operator.kube.api import GPUX_MODELS, INFERENCE_SERVICES, LEASES, Manifest, Resource
+from gpux_operator.kube.client import Client
+from gpux_operator.kube.errors import ApiError, Forbidden, Rejected
+from gpux_operator.kube.login import LoginError, log_in
+
+_POLL_SECONDS = 1.0
+_COLOURS = {"ok": "green", "warning": "yellow", "failed": "red"}
+
+
+class Asks(Protocol):
+    """What is asked of the API server; all requests raise `kube.errors.ApiError`."""
+
+    def serves(self, resource: Resource) -> bool:
+        """Whether it knows the kind."""
+
+    def admit(self, resource: Resource, obj: Manifest) -> None:
+        """Whether it would create the object."""
+
+    def get(self, resource: Resource, namespace: str, name: str) -> Manifest:
+        """The object."""
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One line of the answer.
+
+    Args:
+        level: `failed` where models cannot be served, `warning` where they cannot yet.
+        message: what was found, and what to do.
+    """
+
+    level: Literal["ok", "warning", "failed"]
+    message: str
+
+
+@dataclass(frozen=True)
+class Question:
+    """What to look at.
+
+    Args:
+        namespace: where a GpuxModel is tried.
+        lease: namespace and name of the operator's Lease; None: it is not looked at.
+        wait_seconds: how long an operator may take to begin.
+    """
+
+    namespace: str
+    lease: tuple[str, str] | None = None
+    wait_seconds: float = 20.0
+
+
+def report(kubeconfig: str | None, question: Question) -> int:
+    """Asks the cluster of a kubeconfig (None: as `kube.login` finds it), prints each finding, and returns the exit code."""
+    try:
+        api = Client(log_in(kubeconfig))
+    except LoginError as error:
+        raise click.ClickException(f"cannot find a way to the API server: {error}") from error
+    failed = False
+    for finding in check(api, question):
+        click.echo(f"{click.style(f'{finding.level:8}', fg=_COLOURS[finding.level])} {finding.message}")
+        failed = failed or finding.level == "failed"
+    return 1 if failed else 0
+
+
+def check(api: Asks, question: Question, sleep: Callable[[float], None] = time.sleep) -> Iterator[Finding]:
+    """The findings, one by one; the first that makes the others pointless is the last."""
+    try:
+        if not api.serves(GPUX_MODELS):
+            message = f"the API server does not know {KIND} ({API_VERSION}): install the chart with crds.enabled=true"
+            yield Finding("failed", message)
+            return
+    except ApiError as error:
+        yield Finding("failed", f"the API server does not answer: {error}")
+        return
+    yield Finding("ok", f"the API server knows {KIND} ({API_VERSION})")
+    yield _admission(api, question.namespace)
+    if question.lease is not None:
+        yield _leader(api, question.lease, question.wait_seconds, sleep)
+    if api.serves(INFERENCE_SERVICES):
+        yield Finding("ok", "KServe is installed")
+    else:
+        yield Finding("warning", "KServe is not installed: models say KServeNotInstalled until it is")
+
+
+def _admission(api: Asks, namespace: str) -> Finding:
+    """A good model is let in, and a bad one is not: the CRD is there with its rules."""
+    try:
+        api.admit(GPUX_MODELS, _model(namespace, "s3://bucket/model"))
+    except Forbidden as error:
+        return Finding("failed", f"this user may not make a {KIND} in namespace {namespace}: {error}")
+    except ApiError as error:
+        return Finding("failed", f"a valid {KIND} is refused in namespace {namespace}: {error}")
+    try:
+        api.admit(GPUX_MODELS, _model(namespace, "nowhere"))
+    except Rejected:
+        return Finding("ok", f"a valid {KIND} is accepted in namespace {namespace}, a wrong one is refused")
+    except ApiError as error:
+        return Finding("failed", f"a wrong {KIND} is not checked: {error}")
+    return Finding("failed", "a wrong GpuxModel is accepted: the CRD is of another version, upgrade it with the chart")
+
+
+def _leader(api: Asks, lease: tuple[str, str], wait_seconds: float, sleep: Callable[[float], None]) -> Finding:
+    """The Lease is renewed while we look: what clocks say of each other does not matter."""
+    where = f"the Lease {lease[1]} in namespace {lease[0]}"
+    problem, first = f"nobody holds {where}", ""
+    for turn in range(int(wait_seconds / _POLL_SECONDS) + 1):
+        if turn:
+            sleep(_POLL_SECONDS)
+        try:
+            found = api.get(LEASES, *lease)
+        except ApiError as error:
+            problem = f"{where} cannot be read: {error}"
+            continue
+        holder, renewed = found["spec"].get("holderIdentity") or "", found["spec"].get("renewTime") or ""
+        if holder and first and renewed != first:
+            return Finding("ok", f"an operator leads: {holder}")
+        first = first or renewed
+        problem = f"{holder} holds {where} and does not renew it" if holder else f"nobody holds {where}"
+    return Finding("failed", f"no operator acts: {problem}; see the logs of the operator's pods")
+
+
+def _model(namespace: str, uri: str) -> Manifest:
+    metadata = {"generateName": "gpux-check-", "namespace": namespace}
+    return {"apiVersion": API_VERSION, "kind": KIND, "metadata": metadata, "spec": {"model": {"source": {"uri": uri}}}}

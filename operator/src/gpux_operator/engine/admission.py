@@ -1,0 +1,58 @@
+"""Writes an InferenceService by the names that this cluster's KServe knows: its webhook refuses the others.
+
+A `deploymentStrategy` is allowed by each release under its own name of the mode only (`validateScalingKPACompExtension` of
+pkg/apis/serving/v1beta1/inference_service_validation.go). No version of KServe is to be found in the cluster otherwise: its CRD
+carries none and may come without a schema, and images are named as one likes.
+"""
+
+from collections.abc import Callable
+
+from gpux_operator.build.checks import Problem
+from gpux_operator.build.metadata import STOP, Manifest
+from gpux_operator.build.modes import named_as, new_name, renamed
+from gpux_operator.kube.errors import Rejected
+from gpux_operator.status.reasons import Reason
+
+_OTHER_NAME = "customizing deploymentStrategy is only supported for raw deployment mode"
+_NO_SUCH_CLASS = "is not a supported autoscaler class type"
+_FIXED = "deploymentMode cannot be changed"
+_SLOWLY = 60.0
+
+
+def write_named(stored: Manifest | None, desired: Manifest, write: Callable[[Manifest], Manifest]) -> Manifest:
+    """Writes `desired` with the name of its mode that is stored, else with the new one, else with the old one.
+
+    Raises:
+        ApiError: it is refused under both names, or the request failed.
+    """
+    wanted = named_as(stored, desired)
+    try:
+        return write(wanted)
+    except Rejected as error:
+        if _OTHER_NAME not in str(error):
+            raise
+    return write(renamed(wanted))
+
+
+def stopping_problem(stored: Manifest | None, desired: Manifest) -> Problem | None:
+    """Why KServe would not stop the InferenceService: before 0.16 it does so in Knative mode only."""
+    stops = (desired["metadata"].get("annotations") or {}).get(STOP) == "true"
+    chosen = ((stored or {}).get("status") or {}).get("deploymentMode")
+    if not stops or chosen is None or new_name(chosen) == chosen:
+        return None
+    message = (
+        "KServe before 0.16 neither ends the pods of an autoscaled model nor starts them from zero: upgrade it, or remove "
+        "spec.serving.replicas.max and target until a replica serves again"
+    )
+    return Problem(Reason.KSERVE_TOO_OLD, message, _SLOWLY)
+
+
+def refusal(error: Rejected) -> Problem:
+    """Why the cluster does not take an object, with what helps where it is for KServe's release."""
+    if _NO_SUCH_CLASS in str(error):
+        message = f"this KServe does not know what models need, upgrade it to 0.15.1 or newer: {error}"
+        return Problem(Reason.KSERVE_TOO_OLD, message, _SLOWLY)
+    hint = ""
+    if _FIXED in str(error):
+        hint = " (its KServe was upgraded, and does not let go of the mode's old name: delete the InferenceService, and a new one is made)"
+    return Problem(Reason.REJECTED, f"the cluster refused an object of this model: {error}{hint}", _SLOWLY)

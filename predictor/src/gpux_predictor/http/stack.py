@@ -1,0 +1,29 @@
+"""What a request goes through before the routes, outermost first: observers, origins, the gate, the lean way."""
+
+from collections.abc import Sequence
+
+from starlette.types import ASGIApp
+
+from gpux_predictor.access.opened import Access
+from gpux_predictor.http.cors import cors
+from gpux_predictor.http.guarded import Guarded
+from gpux_predictor.http.lean import Lean
+from gpux_predictor.http.observers import Observed, Observer
+from gpux_predictor.serving.service import ModelService
+
+
+def stack(app: ASGIApp, service: ModelService, access: Access, observers: Sequence[Observer] = ()) -> ASGIApp:
+    """The app with all before it that was asked for.
+
+    Args:
+        app: the routes, KServe's behind them.
+        service: the model.
+        access: who is let in.
+        observers: hear of each request after it.
+    """
+    found: ASGIApp = Lean(app, service)
+    if (keys := access.keys) is not None:
+        found = Guarded(found, keys.gate, service.name, described=keys.described)
+    if access.origins:
+        found = cors(found, access.origins)
+    return Observed(found, observers) if observers else found

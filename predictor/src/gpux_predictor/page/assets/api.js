@@ -1,0 +1,60 @@
+// The model's HTTP API. Addresses are relative to the page, so that a prefix before it is kept.
+
+/** The absolute address of a call. */
+export function address(path) {
+  return new URL(path, document.baseURI).href;
+}
+
+/** {ready}, or {reason, detail, model} of a model that is not; a server that does not answer is one of those. */
+export async function health() {
+  try {
+    const answer = await fetch(address("health"), { cache: "no-store" });
+    const found = await answer.json();
+    return answer.ok ? { ready: true } : { ready: false, reason: found.reason, detail: found.detail, model: found.model };
+  } catch {
+    return { ready: false, reason: "NoAnswer", detail: "the server does not answer" };
+  }
+}
+
+/** The JSON of a GET, or null where there is none. */
+export async function get(path) {
+  const answer = await fetch(address(path));
+  return answer.ok ? answer.json() : null;
+}
+
+/** Sends JSON text to /predict or /predict/async: {ok, status, text, timing, milliseconds, position, retryAfter}. */
+export async function post(path, body, signal) {
+  const began = performance.now();
+  const headers = { "Content-Type": "application/json" };
+  const answer = await fetch(address(path), { method: "POST", headers, body, signal });
+  const text = await answer.text();
+  return {
+    ok: answer.ok,
+    status: answer.status,
+    text,
+    milliseconds: performance.now() - began,
+    timing: answer.headers.get("Server-Timing"),
+    position: answer.headers.get("Queue-Position"),
+    retryAfter: answer.headers.get("Retry-After"),
+  };
+}
+
+/** The state of a task, once it has ended or after so many seconds: {ok, text}. */
+export async function taskStatus(id, seconds, signal) {
+  const answer = await fetch(address(`monitoring/task_status/${id}?wait=${seconds}`), { signal });
+  return { ok: answer.ok, text: await answer.text() };
+}
+
+/** Ends a task that has not ended. */
+export async function cancelTask(id) {
+  await fetch(address(`monitoring/task_status/${id}`), { method: "DELETE" });
+}
+
+/** The `detail` of an error's body, or its text. */
+export function detail(text) {
+  try {
+    return JSON.parse(text).detail ?? text;
+  } catch {
+    return text;
+  }
+}

@@ -1,0 +1,35 @@
+"""What the chart lets the operator do, by the rules that the real helm renders."""
+
+from itertools import product
+from typing import Any
+
+import pytest
+
+from testcluster.api import Object
+from testcluster.chart import chart_manifests
+
+pytestmark = pytest.mark.usefixtures("built_tools")
+
+
+def rules(values: dict[str, Any] | None = None) -> list[Object]:
+    roles = [item for item in chart_manifests(values or {}) if item["kind"] in {"Role", "ClusterRole"}]
+    assert roles
+    return [rule for role in roles for rule in role["rules"]]
+
+
+@pytest.mark.parametrize("values", [{}, {"watchNamespaces": ["a"]}])
+def test_no_right_on_secrets_tokens_or_roles_and_no_wildcard(values: dict[str, Any]) -> None:
+    for rule in rules(values):
+        assert "*" not in {*rule["apiGroups"], *rule["resources"], *rule["verbs"]}
+        assert not {"secrets", "serviceaccounts", "serviceaccounts/token", "pods/exec", "pods/proxy"} & {
+            *rule["resources"]
+        }
+        assert "rbac.authorization.k8s.io" not in rule["apiGroups"]
+        assert not {"escalate", "bind", "impersonate", "deletecollection"} & {*rule["verbs"]}
+
+
+def test_what_may_be_deleted() -> None:
+    deleted = {
+        resource for rule in rules() for resource, verb in product(rule["resources"], rule["verbs"]) if verb == "delete"
+    }
+    assert deleted == {"configmaps", "cronjobs", "poddisruptionbudgets", "ingresses", "httproutes"}

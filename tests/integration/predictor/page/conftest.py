@@ -1,0 +1,46 @@
+"""A browser for all tests, started once; each test has a page of its own, which must have kept to the rules when it ends."""
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+from playwright.sync_api import Browser, Page, sync_playwright
+
+import pagebrowser
+
+Open = Callable[..., Page]
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    if (path := pagebrowser.program()) is None:
+        pytest.skip(pagebrowser.HOW_TO)
+    with sync_playwright() as playwright:
+        browser = pagebrowser.launch(playwright, path)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def open_page(browser: Browser, request: pytest.FixtureRequest) -> Iterator[Open]:
+    """Opens pages; afterwards nothing may have left loopback, and nothing may be on the console but refusals of the server."""
+    with ExitStack() as stack:
+        seen: list[pagebrowser.Seen] = []
+
+        def open_page(url: object, *, wait: bool = True, **context: Any) -> Page:
+            page, noted = stack.enter_context(pagebrowser.opened(browser, **context))
+            page.set_default_timeout(15_000)
+            seen.append(noted)
+            if wait:
+                pagebrowser.visit(page, str(url))
+            else:
+                page.goto(str(url))
+            return page
+
+        yield open_page
+    asked = [url for noted in seen for url in noted.requests]
+    assert {urlsplit(url).hostname for url in asked if not url.startswith("data:")} <= {"127.0.0.1"}
+    problems = [text for noted in seen for text in noted.problems if not text.startswith("Failed to load resource")]
+    assert problems == []

@@ -1,0 +1,172 @@
+"""The two dashboards: one model, and the fleet of models with the operator."""
+
+from typing import Any
+
+from chartfiles.grafana import Panel, dashboard
+
+_PODS = 'namespace=~"$namespace",gpux_io_model=~"$model"'
+_BY_MODEL = "sum by (namespace, gpux_io_model)"
+_PASSES = "gpux_operator_reconcile_duration_seconds_bucket"
+_NAME = "{{namespace}}/{{gpux_io_model}}"
+
+
+def _rate(metric: str, labels: str = "") -> str:
+    more = f",{labels}" if labels else ""
+    return f"rate({metric}{{{_PODS}{more}}}[$__rate_interval])"
+
+
+def _quantile(share: float, metric: str, by: str = "") -> str:
+    return f"histogram_quantile({share}, sum by (le{', ' + by if by else ''}) ({_rate(metric)}))"
+
+
+def model() -> dict[str, Any]:
+    """How one model does."""
+    panels = [
+        Panel("Requests", {"{{source}}": f"sum by (source) ({_rate('prediction_requests_total')})"}, "reqps"),
+        Panel(
+            "Answers by code",
+            {"{{code}}": f"sum by (code) ({_rate('prediction_responses_total')})"},
+            "reqps",
+            about="Of /predict; 429 is a full queue, 504 a missed deadline.",
+        ),
+        Panel(
+            "Latency",
+            {f"p{share * 100:g}": _quantile(share, "prediction_seconds_bucket") for share in (0.5, 0.95, 0.99)},
+            "s",
+            about="Of /predict, in the server.",
+        ),
+        Panel("Stages, p95", {"{{stage}}": _quantile(0.95, "prediction_stage_seconds_bucket", "stage")}, "s"),
+        Panel(
+            "Waiting and running",
+            {"waiting": f"sum(prediction_queue_depth{{{_PODS}}})", "running": f"sum(prediction_in_flight{{{_PODS}}})"},
+        ),
+        Panel(
+            "Refused and lost",
+            {
+                "rejected (429)": f"sum({_rate('prediction_rejections_total')})",
+                "past the deadline": f"sum({_rate('prediction_timeouts_total')})",
+                "client gone": f"sum({_rate('prediction_disconnects_total')})",
+            },
+            "reqps",
+        ),
+        Panel(
+            "Samples in a run",
+            {
+                "mean": f"sum({_rate('prediction_batch_rows_sum')}) / sum({_rate('prediction_batch_rows_count')})",
+                "p95": _quantile(0.95, "prediction_batch_rows_bucket"),
+            },
+        ),
+        Panel(
+            "Efficiency",
+            {"{{pod}}": f"prediction_efficiency_ratio{{{_PODS}}}"},
+            "percentunit",
+            about="Samples a second of run time over the best rate of the warm-up.",
+        ),
+        Panel(
+            "Tasks by state",
+            {"{{state}}": f"max by (state) (prediction_tasks{{{_PODS}}})"},
+            about="Of the whole store; every replica counts the same.",
+        ),
+        Panel("Oldest task that waits", {"age": f"max(prediction_tasks_oldest_seconds{{{_PODS}}})"}, "s"),
+        Panel(
+            "Tasks that end",
+            {
+                "{{status}}": f"sum by (status) ({_rate('prediction_tasks_ended_total')})",
+                "run again": f"sum({_rate('prediction_task_retries_total')})",
+            },
+            "ops",
+        ),
+        Panel("Callbacks", {"{{outcome}}": f"sum by (outcome) ({_rate('prediction_callbacks_total')})"}, "ops"),
+        Panel("Memory of the process", {"{{pod}}": f"process_resident_memory_bytes{{{_PODS}}}"}, "bytes"),
+        Panel("CPU of the process", {"{{pod}}": _rate("process_cpu_seconds_total")}, "short", about="Cores."),
+        Panel(
+            "GPU memory",
+            {
+                "{{exported_pod}}": 'DCGM_FI_DEV_FB_USED{exported_namespace=~"$namespace",exported_pod=~"($model)-predictor.*"} * 1048576'
+            },
+            "bytes",
+            about="From NVIDIA's DCGM exporter, where the cluster has it.",
+        ),
+        Panel("What serves", {"{{pod}} {{version}} {{provider}}": f"prediction_model{{{_PODS}}}"}, kind="stat"),
+    ]
+    variables = {
+        "namespace": "label_values(prediction_model, namespace)",
+        "model": 'label_values(prediction_model{namespace=~"$namespace"}, gpux_io_model)',
+    }
+    return dashboard("gpux-model", "GPUX / model", panels, variables)
+
+
+def fleet() -> dict[str, Any]:
+    """All models, and the operator."""
+    place = 'namespace=~"$namespace"'
+    rate = "[$__rate_interval]"
+    total = f"{_BY_MODEL} (rate(prediction_responses_total{{{place}}}{rate}))"
+    panels = [
+        Panel("Models", {"{{result}}": "sum by (result) (gpux_operator_models)"}, kind="stat"),
+        Panel(
+            "Models that are not ready, by reason",
+            {"{{reason}}": 'sum by (reason) (gpux_operator_models{result!="ready"})'},
+        ),
+        Panel(
+            "Longest without being ready", {"{{reason}}": "max by (reason) (gpux_operator_models_unready_seconds)"}, "s"
+        ),
+        Panel("Requests by model", {_NAME: f"{_BY_MODEL} (rate(prediction_requests_total{{{place}}}{rate}))"}, "reqps"),
+        Panel(
+            "Errors by model",
+            {_NAME: f'{_BY_MODEL} (rate(prediction_responses_total{{{place},code=~"5.."}}{rate})) / {total}'},
+            "percentunit",
+            about="5xx of all answers of /predict.",
+        ),
+        Panel(
+            "p99 by model",
+            {
+                _NAME: f"histogram_quantile(0.99, sum by (namespace, gpux_io_model, le) (rate(prediction_seconds_bucket{{{place}}}{rate})))"
+            },
+            "s",
+        ),
+        Panel("Waiting by model", {_NAME: f"{_BY_MODEL} (prediction_queue_depth{{{place}}})"}),
+        Panel(
+            "Rejected by model", {_NAME: f"{_BY_MODEL} (rate(prediction_rejections_total{{{place}}}{rate}))"}, "reqps"
+        ),
+        Panel(
+            "Tasks that wait, by model",
+            {_NAME: f'max by (namespace, gpux_io_model) (prediction_tasks{{{place},state="queued"}})'},
+        ),
+        Panel(
+            "Memory by model",
+            {_NAME: f'{_BY_MODEL} (process_resident_memory_bytes{{{place},gpux_io_model!=""}})'},
+            "bytes",
+        ),
+        Panel(
+            "Operator: leaders",
+            {"{{namespace}}": "sum by (namespace) (gpux_operator_leader)"},
+            kind="stat",
+            about="1 is right.",
+        ),
+        Panel(
+            "Operator: passes by result",
+            {"{{result}}": f"sum by (result) (rate(gpux_operator_reconcile_total{rate}))"},
+            "ops",
+        ),
+        Panel(
+            "Operator: time of a pass",
+            {
+                f"p{share * 100:g}": f"histogram_quantile({share}, sum by (le) (rate({_PASSES}{rate})))"
+                for share in (0.5, 0.99)
+            },
+            "s",
+        ),
+        Panel(
+            "Operator: queue and retries",
+            {
+                "waiting": "max(gpux_operator_queue_depth)",
+                "retries a second": f"sum(rate(gpux_operator_queue_retries_total{rate}))",
+            },
+        ),
+        Panel(
+            "Operator: requests to the API server",
+            {"{{verb}} {{code}}": f"sum by (verb, code) (rate(gpux_operator_api_requests_total{rate}))"},
+            "reqps",
+        ),
+    ]
+    return dashboard("gpux-fleet", "GPUX / fleet", panels, {"namespace": "label_values(prediction_model, namespace)"})

@@ -1,0 +1,116 @@
+"""Names of KServe's modes: which one is written, and what a refusal says."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from gpux_operator.build.metadata import MODE
+from gpux_operator.engine.admission import refusal, stopping_problem, write_named
+from gpux_operator.kube.errors import Rejected
+from gpux_operator.status.observed import Observed
+from gpux_operator.status.reasons import Reason
+
+Manifest = dict[str, Any]
+OTHER_NAME = (
+    'admission webhook "inferenceservice.kserve-webhook-server.validator" denied the request: customizing '
+    "deploymentStrategy is only supported for raw deployment mode"
+)
+
+
+def isvc(mode: str, chosen: str | None = None, **annotations: str) -> Manifest:
+    found: Manifest = {"metadata": {"annotations": {MODE: mode, **annotations}}}
+    return found if chosen is None else {**found, "status": {"deploymentMode": chosen}}
+
+
+class Webhook:
+    """Takes one name of the mode."""
+
+    def __init__(self, known: str, words: str = OTHER_NAME) -> None:
+        self.tried: list[str] = []
+        self._known = known
+        self._words = words
+
+    def write(self, wanted: Manifest) -> Manifest:
+        name = wanted["metadata"]["annotations"][MODE]
+        self.tried.append(name)
+        if name != self._known:
+            raise Rejected(self._words)
+        return wanted
+
+
+@pytest.mark.parametrize(
+    ("stored", "known", "tried"),
+    [
+        (None, "Standard", ["Standard"]),
+        (None, "RawDeployment", ["Standard", "RawDeployment"]),
+        (isvc("RawDeployment"), "RawDeployment", ["RawDeployment"]),
+        (isvc("RawDeployment"), "Standard", ["RawDeployment", "Standard"]),
+        (isvc("Standard"), "Standard", ["Standard"]),
+        (isvc("Serverless"), "Standard", ["Standard"]),
+        ({"metadata": {}}, "Standard", ["Standard"]),
+    ],
+)
+def test_the_stored_name_stays_and_the_other_follows_its_refusal(
+    stored: Manifest | None, known: str, tried: list[str]
+) -> None:
+    webhook = Webhook(known)
+    written = write_named(stored, isvc("Standard"), webhook.write)
+    assert webhook.tried == tried
+    assert written["metadata"]["annotations"][MODE] == known
+
+
+def test_another_refusal_is_no_matter_of_names() -> None:
+    webhook = Webhook("RawDeployment", "denied the request: MinReplicas cannot be greater than MaxReplicas.")
+    with pytest.raises(Rejected, match="MinReplicas"):
+        write_named(None, isvc("Standard"), webhook.write)
+    assert webhook.tried == ["Standard"]
+
+
+@pytest.mark.parametrize(
+    ("words", "reason", "hint"),
+    [
+        ("[none] is not a supported autoscaler class type", Reason.KSERVE_TOO_OLD, "0.15.1 or newer"),
+        ("update rejected: deploymentMode cannot be changed from 'a' to 'b'", Reason.REJECTED, "delete the Inference"),
+        ("MinReplicas cannot be greater than MaxReplicas.", Reason.REJECTED, "MinReplicas"),
+    ],
+)
+def test_a_refusal_says_what_helps(words: str, reason: Reason, hint: str) -> None:
+    problem = refusal(Rejected(words))
+    assert problem.reason == reason
+    assert words in problem.message
+    assert hint in problem.message
+
+
+@pytest.mark.parametrize(
+    ("asked", "chosen", "other"),
+    [
+        ("Standard", "Standard", None),
+        ("RawDeployment", "RawDeployment", None),
+        ("RawDeployment", "Standard", None),
+        ("Standard", "RawDeployment", None),
+        ("Standard", "Serverless", "Serverless"),
+        ("RawDeployment", "Knative", "Knative"),
+        ("Standard", None, None),
+    ],
+)
+def test_a_mode_is_the_same_by_either_name(asked: str, chosen: str | None, other: str | None) -> None:
+    assert Observed(isvc(asked, chosen)).other_mode() == other
+
+
+@pytest.mark.parametrize(
+    ("stored", "stop", "told"),
+    [
+        (isvc("RawDeployment", "RawDeployment"), "true", True),
+        (isvc("RawDeployment", "RawDeployment"), None, False),
+        (isvc("RawDeployment", "Standard"), "true", False),
+        (isvc("RawDeployment"), "true", False),
+        (None, "true", False),
+    ],
+)
+def test_a_kserve_that_stops_nothing_is_not_asked_to(stored: Manifest | None, stop: str | None, told: bool) -> None:
+    desired = isvc("Standard", **({"serving.kserve.io/stop": stop} if stop else {}))
+    problem = stopping_problem(stored, desired)
+    assert (problem is not None) == told
+    assert problem is None or problem.reason == Reason.KSERVE_TOO_OLD
