@@ -6,6 +6,7 @@ BIN := .venv/bin
 HOST ?= 127.0.0.1
 PORT ?= 8080
 MODEL ?= examples/sentiment
+TOOLS := etcd kube-apiserver kube-controller-manager helm promeval
 
 .PHONY: help venv run test unit integration check format e2e bench bench-operator page-images crds chart examples lock clean
 
@@ -41,8 +42,12 @@ run: .venv/.predictor  ## serve an example model on this machine (MODEL=examples
 test: unit integration  ## unit and integration tests; no root, no Docker
 unit: venv
 	$(BIN)/pytest tests/unit
+# The tools are built in view, once; tests that need one which cannot be built say why. Most tests wait for a server or a watch, so
+# that two run at a time; those that measure the machine run afterwards.
 integration: venv
-	$(BIN)/pytest tests/integration
+	@PYTHONPATH=tests/lib $(BIN)/python -m testcluster.tools $(TOOLS) >/dev/null || true
+	$(BIN)/pytest tests/integration -m "not alone" --numprocesses 2 --dist loadfile
+	$(BIN)/pytest tests/integration -m alone
 
 check: venv  ## format, lint, types, import contracts, generated files current
 	$(BIN)/ruff format --check .

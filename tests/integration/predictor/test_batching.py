@@ -158,6 +158,7 @@ def test_64_clients_of_mixed_shapes(tmp_path: Path) -> None:
         assert server.stop() == 0
 
 
+@pytest.mark.alone
 def test_overload(tmp_path: Path) -> None:
     """Many more than a slow model can serve: what is accepted is in time, the rest is told when to come back."""
     tokens_model(tmp_path / "model.onnx", layers=20)

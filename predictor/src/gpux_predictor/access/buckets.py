@@ -24,7 +24,7 @@ class Buckets:
 
     def __init__(self, rate: int, burst: int, clock: Callable[[], float]) -> None:
         self.rate = rate
-        self._burst = burst
+        self._burst = float(burst)
         self._clock = clock
         self._buckets: dict[str, _Bucket] = {}
         self._policy = (b"ratelimit-policy", b'"client";q=%d;w=%d' % (burst, math.ceil(burst / rate)))
@@ -34,11 +34,15 @@ class Buckets:
         now = self._clock()
         bucket = self._buckets.get(client)
         if bucket is None:
-            bucket = self._buckets[client] = _Bucket(float(self._burst), now)
-        tokens = min(self._burst, bucket.tokens + (now - bucket.at) * self.rate)
+            bucket = self._buckets[client] = _Bucket(self._burst, now)
+        tokens = bucket.tokens + (now - bucket.at) * self.rate
+        tokens = min(tokens, self._burst)
         bucket.at = now
-        bucket.tokens = tokens - 1.0 if tokens >= 1.0 else tokens
-        return tokens >= 1.0
+        if tokens < 1.0:
+            bucket.tokens = tokens
+            return False
+        bucket.tokens = tokens - 1.0
+        return True
 
     def give_back(self, client: str) -> None:
         """Undoes a `take`: the request comes again another way."""

@@ -27,8 +27,9 @@ class GuardedShortcut(Shortcut):
             self._client = client = self.gate.admitted(self.headers)
             if client is None:
                 self._replay()
-            else:
-                self._more = b"".join([b"%b: %b\r\n" % header for header in self.gate.headers(client)])
+            elif self.gate.buckets is not None:
+                policy, left = self.gate.buckets.headers(client)
+                self._more = b"%b: %b\r\n%b: %b\r\n" % (*policy, *left)
         super().on_message_complete()
         self._client = None
 

@@ -90,8 +90,9 @@ def test_tabs_and_shortcut(review: Server, open_page: Open) -> None:
 
 def test_a_picture_by_keyboard(digits_image: Server, open_page: Open) -> None:
     page = open_page(digits_image.http.base_url)
-    page.get_by_label("image").focus()
     with page.expect_file_chooser():
+        pagebrowser.visit(page, str(digits_image.http.base_url))  # by then the browser knows that we wait for it
+        page.get_by_label("image").focus()
         page.keyboard.press("Enter")
 
 
