@@ -13,7 +13,9 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+import yaml
 from markdown_it import MarkdownIt
 
 ROOT = Path(__file__).parents[3]
@@ -74,6 +76,16 @@ def blocks(page: Path) -> list[Block]:
             found.append(block)
         end = stop
     return found
+
+
+def manifests(block: Block) -> list[dict[str, Any]]:
+    """The objects of a YAML block; one that shows a part of a spec is made a whole GpuxModel."""
+    source = {"model": {"source": {"uri": "s3://models/fragment"}}}
+    head = {"apiVersion": "gpux.io/v1alpha1", "kind": "GpuxModel", "metadata": {"name": "fragment"}}
+    return [
+        written if "apiVersion" in written else head | {"spec": source | written["spec"]}
+        for written in yaml.safe_load_all(block.text)
+    ]
 
 
 def _parsed(page: Path) -> Iterator[tuple[Block, int, int]]:

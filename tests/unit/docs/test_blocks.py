@@ -4,25 +4,17 @@ import re
 import shlex
 import subprocess
 from pathlib import Path
-from typing import Any
 
 import click
 import pytest
 import yaml
 
 from clihelp import PROGRAMS, commands, help_of
-from docblocks import REASONS, ROOT, Block, blocks, pages
+from docblocks import REASONS, ROOT, Block, blocks, manifests, pages
 from gpux_api.manifests import parse
 from gpux_operator.build.checks import spec_problems
 
 BLOCKS = [block for page in pages() for block in blocks(page)]
-MINIMAL: dict[str, Any] = {
-    "apiVersion": "gpux.io/v1alpha1",
-    "kind": "GpuxModel",
-    "metadata": {"name": "fragment"},
-}
-SOURCE: dict[str, Any] = {"model": {"source": {"uri": "s3://models/fragment"}}}
-"""What a block that shows a part of a spec leaves out."""
 DIAGRAMS = ("flowchart ", "stateDiagram-v2", "sequenceDiagram")
 SHELL = ("sh", "console")
 
@@ -56,8 +48,7 @@ def test_something_is_done_with_it(block: Block) -> None:
 
 @of("yaml")
 def test_manifests(block: Block) -> None:
-    for written in yaml.safe_load_all(block.text):
-        document = written if "apiVersion" in written else MINIMAL | {"spec": SOURCE | written["spec"]}
+    for document in manifests(block):
         if document["kind"] == "GpuxModel":
             found = [str(problem.reason) for problem in spec_problems(parse(document, str(block)), "default")]
             laptop = document["spec"]["model"]["source"]["uri"].startswith("file://")
