@@ -1,5 +1,7 @@
 // The model's HTTP API. Addresses are relative to the page, so that a prefix before it is kept.
 
+import { keyHeaders } from "./key.js";
+
 /** The absolute address of a call. */
 export function address(path) {
   return new URL(path, document.baseURI).href;
@@ -16,16 +18,17 @@ export async function health() {
   }
 }
 
-/** The JSON of a GET, or null where there is none. */
+/** A GET: {status, json, text}, with `json` null where it was refused. */
 export async function get(path) {
-  const answer = await fetch(address(path));
-  return answer.ok ? answer.json() : null;
+  const answer = await fetch(address(path), { headers: keyHeaders() });
+  const text = await answer.text();
+  return { status: answer.status, json: answer.ok ? JSON.parse(text) : null, text };
 }
 
 /** Sends JSON text to /predict or /predict/async: {ok, status, text, timing, milliseconds, position, retryAfter}. */
 export async function post(path, body, signal) {
   const began = performance.now();
-  const headers = { "Content-Type": "application/json" };
+  const headers = { "Content-Type": "application/json", ...keyHeaders() };
   const answer = await fetch(address(path), { method: "POST", headers, body, signal });
   const text = await answer.text();
   return {
@@ -41,13 +44,13 @@ export async function post(path, body, signal) {
 
 /** The state of a task, once it has ended or after so many seconds: {ok, text}. */
 export async function taskStatus(id, seconds, signal) {
-  const answer = await fetch(address(`monitoring/task_status/${id}?wait=${seconds}`), { signal });
+  const answer = await fetch(address(`monitoring/task_status/${id}?wait=${seconds}`), { headers: keyHeaders(), signal });
   return { ok: answer.ok, text: await answer.text() };
 }
 
 /** Ends a task that has not ended. */
 export async function cancelTask(id) {
-  await fetch(address(`monitoring/task_status/${id}`), { method: "DELETE" });
+  await fetch(address(`monitoring/task_status/${id}`), { method: "DELETE", headers: keyHeaders() });
 }
 
 /** The `detail` of an error's body, or its text. */

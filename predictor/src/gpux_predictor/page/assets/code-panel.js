@@ -4,6 +4,7 @@ import { address } from "./api.js";
 import { copyButton } from "./copying.js";
 import { h } from "./dom.js";
 import { Invalid } from "./field.js";
+import { keyHeaders } from "./key.js";
 import { besides, snippets } from "./snippets.js";
 import { tabs } from "./tabs.js";
 
@@ -30,9 +31,10 @@ export function codePanel() {
     update(request, asTask) {
       try {
         const found = request();
-        texts = snippets(address("."), found, asTask);
+        const keyed = Object.keys(keyHeaders()).length > 0;
+        texts = snippets(address("."), found, asTask, keyed);
         const read = besides(found);
-        note.textContent = read ? `Run it in the folder of ${read.file.name}.` : "";
+        note.textContent = [read && `Run it in the folder of ${read.file.name}.`, keyed && "It reads your key from the variable API_KEY."].filter(Boolean).join(" ");
         show();
       } catch (error) {
         if (!(error instanceof Invalid)) throw error;

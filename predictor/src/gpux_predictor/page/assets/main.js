@@ -1,11 +1,12 @@
 // The page: waits for the model, then puts form, answer, programs and facts together.
 
 import { about } from "./about.js";
-import { get, post } from "./api.js";
+import { detail, get, post } from "./api.js";
 import { codePanel } from "./code-panel.js";
 import { Invalid } from "./field.js";
 import { requestForm } from "./form.js";
 import { head } from "./head.js";
+import { askForKey } from "./key.js";
 import { resultPanel } from "./result.js";
 import { tabs } from "./tabs.js";
 import { cancel, runTask, why } from "./task.js";
@@ -15,7 +16,14 @@ const place = (id) => document.getElementById(id);
 
 async function start() {
   await ready(place("waiting"));
-  const [info, form] = await Promise.all([get("info"), get("page/form.json")]);
+  const found = await Promise.all([get("info"), get("page/form.json")]);
+  const closed = found.find((answer) => answer.status === 401);
+  if (closed) {
+    await askForKey(place("key"), detail(closed.text));
+    start();
+    return;
+  }
+  const [info, form] = found.map((answer) => answer.json);
   if (!info?.loaded || !form) {
     show(place("waiting"), { reason: "NoForm", detail: "The server is ready and did not say what the model takes; its log says why." });
     setTimeout(start, 3000);
@@ -29,9 +37,10 @@ async function start() {
 
 function build(form) {
   const code = codePanel();
+  const programs = () => code.update(request_, asTask());
   const result = resultPanel();
   const asTask = () => place("as-task").checked;
-  const request = requestForm(form, () => code.update(request_, asTask()));
+  const request = requestForm(form, programs);
   const request_ = () => request.body();
   const fields = place("fields");
   fields.append(request.element);
@@ -39,10 +48,10 @@ function build(form) {
   place("answer").append(result.element);
   place("code").append(code.element);
   place("task-choice").hidden = !form.tasks;
-  place("as-task").addEventListener("change", () => code.update(request_, asTask()));
-  code.update(request_, asTask());
+  place("as-task").addEventListener("change", programs);
+  programs();
   result.empty();
-  const run = runner(request, result, form.outputs, asTask);
+  const run = runner(request, result, form.outputs, asTask, programs);
   place("request").addEventListener("submit", (event) => {
     event.preventDefault();
     run();
@@ -53,7 +62,7 @@ function build(form) {
 }
 
 /** What the button does: one request at a time, with a way to end it. */
-function runner(request, result, outputs, asTask) {
+function runner(request, result, outputs, asTask, programs) {
   let stop = null;
   place("cancel").addEventListener("click", () => stop?.());
 
@@ -78,6 +87,7 @@ function runner(request, result, outputs, asTask) {
       const found = await (asTask() ? runTask(json, tell, abort.signal) : post("predict", json, abort.signal));
       if (found.ok) result.answered(found, outputs);
       else refused(request, result, found);
+      if (found.status === 401) askForKey(place("key"), why(found.text)).then(programs).then(() => place("run").focus());
     } catch (error) {
       broke(request, result, error);
     } finally {

@@ -8,10 +8,10 @@ const INLINE = 6000; // characters of a picture that a person still scrolls past
 const indent = (text) => indented(text, WIDTH);
 const python = (text) => literal(text, WIDTH);
 
-/** {curl, Python, JavaScript} for a request; of a task they wait for its result. */
-export function snippets(base, request, asTask) {
+/** {curl, Python, JavaScript} for a request; of a task they wait for its result, and `keyed` ones send $API_KEY. */
+export function snippets(base, request, asTask, keyed = false) {
   const file = besides(request);
-  const context = { base: base.replace(/\/$/, ""), request, file, path: asTask ? "/predict/async" : "/predict", asTask };
+  const context = { base: base.replace(/\/$/, ""), request, file, path: asTask ? "/predict/async" : "/predict", asTask, keyed };
   return { curl: curl(context), Python: pythonProgram(context), JavaScript: javascript(context) };
 }
 
@@ -24,15 +24,16 @@ function quoted(text) {
   return `'${text.replaceAll("'", `'\\''`)}'`;
 }
 
-function curl({ base, path, request, file, asTask }) {
+function curl({ base, path, request, file, asTask, keyed }) {
+  const key = keyed ? `-H "X-API-Key: $API_KEY" ` : "";
   const body = file ? request.parts.map(formPart).join(" \\\n  ") : jsonArgument(request.json);
-  const call = `curl -sS ${base}${path} \\\n  ${body}`;
+  const call = `curl -sS ${key}${base}${path} \\\n  ${body}`;
   if (!asTask) return call;
   const [first, ...rest] = call.split("\n");
   const heredoc = rest.findIndex((line) => line.endsWith("<<'JSON'"));
   const taken = `sed -n 's/.*"task_id":"\\([^"]*\\)".*/\\1/p'`;
   const submit = heredoc < 0 ? `task=$(${call} | ${taken})` : `task=$(${[first, ...rest].join("\n")}\n)\ntask=$(printf %s "$task" | ${taken})`;
-  return `${submit}\ncurl -sS "${base}/monitoring/task_status/$task?wait=20"`;
+  return `${submit}\ncurl -sS ${key}"${base}/monitoring/task_status/$task?wait=20"`;
 }
 
 function jsonArgument(json) {
@@ -56,22 +57,23 @@ function pythonBody({ request, file }) {
 }
 
 function pythonProgram(context) {
-  const { base, path, file, asTask } = context;
-  const imports = file ? "import base64\nimport json\nfrom pathlib import Path\n" : "import json\n";
+  const { base, path, file, asTask, keyed } = context;
+  const imports = `${file ? "import base64\n" : ""}import json\n${keyed ? "import os\n" : ""}${file ? "from pathlib import Path\n" : ""}`;
+  const poll = `f"${base}/monitoring/task_status/{task['task_id']}?wait=20"`;
   const answer = asTask
     ? `with urlopen(request) as response:
     task = json.load(response)
-with urlopen(f"${base}/monitoring/task_status/{task['task_id']}?wait=20") as response:
+with urlopen(${keyed ? `Request(${poll}, headers=key)` : poll}) as response:
     print(json.load(response))`
     : `with urlopen(request) as response:
     print(json.load(response))`;
   return `${imports}from urllib.request import Request, urlopen
 
-body = ${pythonBody(context)}
+${keyed ? `key = {"X-API-Key": os.environ["API_KEY"]}\n` : ""}body = ${pythonBody(context)}
 request = Request(
     "${base}${path}",
     data=json.dumps(body).encode(),
-    headers={"Content-Type": "application/json"},
+    headers={"Content-Type": "application/json"${keyed ? ", **key" : ""}},
 )
 ${answer}`;
 }
@@ -86,16 +88,17 @@ function javascriptBody({ request, file }) {
 }
 
 function javascript(context) {
-  const { base, path, file, asTask } = context;
-  const imports = file ? `import { readFile } from "node:fs/promises";\n\n` : "";
+  const { base, path, file, asTask, keyed } = context;
+  const key = keyed ? `const key = { "X-API-Key": process.env.API_KEY };\n` : "";
+  const imports = (file ? `import { readFile } from "node:fs/promises";\n\n` : "") + key;
   const end = asTask
     ? `const { task_id } = await response.json();
-const task = await fetch(\`${base}/monitoring/task_status/\${task_id}?wait=20\`);
+const task = await fetch(\`${base}/monitoring/task_status/\${task_id}?wait=20\`${keyed ? ", { headers: key }" : ""});
 console.log(await task.text());`
     : "console.log(await response.text());";
   return `${imports}const response = await fetch("${base}${path}", {
   method: "POST",
-  headers: { "Content-Type": "application/json" },
+  headers: { "Content-Type": "application/json"${keyed ? ", ...key" : ""} },
   body: ${javascriptBody(context)},
 });
 ${end}`;

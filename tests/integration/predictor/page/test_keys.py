@@ -1,0 +1,107 @@
+"""A model that asks for an API key: the page asks its reader, sends it with everything, and shows programs that read it."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+import yaml
+from playwright.sync_api import Page, expect
+from tests.integration.predictor.page.test_snippets import LANGUAGES, answer_of, shown, with_node
+
+import onnxmodels
+from predictorserver import Server, serve
+
+Open = Callable[..., Page]
+KEY = "a-key-of-the-reader"
+
+
+def keyed(folder: Path, *, described: bool) -> Iterator[Server]:
+    onnxmodels.identity(folder / "model.onnx")
+    keys = {"secretRef": {"name": "callers"}, "publicDescription": described}
+    manifest = {
+        "apiVersion": "gpux.io/v1alpha1",
+        "kind": "GpuxModel",
+        "metadata": {"name": "closed"},
+        "spec": {"model": {"source": {"uri": "file://model.onnx"}}, "access": {"apiKeys": keys}},
+    }
+    (folder / "gpuxmodel.yaml").write_text(yaml.safe_dump(manifest))
+    (folder / "keys").mkdir()
+    (folder / "keys" / "reader").write_text(KEY)
+    with serve(folder / "gpuxmodel.yaml", "--api-keys-dir", str(folder / "keys")) as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def closed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    yield from keyed(tmp_path_factory.mktemp("closed"), described=False)
+
+
+@pytest.fixture(scope="module")
+def described(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    yield from keyed(tmp_path_factory.mktemp("described"), described=True)
+
+
+def enter(page: Page, key: str) -> None:
+    page.get_by_label("API key").fill(key)
+    page.get_by_role("button", name="Use this key").click()
+
+
+def test_a_closed_model_is_tried_with_a_key(
+    closed: Server, open_page: Open, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    page = open_page(closed.http.base_url, wait=False)
+    expect(page.get_by_role("heading", name="This model asks for a key")).to_be_visible()
+    expect(page.get_by_label("API key")).to_be_focused()
+    expect(page.locator("#model")).to_be_hidden()
+    enter(page, "zwei Wörter")
+    expect(page.get_by_role("alert").filter(has_text="A key has no spaces")).to_be_visible()
+    enter(page, "wrong")
+    expect(page.get_by_label("API key")).to_have_value("")
+    enter(page, KEY)
+    expect(page.locator("#model")).to_be_visible()
+    page.get_by_label("x", exact=True).fill("[1, 2]")
+    page.get_by_role("button", name="Run").click()
+    expect(page.locator("#answer .outputs")).to_be_visible()
+    monkeypatch.setenv("API_KEY", KEY)
+    for language in with_node():
+        program = shown(page, language)
+        assert KEY not in program
+        if language == "Python":  # answer_of isolates Python from the environment
+            done = subprocess.run(
+                [sys.executable, "-c", program], capture_output=True, text=True, timeout=30, check=True
+            )
+            assert "'y': [1.0, 2.0]" in done.stdout
+        else:
+            assert answer_of(program, language, tmp_path) == {"y": [1.0, 2.0]}, program
+    page.reload()
+    expect(page.locator("#model")).to_be_visible()
+
+
+def test_a_task_of_a_closed_model(
+    closed: Server, open_page: Open, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    page = open_page(closed.http.base_url, wait=False)
+    enter(page, KEY)
+    page.get_by_label("x", exact=True).fill("[1, 2]")
+    page.get_by_label("as a task").check()
+    page.get_by_role("button", name="Run").click()
+    expect(page.locator("#answer .outputs")).to_be_visible()
+    monkeypatch.setenv("API_KEY", KEY)
+    for language in [name for name in with_node() if name != "Python"]:
+        answer = answer_of(shown(page, language), language, tmp_path)
+        assert answer["result"] == {"y": [1.0, 2.0]}, json.dumps(answer)
+    assert "Request(f" in shown(page, LANGUAGES[1])
+
+
+def test_a_described_model_asks_when_it_is_run(described: Server, open_page: Open) -> None:
+    page = open_page(described.http.base_url)
+    page.get_by_label("x", exact=True).fill("[1, 2]")
+    page.get_by_role("button", name="Run").click()
+    expect(page.locator("#answer [role=alert] .problem-title")).to_contain_text("401")
+    enter(page, KEY)
+    expect(page.get_by_role("button", name="Run")).to_be_focused()
+    page.get_by_role("button", name="Run").click()
+    expect(page.locator("#answer .outputs")).to_be_visible()
