@@ -41,14 +41,14 @@ def predictor(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
         "access": access,
     }
     (folder / "keys").mkdir()
-    (folder / "keys" / "tests").write_text("a-key")
+    (folder / "keys" / "tests").write_text("a-key-of-the-tests")
     manifest = folder / "model.yaml"
     body = {"apiVersion": "gpux.io/v1alpha1", "kind": "GpuxModel", "metadata": {"name": "spin"}, "spec": spec}
     manifest.write_text(yaml.safe_dump(body))
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("GPUX_WEBHOOK_SECRET", "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw")
         with serve(manifest, "--api-keys-dir", str(folder / "keys")) as server:
-            server.http.headers["X-API-Key"] = "a-key"
+            server.http.headers["X-API-Key"] = "a-key-of-the-tests"
             yield server
 
 
