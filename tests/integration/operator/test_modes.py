@@ -124,7 +124,7 @@ def test_an_upgrade_of_kserve_changes_the_name_with_the_next_change(
 
 @pytest.mark.usefixtures("kserve")
 def test_an_upgrade_that_pins_the_old_name_is_told(models: Models, refusing: Callable[..., None]) -> None:
-    """As with 0.16 to 0.18, which neither take the old name any more nor let it be changed."""
+    """As with 0.17 and 0.18, which neither take the old name any more nor let it be changed."""
     refusing(named("RawDeployment"))
     models.apply()
     models.becomes("NewestGenerationServes")

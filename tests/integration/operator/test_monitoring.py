@@ -28,18 +28,27 @@ Pages = dict[str, list[dict[str, str]]]
 
 @pytest.fixture(scope="module")
 def predictor(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """A model with tasks, callbacks and results of a batch, which has answered, refused, failed and been asked too much."""
+    """A model with a key, tasks, callbacks and results of a batch, which has answered, refused, failed and been asked too much."""
     folder = tmp_path_factory.mktemp("spin")
     spinning_graph(folder / "model.onnx")
     callbacks = {"secretRef": {"name": "hooks"}, "allowedNetworks": ["127.0.0.2/32"], "maxAttempts": 1}
     batch = {"output": {"uri": "file://results"}}
-    spec = {"model": {"source": {"uri": "file://."}}, "async": {"callbacks": callbacks}, "batch": batch}
+    access = {"apiKeys": {"secretRef": {"name": "callers"}}}
+    spec = {
+        "model": {"source": {"uri": "file://."}},
+        "async": {"callbacks": callbacks},
+        "batch": batch,
+        "access": access,
+    }
+    (folder / "keys").mkdir()
+    (folder / "keys" / "tests").write_text("a-key-of-the-tests")
     manifest = folder / "model.yaml"
     body = {"apiVersion": "gpux.io/v1alpha1", "kind": "GpuxModel", "metadata": {"name": "spin"}, "spec": spec}
     manifest.write_text(yaml.safe_dump(body))
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("GPUX_WEBHOOK_SECRET", "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw")
-        with serve(manifest) as server:
+        with serve(manifest, "--api-keys-dir", str(folder / "keys")) as server:
+            server.http.headers["X-API-Key"] = "a-key-of-the-tests"
             yield server
 
 

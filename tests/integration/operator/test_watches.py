@@ -42,7 +42,9 @@ def change(models: Models, admin: Api) -> None:
 
 
 def acted_on(models: Models, within: float) -> None:
-    eventually(lambda: replicas(models, "drifted") == 1, within, "the drift is undone")
+    """Models that are known are looked at now and then anyway, while KServe does not follow; the new one only a watch tells of."""
+    eventually(lambda: models.isvc("new"), within, "the new one is found")
+    eventually(lambda: replicas(models, "drifted") == 1, SOON, "the drift is undone")
     eventually(lambda: replicas(models, "changed") == 2, SOON, "the change arrived")
     eventually(lambda: models.isvc("deleted") is None, SOON, "the deleted one is gone")
     for name in ("changed", "drifted", "new"):

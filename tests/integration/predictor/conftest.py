@@ -1,4 +1,8 @@
+import os
+import subprocess
+import sys
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -6,7 +10,8 @@ import pytest
 import onnxmodels
 from predictorserver import Server, serve
 
-EXAMPLES = Path(__file__).parents[3] / "examples"
+ROOT = Path(__file__).parents[3]
+EXAMPLES = ROOT / "examples"
 
 
 def _example(name: str) -> Iterator[Server]:
@@ -37,6 +42,45 @@ def digits_image() -> Iterator[Server]:
 @pytest.fixture(scope="session")
 def match_outcome() -> Iterator[Server]:
     yield from _example("match-outcome")
+
+
+@pytest.fixture(scope="session")
+def penguins() -> Iterator[Server]:
+    yield from _example("penguins")
+
+
+@pytest.fixture(scope="session")
+def same_digit() -> Iterator[Server]:
+    yield from _example("same-digit")
+
+
+@pytest.fixture(scope="session")
+def embedding() -> Iterator[Server]:
+    yield from _example("embedding")
+
+
+@dataclass(frozen=True)
+class Builders:
+    """The examples' builders beside the packages that carry their data."""
+
+    packages: Path
+
+    def __call__(self, builder: str, expression: str) -> bytes:
+        """The bytes that a builder's expression gives."""
+        script = f"from examples.builders import {builder}; print(({builder}.{expression}).hex())"
+        path = f"{self.packages}{os.pathsep}{os.environ.get('PYTHONPATH', '')}"
+        environment = {**os.environ, "PYTHONPATH": path}
+        command = [sys.executable, "-c", script]
+        found = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=True)
+        return bytes.fromhex(found.stdout)
+
+
+@pytest.fixture(scope="session")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Builders:
+    packages = tmp_path_factory.mktemp("packages")
+    install = ["-m", "pip", "install", "--quiet", "--no-deps", "--require-hashes", "--target", str(packages)]
+    subprocess.run([sys.executable, *install, "-r", str(EXAMPLES / "requirements.txt")], check=True)
+    return Builders(packages)
 
 
 @pytest.fixture(scope="module")

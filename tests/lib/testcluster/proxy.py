@@ -9,6 +9,7 @@ import ssl
 import threading
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
@@ -133,8 +134,9 @@ class ApiProxy:
             asyncio.run_coroutine_threadsafe(self._end(stream, line), self._loop).result(10)
 
     async def _end(self, stream: _Stream, line: bytes) -> None:
-        await stream.response.write(line)
-        await stream.response.write_eof()
+        with suppress(ConnectionError):  # the client was faster
+            await stream.response.write(line)
+            await stream.response.write_eof()
         stream.transport.close()
 
     async def _serve(self) -> None:

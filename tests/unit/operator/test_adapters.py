@@ -132,6 +132,17 @@ def test_resync_queues_every_model(api: FakeApi) -> None:
     assert len(queue) == 1, "two of them run"
 
 
+def test_resync_looks_again_at_models_that_are_known_and_not_listed(
+    api: FakeApi, key: Key, manifest: dict[str, Any]
+) -> None:
+    """The watch may have missed their deletion."""
+    api.store(GPUX_MODELS, manifest, "user")
+    queue, ghost = KeyQueue(), Key("prod", "ghost")
+    assert Resync(api, queue, [None], 600, lambda: [key, ghost]).once()
+    assert {queue.get(block=False), queue.get(block=False)} == {key, ghost}
+    assert queue.get(block=False) is None
+
+
 def test_resync_that_fails_gets_overdue_after_an_outage(api: FakeApi, monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(_: int, __: str) -> None:
         raise Transient("down")

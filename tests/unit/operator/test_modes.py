@@ -72,7 +72,11 @@ def test_another_refusal_is_no_matter_of_names() -> None:
     ("words", "reason", "hint"),
     [
         ("[none] is not a supported autoscaler class type", Reason.KSERVE_TOO_OLD, "0.15.1 or newer"),
-        ("update rejected: deploymentMode cannot be changed from 'a' to 'b'", Reason.REJECTED, "delete the Inference"),
+        (
+            "update rejected: deploymentMode cannot be changed from 'a' to 'b'",
+            Reason.REJECTED,
+            "upgrade it to 0.19 or newer",
+        ),
         ("MinReplicas cannot be greater than MaxReplicas.", Reason.REJECTED, "MinReplicas"),
     ],
 )

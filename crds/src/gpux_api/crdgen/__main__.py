@@ -1,4 +1,4 @@
-"""`gpux-crd`: writes the CRD to files, or checks that they are current."""
+"""`gpux-crd`: writes the CRD and its reference to files, or checks that they are current."""
 
 import argparse
 import sys
@@ -7,6 +7,7 @@ from pathlib import Path
 import yaml
 
 from gpux_api.crdgen.crd import custom_resource_definition
+from gpux_api.crdgen.reference import reference
 
 _HEADER = "# Generated from gpux_api by `make crds`; do not edit.\n"
 
@@ -26,7 +27,9 @@ def chart_template() -> str:
 
 
 def render(path: Path) -> str:
-    """What belongs into `path`: a Helm template below a folder `templates`, plain YAML elsewhere."""
+    """What belongs into `path`: a page if it is Markdown, a Helm template below a folder `templates`, plain YAML elsewhere."""
+    if path.suffix == ".md":
+        return reference()
     return chart_template() if "templates" in path.parts else plain()
 
 
@@ -34,7 +37,11 @@ def main() -> None:
     """Write or check the files named."""
     parser = argparse.ArgumentParser(prog="gpux-crd", description=__doc__)
     parser.add_argument(
-        "files", nargs="+", type=Path, metavar="FILE", help="written as a Helm template if below a folder 'templates'"
+        "files",
+        nargs="+",
+        type=Path,
+        metavar="FILE",
+        help="a Helm template if below a folder 'templates', the reference if *.md",
     )
     parser.add_argument("--check", action="store_true", help="write nothing; exit 1 if a file is not current")
     options = parser.parse_args()

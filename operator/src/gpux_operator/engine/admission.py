@@ -54,5 +54,8 @@ def refusal(error: Rejected) -> Problem:
         return Problem(Reason.KSERVE_TOO_OLD, message, _SLOWLY)
     hint = ""
     if _FIXED in str(error):
-        hint = " (its KServe was upgraded, and does not let go of the mode's old name: delete the InferenceService, and a new one is made)"
+        hint = (
+            " (KServe was upgraded, and does not let go of the mode's old name: upgrade it to 0.19 or newer; or, from 0.17 on, delete "
+            "the InferenceService, and a new one is made)"
+        )
     return Problem(Reason.REJECTED, f"the cluster refused an object of this model: {error}{hint}", _SLOWLY)

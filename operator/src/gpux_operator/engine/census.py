@@ -37,6 +37,11 @@ class Census:
             elif outcome.result in _PRESENT:  # Ready may go from Unknown to False and back: the first of it counts
                 self._unready_since.setdefault(key, outcome.since or self._clock())
 
+    def known(self) -> list[Key]:
+        """The models that are counted."""
+        with self._lock:
+            return list(self._found)
+
     def counts(self) -> Mapping[tuple[str, str], int]:
         """Models by result and reason."""
         with self._lock:

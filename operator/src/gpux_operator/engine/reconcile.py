@@ -119,7 +119,8 @@ class Reconciler:
             problem, observed, later = written.problem, written.observed, written.retry_seconds
         intent = desired.intent if desired else None
         observed = troubles.look(self._api, key, intent, observed, self._clock())
-        observed = kserve_words.look(self._api, key, intent, observed, self._clock())
+        if problem is None:  # which would be told first
+            observed = kserve_words.look(self._api, key, intent, observed, self._clock())
         observed = self._predictors.look(key, intent, observed, self._clock())
         outcome = self._write_status(stored, problem, desired, observed)
         if outcome.result == "ready" and desired is not None:

@@ -4,7 +4,7 @@ import logging
 import random
 import threading
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from gpux_operator.engine.queue import Key, KeyQueue
 from gpux_operator.kube.api import GPUX_MODELS, KubeApi
@@ -18,13 +18,21 @@ OUTAGE_SECONDS = 300.0
 
 
 class Resync:
-    """Lists the models in the namespaces (None: everywhere) and queues them all."""
+    """Lists the models in the namespaces (None: everywhere) and queues them all, and those that are known and not there any more."""
 
-    def __init__(self, api: KubeApi, queue: KeyQueue, namespaces: Iterable[str | None], period: float) -> None:
+    def __init__(
+        self,
+        api: KubeApi,
+        queue: KeyQueue,
+        namespaces: Iterable[str | None],
+        period: float,
+        known: Callable[[], Iterable[Key]] = lambda: (),
+    ) -> None:
         self._api = api
         self._queue = queue
         self._namespaces = tuple(namespaces)
         self._period = period
+        self._known = known
         self._wake = threading.Event()
         self._stopped = False
         self._started = time.monotonic()
@@ -39,13 +47,17 @@ class Resync:
 
     def once(self) -> bool:
         """One round. Returns whether the list could be read."""
+        listed = set()
         try:
             for namespace in self._namespaces:
                 for model in self._api.list(GPUX_MODELS, namespace):
-                    self._queue.add_idle(Key(model["metadata"]["namespace"], model["metadata"]["name"]))
+                    listed.add(key := Key(model["metadata"]["namespace"], model["metadata"]["name"]))
+                    self._queue.add_idle(key)
         except ApiError as error:
             _log.warning("cannot list the models: %s", error)
             return False
+        for key in set(self._known()) - listed:  # its deletion may have been missed
+            self._queue.add_idle(key)
         self._succeeded = time.monotonic()
         return True
 

@@ -1,4 +1,4 @@
-"""A browser for all tests, started once; each test has a page of its own, which must have kept to the rules when it ends."""
+"""A browser for the tests of a module; each test has a page of its own, which must have kept to the rules when it ends."""
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -16,8 +16,9 @@ from predictorserver import Server, serve
 Open = Callable[..., Page]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
+    """One a module: while it runs, its event loop is this thread's, and no test elsewhere could run one."""
     if (path := pagebrowser.program()) is None:
         pytest.skip(pagebrowser.HOW_TO)
     with sync_playwright() as playwright:
