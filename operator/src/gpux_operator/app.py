@@ -12,7 +12,7 @@ from gpux_operator.adapters.probes import Answer
 from gpux_operator.engine.census import Census
 from gpux_operator.engine.election import Election
 from gpux_operator.engine.lease import Lease
-from gpux_operator.kube.client import SHORT_TIMEOUTS, Client
+from gpux_operator.kube.client import SHORT, Client
 from gpux_operator.kube.login import log_in
 from gpux_operator.settings import Settings
 from gpux_operator.term import Term
@@ -32,7 +32,7 @@ class App:
         self._changing = threading.Lock()
         self._term: Term | None = None
         self.metrics = Metrics()
-        api = Client(log_in(settings.kubeconfig), self.metrics.count_request, timeouts=SHORT_TIMEOUTS)
+        api = Client(log_in(settings.kubeconfig), self.metrics.count_request, patience=SHORT)
         self._election = self._candidacy(api, settings.lease) if settings.lease is not None else None
 
     def run(self) -> None:
@@ -57,6 +57,8 @@ class App:
 
     def live(self) -> Answer:
         """Whether a restart could help."""
+        if self._election is not None and self._election.broken:
+            return False, "the election has ended with an error; the log has it"
         term = self._term
         problem = term.unwell() if term is not None else None
         return problem is None, problem or "ok"

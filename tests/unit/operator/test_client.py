@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
+import time
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -14,7 +15,7 @@ import yaml
 
 from gpux_operator.kube import errors
 from gpux_operator.kube.api import CONFIG_MAPS, GPUX_MODELS, HTTP_ROUTES, INFERENCE_SERVICES
-from gpux_operator.kube.client import Client
+from gpux_operator.kube.client import SHORT, Client, Patience
 from gpux_operator.kube.login import log_in
 
 Answer = tuple[int, Any, dict[str, str]]
@@ -199,3 +200,16 @@ def test_who_does_not_lead_reads_and_does_not_write(server: Server, tmp_path: Pa
         assert [method for method, *_ in server.seen] == ["PATCH", "GET"]
     finally:
         fenced.close()
+
+
+def test_who_competes_for_the_lease_keeps_short_pauses(server: Server, tmp_path: Path, client: Client) -> None:
+    """A 429 that asks for a minute would cost the leadership."""
+    hasty = Client(log_in(str(tmp_path / "kubeconfig")), patience=Patience(SHORT.timeouts, 0.1))
+    try:
+        server.answers = [(429, {"message": "slowly"}, {"Retry-After": "60"}), (200, {"spec": {}}, {})]
+        with pytest.raises(errors.TooManyRequests):
+            hasty.get(GPUX_MODELS, "ns", "m")
+        time.sleep(0.15)
+        assert hasty.get(GPUX_MODELS, "ns", "m") == {"spec": {}}
+    finally:
+        hasty.close()

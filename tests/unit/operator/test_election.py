@@ -221,3 +221,18 @@ def test_a_stop_releases(api: FakeApi, one: Replica) -> None:
     assert "holderIdentity" not in record(api)
     assert not one.election.leads()
     assert one.told == ["gained"], "who stops it ended the work before"
+
+
+def test_who_cannot_begin_gives_the_lease_back_and_says_that_it_is_broken(api: FakeApi, two: Replica) -> None:
+    def fail() -> None:
+        raise RuntimeError("can't start new thread")
+
+    lease = Lease(api, PLACE, "one")
+    election = Election(lease, fail, lambda: None)
+    assert not election.broken
+    election.run()
+    assert election.broken
+    assert not election.leads()
+    assert not record(api).get("holderIdentity")
+    two.election.once()
+    assert two.told == ["gained"]

@@ -5,9 +5,12 @@ import sys
 from pathlib import Path
 
 import pytest
+import urllib3
 import yaml
 
+from gpux_operator.adapters.runner import connection_info
 from gpux_operator.kube import login
+from gpux_operator.kube.client import Client
 from gpux_operator.kube.login import LoginError, by_kubeconfig, in_cluster, log_in
 
 PLACE = {"KUBERNETES_SERVICE_HOST": "10.0.0.1", "KUBERNETES_SERVICE_PORT": "443"}
@@ -84,3 +87,25 @@ def test_without_the_official_client_a_kubeconfig_says_what_to_install(
     monkeypatch.setitem(sys.modules, "kubernetes", None)
     with pytest.raises(LoginError, match=r"gpux-operator\[kubeconfig\]"):
         by_kubeconfig(str(kubeconfig))
+
+
+def test_a_proxy_of_the_kubeconfig_is_on_the_way(kubeconfig: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("no_proxy", raising=False)
+    monkeypatch.delenv("NO_PROXY", raising=False)
+    content = yaml.safe_load(kubeconfig.read_text())
+    content["clusters"][0]["cluster"] |= {"server": "https://10.0.0.1", "proxy-url": "http://127.0.0.1:2"}
+    kubeconfig.write_text(yaml.safe_dump(content))
+    found = log_in(str(kubeconfig))
+    assert found.proxy == "http://127.0.0.1:2"
+    assert connection_info(found).proxy_url == found.proxy
+    client = Client(found)
+    assert isinstance(client._pool, urllib3.ProxyManager)
+    client.close()
+
+
+def test_what_the_watches_cannot_honour_is_refused(kubeconfig: Path) -> None:
+    content = yaml.safe_load(kubeconfig.read_text())
+    content["clusters"][0]["cluster"]["tls-server-name"] = "other"
+    kubeconfig.write_text(yaml.safe_dump(content))
+    with pytest.raises(LoginError, match="tls-server-name"):
+        log_in(str(kubeconfig))

@@ -8,7 +8,7 @@ from gpux_operator.kube.pauses import Pauses
 
 def test_a_request_waits_for_its_own_pause_only() -> None:
     now = [100.0]
-    pauses = Pauses(lambda: now[0])
+    pauses = Pauses(300.0, lambda: now[0])
     pauses.begin("GET", "/a", 3)
     with pytest.raises(TooManyRequests) as refused:
         pauses.check("GET", "/a")

@@ -520,3 +520,26 @@ def test_a_pass_that_was_overtaken_writes_nothing(
         reconciler.reconcile(key)
     assert settled.isvc(key)["spec"]["predictor"]["minReplicas"] == replicas
     assert settled.model(key)["status"]["observedGeneration"] == 1
+
+
+def test_a_change_that_was_refused_for_a_while_is_written_when_it_can_be(
+    api: FakeApi, key: Key, manifest: Manifest, reconciler: Reconciler
+) -> None:
+    """What failed is no repair: it does not have to wait like one."""
+    api.store(GPUX_MODELS, manifest, "user")
+    reconciler.reconcile(key)
+    api.kserve_and_kubelet(key)
+    reconciler.reconcile(key)
+
+    def away(_: int, verb: str) -> None:
+        if verb == "apply":
+            raise Transient("the webhook is away")
+
+    api.before = away
+    api.store(GPUX_MODELS, {**manifest, "spec": {**manifest["spec"], "runtime": {"timeoutSeconds": 77}}}, "user")
+    for _ in range(10):
+        with pytest.raises(Transient):
+            reconciler.reconcile(key)
+    api.before = lambda number, verb: None
+    reconciler.reconcile(key)
+    assert api.isvc(key)["spec"]["predictor"]["timeout"] > 77

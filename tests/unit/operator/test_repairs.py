@@ -23,7 +23,15 @@ def child(value: int) -> dict[str, Any]:
 def repaired(repairs: Repairs, seconds: int, value: int = 1) -> list[int]:
     """The seconds at which something is written if the other one always writes at once."""
     turns = [(second, Turn(repairs, KEY, START + timedelta(seconds=second))) for second in range(seconds)]
-    return [second for second, turn in turns for _ in range(5) if turn.may(child(9), child(value))]
+    return [second for second, turn in turns for _ in range(5) if written(turn, value)]
+
+
+def written(turn: Turn, value: int) -> bool:
+    """Whether it may be, and then was."""
+    may = turn.may(child(9), child(value))
+    if may:
+        turn.done(child(9), child(value))
+    return may
 
 
 def test_it_gets_slower_down_to_once_a_minute() -> None:
@@ -40,7 +48,7 @@ def test_another_intent_does_not_wait() -> None:
     repaired(repairs, 100)
     turn = Turn(repairs, KEY, START + timedelta(seconds=100))
     assert not turn.may(child(9), child(1))
-    assert turn.may(child(9), child(2))
+    assert written(turn, 2)
     assert turn.contested() is None
 
 
@@ -49,6 +57,27 @@ def test_it_is_over_when_it_has_been_quiet() -> None:
     assert repaired(repairs, 3)[-1] == 2
     later = [Turn(repairs, KEY, START + timedelta(seconds=second)) for second in (21, 23)]
     assert [turn.contested() is not None for turn in later] == [True, False]
-    assert all(later[1].may(child(9), child(1)) for _ in range(4)), "the first are free again"
+    assert all(written(later[1], 1) for _ in range(4)), "the first are free again"
     repairs.forget(KEY)
     assert len(repairs) == 0
+
+
+def test_what_the_api_server_refuses_is_no_repair() -> None:
+    """A webhook that is away for a while: the change is tried again at once when it is back."""
+    turn = Turn(Repairs(), KEY, START)
+    assert all(turn.may(child(9), child(1)) for _ in range(50))
+    assert turn.contested() is None
+
+
+def test_a_repair_that_has_to_wait_is_told_and_made() -> None:
+    """Also if the rival writes no more, and nothing else wakes the model up."""
+    repairs = Repairs()
+    turn = Turn(repairs, KEY, START)
+    assert all(written(turn, 1) for _ in range(4))
+    assert turn.contested() is None
+    assert not written(turn, 1)
+    told = turn.contested()
+    assert told is not None
+    assert told[0] == "rival keeps changing InferenceService m"
+    again = Turn(repairs, KEY, START + timedelta(seconds=told[1]))
+    assert written(again, 1)

@@ -30,6 +30,7 @@ def connection_info(connection: Connection) -> kopf.ConnectionInfo:
         token=token or None,
         certificate_path=connection.certificate_path,
         private_key_path=connection.private_key_path,
+        proxy_url=connection.proxy,
     )
 
 

@@ -221,4 +221,6 @@ def _ensure(api: KubeApi, resource: Resource, stored: Manifest | None, desired: 
         return api.apply(resource, desired)
     if carries(stored, desired) or not turn.may(stored, desired):
         return stored
-    return api.apply(resource, of_version(stored, desired))
+    made = api.apply(resource, of_version(stored, desired))
+    turn.done(stored, desired)
+    return made

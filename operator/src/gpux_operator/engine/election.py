@@ -29,6 +29,9 @@ class Election:
         gained: called when this replica begins to lead; must return soon.
         lost: called when it leads no more without having been stopped; may take its time.
         clock: seconds that only grow.
+
+    Attributes:
+        broken: `run` has ended with an error: this replica neither leads nor can it take over.
     """
 
     def __init__(
@@ -45,6 +48,7 @@ class Election:
         self._stopped = threading.Event()
         self._until = float("-inf")
         self._in_office = False
+        self.broken = False
 
     @property
     def leader(self) -> str:
@@ -56,11 +60,15 @@ class Election:
         return self._clock() < self._until
 
     def run(self) -> None:
-        """Until `stop`; then the lease is released."""
-        while not self._stopped.is_set():
-            self.once()
-            pause = RETRY_SECONDS if self._in_office else LOOK_SECONDS
-            self._stopped.wait(pause * random.uniform(1 - _JITTER, 1 + _JITTER))  # noqa: S311  (no secret)
+        """Until `stop`, or until what is told of the lease fails; then the lease is released."""
+        try:
+            while not self._stopped.is_set():
+                self.once()
+                pause = RETRY_SECONDS if self._in_office else LOOK_SECONDS
+                self._stopped.wait(pause * random.uniform(1 - _JITTER, 1 + _JITTER))  # noqa: S311  (no secret)
+        except Exception:
+            _log.exception("bug: the election ended")
+            self.broken = True
         self._until = float("-inf")
         self._lease.release()
 

@@ -6,7 +6,7 @@ the first few repairs are free again.
 """
 
 import threading
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from gpux_operator.build.metadata import MANAGER, Manifest, digest
@@ -20,12 +20,13 @@ QUIET_SECONDS = 20.0
 
 @dataclass(frozen=True)
 class _Child:
-    """What is known of a child: its intent, how often and when it was written last, and over whose writes."""
+    """What is known of a child: its intent, how often and when it was written last, over whose writes, and if one waits since."""
 
     intent: str
     count: int
     last: datetime
     by: str
+    waits: bool = False
 
     @property
     def pause(self) -> float:
@@ -51,18 +52,20 @@ class Repairs:
             return len(self._models)
 
     def may(self, key: Key, stored: Manifest, desired: Manifest, now: datetime) -> bool:
-        """Whether `stored` may be set to `desired` now; it counts as done then."""
-        name, intent = _name(desired), digest(desired, 16)
+        """Whether `stored` may be set to `desired` now; `done` says that it was."""
         with self._lock:
-            children = self._models.setdefault(key, {})
-            child = children.get(name)
-            if child is None or child.intent != intent or _age(child, now) > child.quiet:
-                children[name] = _Child(intent, 1, now, _other(stored))
+            child = self._insisted(key, desired, now)
+            if child is None or _age(child, now) >= child.pause:
                 return True
-            if _age(child, now) < child.pause:
-                return False
-            children[name] = _Child(intent, child.count + 1, now, _other(stored))
-            return True
+            self._models[key][_name(desired)] = replace(child, waits=True, by=_other(stored))
+            return False
+
+    def done(self, key: Key, stored: Manifest, desired: Manifest, now: datetime) -> None:
+        """`stored` was set to `desired`. What the API server refused is no repair, and is tried again as any request."""
+        with self._lock:
+            child = self._insisted(key, desired, now)
+            count = 1 if child is None else child.count + 1
+            self._models.setdefault(key, {})[_name(desired)] = _Child(digest(desired, 16), count, now, _other(stored))
 
     def contested(self, key: Key, now: datetime) -> tuple[str, float] | None:
         """Who insists on what, and when to look again in seconds; None if nobody does."""
@@ -70,10 +73,17 @@ class Repairs:
             children = dict(self._models.get(key, {}))
         for name, child in children.items():
             left = child.quiet - _age(child, now)
-            if child.count > FREE and left > 0:
+            if (child.waits or child.count > FREE) and left > 0:
                 wait = child.pause - _age(child, now)
                 return f"{child.by} keeps changing {name}", (wait if wait > 0 else left) + 0.1
         return None
+
+    def _insisted(self, key: Key, desired: Manifest, now: datetime) -> _Child | None:
+        """The child if it was written for this intent lately."""
+        child = self._models.get(key, {}).get(_name(desired))
+        if child is None or child.intent != digest(desired, 16) or _age(child, now) > child.quiet:
+            return None
+        return child
 
     def forget(self, key: Key) -> None:
         """The model is gone."""
@@ -92,6 +102,10 @@ class Turn:
     def may(self, stored: Manifest, desired: Manifest) -> bool:
         """Whether `stored` may be set to `desired` now."""
         return self.repairs.may(self.key, stored, desired, self.now)
+
+    def done(self, stored: Manifest, desired: Manifest) -> None:
+        """`stored` was set to `desired`."""
+        self.repairs.done(self.key, stored, desired, self.now)
 
     def contested(self) -> tuple[str, float] | None:
         """Who insists on what, and when to look again in seconds."""

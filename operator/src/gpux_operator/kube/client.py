@@ -4,6 +4,7 @@ import json
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import Any
 from urllib.parse import urlencode
 
 import urllib3
@@ -14,9 +15,23 @@ from gpux_operator.kube.errors import KindMissing, NotFound, NotLeading, TooMany
 from gpux_operator.kube.login import Connection
 from gpux_operator.kube.pauses import Pauses
 
-_TIMEOUTS = urllib3.Timeout(connect=5.0, read=30.0)
-SHORT_TIMEOUTS = urllib3.Timeout(connect=1.5, read=3.0)
-"""For the lease: two requests end within its renew deadline."""
+
+@dataclass(frozen=True)
+class Patience:
+    """How long requests may take.
+
+    Args:
+        timeouts: of one request.
+        longest_pause: seconds that a 429 may ask for.
+    """
+
+    timeouts: urllib3.Timeout
+    longest_pause: float
+
+
+USUAL = Patience(urllib3.Timeout(connect=5.0, read=30.0), 300.0)
+SHORT = Patience(urllib3.Timeout(connect=1.5, read=3.0), 2.0)
+"""For the lease: two requests end within its renew deadline, and a 429 does not cost the leadership."""
 _PAGE = 500
 _VERSION = Resource("", "", "version")
 _APPLY = "application/apply-patch+yaml"  # JSON is YAML
@@ -41,13 +56,14 @@ class _Request:
 
 
 def _pool(connection: Connection) -> urllib3.PoolManager:
-    return urllib3.PoolManager(
-        maxsize=64,  # the most workers there can be
-        cert_reqs="CERT_REQUIRED" if connection.verify else "CERT_NONE",
-        ca_certs=connection.ca_path,
-        cert_file=connection.certificate_path,
-        key_file=connection.private_key_path,
-    )
+    settings: dict[str, Any] = {
+        "maxsize": 64,  # the most workers there can be
+        "cert_reqs": "CERT_REQUIRED" if connection.verify else "CERT_NONE",
+        "ca_certs": connection.ca_path,
+        "cert_file": connection.certificate_path,
+        "key_file": connection.private_key_path,
+    }
+    return urllib3.ProxyManager(connection.proxy, **settings) if connection.proxy else urllib3.PoolManager(**settings)
 
 
 class Client:
@@ -58,7 +74,7 @@ class Client:
         count: told of every request.
         may_write: asked before every request that writes; NotLeading is raised where it says no.
         saw: told the version of each single object that was read or written.
-        timeouts: of one request.
+        patience: how long requests may take.
     """
 
     def __init__(
@@ -68,15 +84,15 @@ class Client:
         may_write: Callable[[], bool] = lambda: True,
         saw: Callable[[str], None] = lambda version: None,
         *,
-        timeouts: urllib3.Timeout = _TIMEOUTS,
+        patience: Patience = USUAL,
     ) -> None:
         self._connection = connection
         self._pool = _pool(connection)
         self._count = count
         self._may_write = may_write
         self._saw = saw
-        self._timeouts = timeouts
-        self._pauses = Pauses()
+        self._timeouts = patience.timeouts
+        self._pauses = Pauses(patience.longest_pause)
 
     def close(self) -> None:
         """Let go of the connections."""

@@ -32,6 +32,7 @@ class Connection:
         verify: whether its certificate is checked.
         certificate_path: this client's certificate.
         private_key_path: and its key.
+        proxy: URL of the proxy on the way, None for none.
     """
 
     server: str
@@ -40,6 +41,7 @@ class Connection:
     verify: bool = True
     certificate_path: str | None = None
     private_key_path: str | None = None
+    proxy: str | None = None
 
 
 def log_in(kubeconfig: str | None) -> Connection:
@@ -80,6 +82,7 @@ def by_kubeconfig(path: str | None) -> Connection:
     """
     try:
         from kubernetes import client, config  # noqa: PLC0415  (see above)
+        from kubernetes.client.rest import should_bypass_proxies  # noqa: PLC0415
     except ImportError:
         raise LoginError(
             "no ServiceAccount is mounted, and a kubeconfig needs the official client: pip install 'gpux-operator[kubeconfig]'"
@@ -89,8 +92,18 @@ def by_kubeconfig(path: str | None) -> Connection:
         config.load_kube_config(path, client_configuration=found)
     except Exception as error:  # ConfigException, and whatever a broken file raises
         raise LoginError(f"{path or '$KUBECONFIG or ~/.kube/config'}: {error}") from error
+    if found.tls_server_name:
+        raise LoginError(
+            f"{path or 'the kubeconfig'} has tls-server-name, which the watches cannot honour: use a name that the certificate has"
+        )
     return Connection(
-        found.host, lambda: _header(found), found.ssl_ca_cert, found.verify_ssl, found.cert_file, found.key_file
+        found.host,
+        lambda: _header(found),
+        found.ssl_ca_cert,
+        found.verify_ssl,
+        found.cert_file,
+        found.key_file,
+        None if should_bypass_proxies(found.host, found.no_proxy or "") else found.proxy or None,
     )
 
 

@@ -6,23 +6,27 @@ from collections.abc import Callable
 
 from gpux_operator.kube.errors import TooManyRequests
 
-_LONGEST_SECONDS = 300.0
-
 
 class Pauses:
-    """When each request, by method and path, may be sent again. Safe to use from many threads."""
+    """When each request, by method and path, may be sent again. Safe to use from many threads.
 
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+    Args:
+        longest: seconds that a server gets, whatever it asks for.
+        clock: seconds that only grow.
+    """
+
+    def __init__(self, longest: float, clock: Callable[[], float] = time.monotonic) -> None:
+        self._longest = longest
         self._clock = clock
         self._lock = threading.Lock()
         self._until: dict[tuple[str, str], float] = {}
 
     def begin(self, method: str, path: str, seconds: float) -> None:
-        """The server asked for a pause; of more than five minutes it gets five."""
+        """The server asked for a pause; it gets at most the longest."""
         now = self._clock()
         with self._lock:
             self._until = {request: until for request, until in self._until.items() if until > now}
-            self._until[method, path] = now + min(seconds, _LONGEST_SECONDS)
+            self._until[method, path] = now + min(seconds, self._longest)
 
     def check(self, method: str, path: str) -> None:
         """Returns if the request may be sent.
