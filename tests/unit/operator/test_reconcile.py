@@ -536,10 +536,10 @@ def test_a_change_that_was_refused_for_a_while_is_written_when_it_can_be(
             raise Transient("the webhook is away")
 
     api.before = away
-    api.store(GPUX_MODELS, {**manifest, "spec": {**manifest["spec"], "runtime": {"timeoutSeconds": 77}}}, "user")
+    api.store(GPUX_MODELS, {**manifest, "spec": {**manifest["spec"], "serving": {"replicas": {"min": 2}}}}, "user")
     for _ in range(10):
         with pytest.raises(Transient):
             reconciler.reconcile(key)
     api.before = lambda number, verb: None
     reconciler.reconcile(key)
-    assert api.isvc(key)["spec"]["predictor"]["timeout"] > 77
+    assert api.isvc(key)["spec"]["predictor"]["minReplicas"] == 2
