@@ -229,6 +229,21 @@ def test_a_model_that_only_keys_describe_is_not_asked_what_it_is(
     assert "model" not in lab.api.model(lab.key)["status"]
 
 
+def test_what_a_model_was_is_not_said_of_one_that_only_keys_describe(
+    lab: Lab, manifest: Manifest, asking: FakePredictors
+) -> None:
+    serve(asking)
+    lab.run(ready=True)
+    lab.api.isvc(lab.key)["status"]["address"] = {"url": "http://m.prod.svc"}
+    lab.look()
+    asking.run_jobs()
+    lab.look()
+    assert {"model", "example"} <= lab.api.model(lab.key)["status"].keys()
+    lab.api.apply(GPUX_MODELS, {**manifest, "spec": {**manifest["spec"], "access": KEYS}})
+    lab.look()
+    assert not {"model", "example"} & lab.api.model(lab.key)["status"].keys()
+
+
 def serve(asking: FakePredictors) -> None:
     asking.answers[FIRST, "/info"] = INFO
     asking.answers[FIRST, "/openapi.json"] = openapi({"x": [1]})
