@@ -85,10 +85,7 @@ def check(api: Asks, question: Question, sleep: Callable[[float], None] = time.s
     yield _admission(api, question.namespace)
     if question.lease is not None:
         yield _leader(api, question.lease, question.wait_seconds, sleep)
-    if api.serves(INFERENCE_SERVICES):
-        yield Finding("ok", "KServe is installed")
-    else:
-        yield Finding("warning", "KServe is not installed: models say KServeNotInstalled until it is")
+    yield _kserve(api)
 
 
 def _admission(api: Asks, namespace: str) -> Finding:
@@ -128,6 +125,17 @@ def _leader(api: Asks, lease: tuple[str, str], wait_seconds: float, sleep: Calla
     return Finding("failed", f"no operator acts: {problem}; see the logs of the operator's pods")
 
 
+def _kserve(api: Asks) -> Finding:
+    try:
+        installed = api.serves(INFERENCE_SERVICES)
+    except ApiError as error:
+        return Finding("failed", f"whether KServe is installed cannot be asked: {error}")
+    if installed:
+        return Finding("ok", "KServe is installed")
+    return Finding("warning", "KServe is not installed: models say KServeNotInstalled until it is")
+
+
 def _model(namespace: str, uri: str) -> Manifest:
-    metadata = {"generateName": "gpux-check-", "namespace": namespace}
+    """A model of a short name, which a long namespace has room for: both together have at most `MAX_NAME_AND_NAMESPACE` characters."""
+    metadata = {"generateName": "c-", "namespace": namespace}
     return {"apiVersion": API_VERSION, "kind": KIND, "metadata": metadata, "spec": {"model": {"source": {"uri": uri}}}}

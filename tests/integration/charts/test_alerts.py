@@ -89,7 +89,7 @@ CASES = [
     Case("GpuxCallbacksFailing", (f'prediction_callbacks_total{{{M},outcome="failed"}} 0x85 1x5',), (MODEL,)),
     Case("GpuxCallbacksFailing", (f'prediction_callbacks_total{{{M},outcome="failed"}} 1x90',)),
     Case("GpuxModelNotReady", (unready("Unschedulable", 700),), ({**OPERATOR, "reason": "Unschedulable"},)),
-    Case("GpuxModelNotReady", (unready("Unschedulable", 500), unready("Suspended", 7000), unready("Stopped", 7000))),
+    Case("GpuxModelNotReady", (unready("Unschedulable", 500),)),
     Case("GpuxOperatorWithoutLeader", leaders("1x90", "0x90")),
     Case("GpuxOperatorWithoutLeader", leaders("1x80 0x10", "0x90"), (OPERATOR,)),
     Case("GpuxOperatorWithoutLeader", leaders("1x90", "0x80 1x10"), (OPERATOR,)),

@@ -67,6 +67,32 @@ def test_the_longest_wait_counts_and_survives_another_reason(census: Census, clo
     assert census.unready_seconds() == {"Unschedulable": 300}
 
 
+@pytest.mark.parametrize("intended", ["Suspended", "Stopped"])
+def test_a_model_that_is_not_meant_to_run_does_not_wait(census: Census, clock: Clock, intended: str) -> None:
+    began = NOON - timedelta(days=9)
+    census.saw(A, Outcome("progressing", intended, since=began))
+    assert census.unready_seconds() == {}
+    assert census.counts() == {("progressing", intended): 1}
+    clock.now += timedelta(hours=1)
+    census.saw(A, Outcome("progressing", "RolloutInProgress", since=began))  # Ready was False all the time
+    clock.now += timedelta(minutes=1)
+    census.saw(A, Outcome("progressing", "PodsNotReady", since=began))
+    clock.now += timedelta(minutes=1)
+    assert census.unready_seconds() == {"PodsNotReady": 120}
+    census.saw(A, Outcome("progressing", intended, since=began))
+    assert census.unready_seconds() == {}
+    census.saw(A, Outcome("progressing", "PodsNotReady", since=began))
+    assert census.unready_seconds() == {"PodsNotReady": 0}
+
+
+@pytest.mark.parametrize("end", ["ready", "gone"])
+def test_what_was_suspended_once_waits_as_any_other_later(census: Census, end: str) -> None:
+    census.saw(A, Outcome("progressing", "Suspended"))
+    census.saw(A, Outcome(end))
+    census.saw(A, Outcome("progressing", "PodsNotReady", since=NOON - timedelta(hours=1)))
+    assert census.unready_seconds() == {"PodsNotReady": 3600}
+
+
 def test_the_metrics_are_those_of_who_leads(census: Census) -> None:
     metrics, terms = Metrics(), [census]
     census.saw(A, Outcome("problem", "InvalidSpec"))

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from gpux_api.v1alpha1.resource import MAX_NAME_AND_NAMESPACE
 from gpux_operator.cluster import Finding, Question, check
 from gpux_operator.kube.api import GPUX_MODELS, INFERENCE_SERVICES, Resource
 from gpux_operator.kube.errors import ApiError, Forbidden, NotFound, Rejected, Transient
@@ -17,17 +18,22 @@ class Cluster:
     def __init__(self) -> None:
         self.kinds = {GPUX_MODELS, INFERENCE_SERVICES}
         self.down: ApiError | None = None
+        self.unasked: dict[Resource, ApiError] = {}
         self.refuses: dict[str, ApiError] = {"nowhere": Rejected("spec.model.source.uri: …")}
         self.leases: list[dict[str, str] | ApiError] = [
             {"holderIdentity": "a", "renewTime": f"12:00:0{n}"} for n in range(2)
         ]
 
     def serves(self, resource: Resource) -> bool:
-        if self.down:
-            raise self.down
+        if error := self.down or self.unasked.get(resource):
+            raise error
         return resource in self.kinds
 
     def admit(self, resource: Resource, obj: dict[str, Any]) -> None:
+        metadata = obj["metadata"]
+        name = f"{metadata['generateName']}x2k9p"  # five random characters: k8s.io/apiserver/pkg/storage/names
+        if len(name) + len(metadata["namespace"]) > MAX_NAME_AND_NAMESPACE:
+            raise Rejected("name and namespace must have at most 52 characters together")
         if error := self.refuses.get(obj["spec"]["model"]["source"]["uri"]):
             raise error
 
@@ -43,8 +49,8 @@ def cluster() -> Cluster:
     return Cluster()
 
 
-def findings(cluster: Cluster, lease: tuple[str, str] | None = LEASE) -> list[Finding]:
-    return list(check(cluster, Question("ns", lease, 3), lambda seconds: None))
+def findings(cluster: Cluster, lease: tuple[str, str] | None = LEASE, namespace: str = "ns") -> list[Finding]:
+    return list(check(cluster, Question(namespace, lease, 3), lambda seconds: None))
 
 
 def failure(cluster: Cluster) -> str:
@@ -56,6 +62,15 @@ def test_all_is_well(cluster: Cluster) -> None:
     found = findings(cluster)
     assert [item.level for item in found] == ["ok"] * 4
     assert found[2].message == "an operator leads: a"
+
+
+def test_a_long_namespace_is_no_problem(cluster: Cluster) -> None:
+    assert [item.level for item in findings(cluster, namespace="n" * 45)] == ["ok"] * 4
+
+
+def test_what_kserve_is_cannot_always_be_asked(cluster: Cluster) -> None:
+    cluster.unasked[INFERENCE_SERVICES] = Transient("connection reset")
+    assert failure(cluster) == "whether KServe is installed cannot be asked: connection reset"
 
 
 def test_a_missing_kserve_is_a_warning(cluster: Cluster) -> None:

@@ -229,12 +229,29 @@ def test_a_model_that_only_keys_describe_is_not_asked_what_it_is(
     assert "model" not in lab.api.model(lab.key)["status"]
 
 
+def test_what_a_model_was_is_not_said_of_one_that_only_keys_describe(
+    lab: Lab, manifest: Manifest, asking: FakePredictors
+) -> None:
+    serve(asking)
+    lab.run(ready=True)
+    lab.api.isvc(lab.key)["status"]["address"] = {"url": "http://m.prod.svc"}
+    lab.look()
+    asking.run_jobs()
+    lab.look()
+    assert {"model", "example"} <= lab.api.model(lab.key)["status"].keys()
+    lab.api.apply(GPUX_MODELS, {**manifest, "spec": {**manifest["spec"], "access": KEYS}})
+    lab.look()
+    assert not {"model", "example"} & lab.api.model(lab.key)["status"].keys()
+
+
 def serve(asking: FakePredictors) -> None:
     asking.answers[FIRST, "/info"] = INFO
     asking.answers[FIRST, "/openapi.json"] = openapi({"x": [1]})
 
 
-def test_a_model_is_read_once_for_each_version(lab: Lab, manifest: Manifest, asking: FakePredictors) -> None:
+def test_a_model_is_read_once_for_each_start_of_its_predictor(
+    lab: Lab, manifest: Manifest, asking: FakePredictors
+) -> None:
     serve(asking)
     lab.run(ready=True)
     assert lab.look()[::2] == ("NewestGenerationServes", None)
@@ -259,6 +276,49 @@ def test_a_model_is_read_once_for_each_version(lab: Lab, manifest: Manifest, ask
     asking.run_jobs()
     lab.look()
     assert lab.api.model(lab.key)["status"]["model"]["sha256"] == "b" * 64
+
+
+def test_a_file_replaced_in_place_is_seen_by_the_next_start(lab: Lab, asking: FakePredictors) -> None:
+    serve(asking)
+    lab.run(ready=True)
+    lab.look()
+    asking.run_jobs()
+    lab.look()
+    asking.answers[FIRST, "/info"] = INFO | {"sha256": "b" * 64}
+    lab.run(ready=True, started="2030-01-02T04:00:00Z")
+    asking.woken.clear()
+    lab.look()
+    assert lab.api.model(lab.key)["status"]["model"]["sha256"] == "a" * 64, "until the new answer is there"
+    asking.run_jobs()
+    assert asking.woken == [lab.key]
+    lab.look()
+    assert lab.api.model(lab.key)["status"]["model"]["sha256"] == "b" * 64
+    lab.api.of(PODS)[0]["metadata"]["uid"] = "another"
+    asking.answers[FIRST, "/info"] = INFO | {"sha256": "c" * 64}
+    lab.look()
+    asking.run_jobs()
+    lab.look()
+    assert lab.api.model(lab.key)["status"]["model"]["sha256"] == "c" * 64
+
+
+def test_of_many_ready_pods_one_is_read_and_no_start_twice(
+    lab: Lab, manifest: Manifest, asking: FakePredictors
+) -> None:
+    serve(asking)
+    asking.answers["http://10.0.0.2:8080", "/info"] = INFO
+    manifest["spec"]["serving"] = {"replicas": {"min": 2}}
+    lab.api.store(GPUX_MODELS, manifest, "user")
+    lab.look()
+    lab.run(ready=True)
+    lab.look()
+    asking.run_jobs()
+    first, _ = lab.api.of(PODS)
+    for status in ("False", "True", "False", "True"):
+        first["status"]["conditions"] = [{"type": "Ready", "status": status}]
+        lab.look()
+        asking.run_jobs()
+    described = [address for address, path in asking.asked if path == "/info"]
+    assert described == [FIRST, "http://10.0.0.2:8080"], "each once, however often the first one is not ready"
 
 
 def test_a_model_that_was_not_read_is_read_later(lab: Lab, asking: FakePredictors) -> None:

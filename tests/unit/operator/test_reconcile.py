@@ -436,11 +436,13 @@ def test_whatever_fails_and_wherever_the_end_is_the_same(
 
 
 def test_a_failure_is_told_once(settled: FakeApi, key: Key, reconciler: Reconciler) -> None:
-    reconciler.report_failure(key, Transient("webhook times out"))
+    changes: list[str] = []
+    reconciler.report_failure(key, Transient("webhook times out"), lambda: changes.append("by nobody"))
+    assert changes == []
     assert condition(settled.model(key), "Ready") == ("Unknown", "RequestFailed")
     assert condition(settled.model(key), "Available") == ("True", "Serving")
     settled.calls.clear()
-    reconciler.report_failure(key, Transient("webhook times out again"))
+    reconciler.report_failure(key, Transient("webhook times out again"), lambda: None)
     assert settled.writes == []
     assert reconciler.reconcile(key).result == "ready"
 

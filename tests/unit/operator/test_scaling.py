@@ -110,6 +110,16 @@ def test_keda_asks_prometheus(metric: str, parts: Manifest, query: str, images: 
     assert "scaleMetric" not in fields(desired), "KServe refuses it for KEDA"
 
 
+@pytest.mark.parametrize(
+    ("value", "text"), [(1, "1"), (999, "999"), (1000, "1e3"), (1500, "1500"), (20000, "20e3"), (1000000, "1e6")]
+)
+def test_a_target_is_written_as_kserve_keeps_it_and_keda_reads_it(value: int, text: str, images: Images) -> None:
+    desired = built(images, {"max": 4, "target": {"metric": "queue", "value": value}})
+    (found,) = fields(desired)["autoScaling"]["metrics"]
+    assert found["external"]["target"]["value"] == text
+    assert float(text) == value
+
+
 @pytest.mark.parametrize("name", ["m", "m" * 36, "m" * 40, "m" * 48])
 def test_only_the_model_s_own_pods_are_asked_for(name: str, images: Images) -> None:
     document = {"apiVersion": "gpux.io/v1alpha1", "kind": "GpuxModel", "metadata": {"name": name}}

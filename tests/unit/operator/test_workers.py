@@ -4,14 +4,26 @@ from __future__ import annotations
 
 import json
 import logging
+from typing import TYPE_CHECKING, Any
 
 import pytest
+from tests.unit.operator.conftest import FakeApi
 
 from gpux_operator.adapters.logs import JsonFormatter
+from gpux_operator.build.inference_service import Images, Platform
+from gpux_operator.engine.echoes import Echoes
 from gpux_operator.engine.queue import Key, KeyQueue
-from gpux_operator.engine.reconcile import Outcome
-from gpux_operator.engine.workers import Workers
+from gpux_operator.engine.reconcile import Outcome, Reconciler
+from gpux_operator.engine.recorder import Recorder
+from gpux_operator.engine.workers import FAILURES_BEFORE_REPORT, Workers
+from gpux_operator.kube.api import GPUX_MODELS, Resource
 from gpux_operator.kube.errors import Conflict, NotFound, TooManyRequests, Transient
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from datetime import datetime
+
+    from tests.unit.operator.conftest import FakePredictors
 
 KEY = Key("ns", "m")
 
@@ -27,7 +39,7 @@ class Scripted:
             raise step
         return step
 
-    def report_failure(self, key: Key, error: Exception) -> None:
+    def report_failure(self, key: Key, error: Exception, changed: Callable[[], None]) -> None:
         self.reported.append(str(error))
 
 
@@ -100,12 +112,70 @@ def test_a_bug_is_logged_with_its_traceback_and_tried_again(
 
 def test_a_failing_report_does_no_harm(queue: KeyQueue) -> None:
     class Broken(Scripted):
-        def report_failure(self, key: Key, error: Exception) -> None:
+        def report_failure(self, key: Key, error: Exception, changed: Callable[[], None]) -> None:
             raise Transient("still down")
 
     workers = Workers(queue, Broken(*[Transient("down")] * 3))
     for _ in range(3):
         workers.run(KEY)
+
+
+class EchoingApi(FakeApi):
+    """Tells what is read and written of models, as the client does."""
+
+    def __init__(self, echoes: Echoes) -> None:
+        super().__init__()
+        self.echoes = echoes
+
+    def get(self, resource: Resource, namespace: str, name: str) -> dict[str, Any]:
+        found = super().get(resource, namespace, name)
+        self.echoes.add(found["metadata"].get("resourceVersion", ""))
+        return found
+
+    def apply_status(self, resource: Resource, desired: dict[str, Any]) -> dict[str, Any]:
+        stored = super().apply_status(resource, desired)
+        self.echoes.add(stored["metadata"]["resourceVersion"])
+        return stored
+
+
+@pytest.mark.parametrize(
+    ("down", "corrected"),
+    [({"apply"}, True), ({"apply"}, False), ({"apply", "apply_status"}, True), ({"apply", "apply_status"}, False)],
+)
+def test_what_only_the_report_of_a_failure_read_gets_a_pass(
+    down: set[str],
+    corrected: bool,
+    key: Key,
+    manifest: dict[str, Any],
+    images: Images,
+    asking: FakePredictors,
+    now: datetime,
+    clock: Clock,
+) -> None:
+    """The user corrects the spec while the pass that is the third to fail waits for an answer."""
+    echoes = Echoes()
+    api, queue = EchoingApi(echoes), KeyQueue(clock, lambda: 1.0, echoes)
+    api.store(GPUX_MODELS, manifest, "user")
+    spec = {"model": {"source": {"uri": "s3://models/another"}}}
+
+    def fail(number: int, verb: str) -> None:
+        if verb not in down:
+            return
+        if verb == "apply" and corrected and turn == FAILURES_BEFORE_REPORT:
+            stored = api.store(GPUX_MODELS, {**manifest, "spec": spec}, "user")
+            queue.add(key, stored["metadata"]["resourceVersion"])
+        raise Transient("down")
+
+    api.before = fail
+    reconciler = Reconciler(api, Platform(images), Recorder(api, "test", lambda: now), asking.predictors(), lambda: now)
+    workers = Workers(queue, reconciler)
+    queue.add(key)
+    for turn in range(1, FAILURES_BEFORE_REPORT + 1):  # noqa: B007  (read by `fail`)
+        clock.now += 1
+        assert queue.get(block=False) == key
+        workers.run(key)
+        queue.done(key)
+    assert queue.get(block=False) == (key if corrected else None), "else the backoff counts"
 
 
 def test_threads_work_off_the_queue_and_end(queue: KeyQueue) -> None:

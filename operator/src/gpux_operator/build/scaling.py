@@ -71,13 +71,22 @@ def replicas(model: GpuxModel, namespace: str, prometheus: str | None) -> Manife
         "type": "External",
         "external": {
             "metric": {"backend": "prometheus", "serverAddress": prometheus or "", "query": query},
-            "target": {
-                "type": "Value",
-                "value": str(spec.target.value),
-            },  # KEDA divides what is asked for by the replicas
+            "target": {"type": "Value", "value": _threshold(spec.target.value)},  # KEDA divides by the replicas
         },
     }
     return {**fields, "autoScaling": {"metrics": [metric]}}
+
+
+def _threshold(value: int) -> str:
+    """A number that all releases of KServe store as it is written, and that KEDA reads: 1500, 2e3.
+
+    KServe 0.15 rewrites it as Go's resource.Quantity, 2000 to 2k; 0.16 and later hand the text to KEDA, which reads 2e3 as a
+    float and refuses 2k.
+    """
+    exponent = 0
+    while value % 1000 == 0:
+        value, exponent = value // 1000, exponent + 3
+    return f"{value}e{exponent}" if exponent else str(value)
 
 
 def _waiting(model: GpuxModel, namespace: str) -> str:

@@ -31,7 +31,7 @@ _ASK_AGAIN_SECONDS, _DESCRIBE_AGAIN_SECONDS = 1.5, 60.0
 
 @dataclass(frozen=True)
 class _Model:
-    """The questions about one model: /health by start of a container, and what is served by version of the pods."""
+    """The questions about one model, by start of a container: its /health, and what it serves."""
 
     health: Questions
     served: Questions
@@ -70,7 +70,7 @@ class Predictors:
             said={_name(pod): asked.said for pod, asked in heard if asked.said is not None},
             unheard=any(not asked.heard and self._clock() - asked.since < FIRST_SECONDS for _, asked in heard),
             look_again_seconds=min(pauses, default=None),
-            described=self._served(key, told.pod_hash, serving) if told and serving else None,
+            described=self._served(key, told.pod_hash, pods, serving) if told and serving else None,
         )
 
     def forget(self, key: Key) -> None:
@@ -85,21 +85,24 @@ class Predictors:
 
     def _health(self, key: Key, pods: Sequence[Manifest]) -> list[tuple[Manifest, Asked]]:
         questions, news = self._about(key).health, functools.partial(self._changed, key)
-        starts = {(*key, pod["metadata"].get("uid"), running_since(pod)): pod for pod in pods}
+        starts = {(*key, *_start(pod)): pod for pod in pods}
         questions.keep(starts)
         return [
             (pod, questions.ask(start, _ASK_AGAIN_SECONDS, self._health_of(address(pod) or ""), news))
             for start, pod in starts.items()
         ]
 
-    def _served(self, key: Key, pod_hash: str, pod: Manifest) -> Described | None:
-        """The model of one version, read once; a pod that did not answer is asked again later."""
+    def _served(self, key: Key, pod_hash: str, pods: Sequence[Manifest], serving: Manifest) -> Described | None:
+        """What one of a version's pods serves, read once for each start: a file may have been replaced in place.
+
+        A pod that did not answer is asked again later; until then None, and the status keeps what it has.
+        """
         questions, news = self._about(key).served, functools.partial(self._changed, key)
-        version = (*key, pod_hash)
-        questions.keep([version])
-        known = questions.known(version)
+        questions.keep({(*key, pod_hash, *_start(pod)) for pod in pods})
+        start = (*key, pod_hash, *_start(serving))
+        known = questions.known(start)
         if known is None or known.said is None:
-            known = questions.ask(version, _DESCRIBE_AGAIN_SECONDS, self._described_by(address(pod) or ""), news)
+            known = questions.ask(start, _DESCRIBE_AGAIN_SECONDS, self._described_by(address(serving) or ""), news)
         found: Described | None = known.said
         return found
 
@@ -112,6 +115,11 @@ class Predictors:
             return described(info, self._fetch(where, "/openapi.json")) if info else None
 
         return read
+
+
+def _start(pod: Manifest) -> tuple[str | None, str | None]:
+    """What tells one start of a predictor's container from all others."""
+    return pod["metadata"].get("uid"), running_since(pod)
 
 
 def _name(pod: Manifest) -> str:

@@ -1,7 +1,7 @@
 """One level-triggered pass over a model: read, build, write what differs, say what is.
 
-Nothing is remembered between passes but how often somebody else's writes were undone (`engine.repairs`), so a pass may be cut
-off anywhere and any number may follow each other: the next one starts from what the API server has.
+Nothing is remembered between passes but how often somebody else's writes were undone (`engine.repairs`) and which version a
+pass knew last, so a pass may be cut off anywhere and any number may follow each other: the next one starts from what the API server has.
 """
 
 from collections.abc import Callable
@@ -76,6 +76,7 @@ class Reconciler:
         self._predictors = predictors
         self._clock = clock
         self._repairs = Repairs()
+        self._known: dict[Key, str] = {}
 
     def reconcile(self, key: Key) -> Outcome:
         """One pass.
@@ -83,6 +84,7 @@ class Reconciler:
         Raises:
             ApiError: a request failed that may succeed another time; the status is left as it was.
         """
+        self._known.pop(key, None)
         try:
             stored = self._api.get(GPUX_MODELS, key.namespace, key.name)
         except (NotFound, KindMissing):  # with the kind all models are gone; discovery and the resync see it come back
@@ -90,6 +92,7 @@ class Reconciler:
             self._repairs.forget(key)
             return Outcome("gone")
         metadata = stored["metadata"]
+        self._known[key] = metadata["resourceVersion"]
         if "deletionTimestamp" in metadata:
             return Outcome("deleting", uid=metadata["uid"])  # the garbage collector removes the children
         try:
@@ -97,9 +100,15 @@ class Reconciler:
         except NamespaceEnding:
             return Outcome("deleting", retry_seconds=_NAMESPACE_ENDING_SECONDS, uid=metadata["uid"])
 
-    def report_failure(self, key: Key, error: Exception) -> None:
-        """Says in the status, once, that requests fail repeatedly. Best effort: this request may fail as well."""
+    def report_failure(self, key: Key, error: Exception, changed: Callable[[], None]) -> None:
+        """Says in the status, once, that requests fail repeatedly. Best effort: this request may fail as well.
+
+        Args:
+            changed: called if the model is another one than the pass knew: its event is taken for an echo of what is read here.
+        """
         stored = self._api.get(GPUX_MODELS, key.namespace, key.name)
+        if stored["metadata"]["resourceVersion"] != self._known.get(key):
+            changed()
         conditions = (stored.get("status") or {}).get("conditions") or ()
         if any(item["reason"] == Reason.REQUEST_FAILED for item in conditions):
             return  # each write wakes the queue: a message that varies would outrun the backoff
@@ -164,9 +173,10 @@ class Reconciler:
             identity = {"name": metadata["name"], "namespace": metadata["namespace"], "uid": metadata["uid"]}
             body = of_version(stored, {"apiVersion": API_VERSION, "kind": KIND, "metadata": identity, "status": status})
             try:
-                self._api.apply_status(GPUX_MODELS, body)
+                written = self._api.apply_status(GPUX_MODELS, body)
             except NotFound:
                 return Outcome("gone")
+            self._known[Key(metadata["namespace"], metadata["name"])] = written["metadata"]["resourceVersion"]
             self._recorder.transitions(stored, before, status)
         result = "problem" if problem else "ready" if ready["status"] == "True" else "progressing"
         return Outcome(

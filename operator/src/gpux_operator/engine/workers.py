@@ -20,8 +20,8 @@ class Reconciles(Protocol):
     def reconcile(self, key: Key) -> Outcome:
         """One pass."""
 
-    def report_failure(self, key: Key, error: Exception) -> None:
-        """Tell the user that passes fail."""
+    def report_failure(self, key: Key, error: Exception, changed: Callable[[], None]) -> None:
+        """Tell the user that passes fail; `changed` is called if the model is another one than the pass knew."""
 
 
 class Workers:
@@ -97,7 +97,7 @@ class Workers:
         _log.warning("the pass over %s/%s failed (%d in a row): %s", key.namespace, key.name, count, error)
         if count % FAILURES_BEFORE_REPORT == 0:
             try:
-                self._reconciler.report_failure(key, error)
+                self._reconciler.report_failure(key, error, lambda: self._queue.add(key))
             except Exception as second:  # the API server is what fails: the log has to do
                 _log.info("the status of %s/%s cannot say so: %s", key.namespace, key.name, second)
         return Outcome("error", type(error).__name__)

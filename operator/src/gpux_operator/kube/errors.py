@@ -14,7 +14,11 @@ ApiError
 """
 
 import json
+import re
 from typing import Any
+
+_OF_RBAC = re.compile(r'\S+ (".*?" )?is forbidden: User ".*" cannot \w+ resource ')
+"""How an authorizer's refusal begins (k8s.io/apiserver, responsewriters/errors.go); names in it, and its reason, may be any words."""
 
 
 class ApiError(Exception):
@@ -86,6 +90,8 @@ def from_response(code: int, body: bytes, retry_after: str | None = None) -> Api
 
 def _forbidden(message: str, status: dict[str, Any]) -> ApiError:
     """403 is RBAC's, but also the quota's, a webhook's or policy's, and that of a namespace that ends."""
+    if _OF_RBAC.match(message):
+        return Forbidden(message)
     causes = {cause.get("reason") for cause in (status.get("details") or {}).get("causes") or ()}
     if "NamespaceTerminating" in causes or "because it is being terminated" in message:
         return NamespaceEnding(message)

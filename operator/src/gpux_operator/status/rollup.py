@@ -55,7 +55,7 @@ def roll_up(
         replicas=count(deployment, "replicas"),
         ready_replicas=_ready_count(intent, observed),
         selector=f"app=isvc.{metadata['name']}-predictor",
-        model=served.model(observed.described, before),
+        model=served.model(observed.described, before, intent),
         example=served.example(observed.described, url or (address.url if address else None), before, intent),
     )
 

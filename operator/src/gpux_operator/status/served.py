@@ -35,8 +35,13 @@ def address(intent: Intent | None, observed: Observed) -> Address | None:
     return Address(url=found) if found else None
 
 
-def model(described: Described | None, before: Manifest) -> ModelStatus | None:
-    """The model as its predictor describes it; until one does (a restart of the operator, a rollout) what was said last."""
+def model(described: Described | None, before: Manifest, intent: Intent | None = None) -> ModelStatus | None:
+    """The model as its predictor describes it; until one does (a restart of the operator, a rollout) what was said last.
+
+    None where the operator is told nothing: what was said last would stay, whatever is served since.
+    """
+    if intent is not None and intent.undescribed:
+        return None
     if described is not None:
         return described.model
     try:
@@ -48,7 +53,11 @@ def model(described: Described | None, before: Manifest) -> ModelStatus | None:
 def example(
     described: Described | None, base: str | None, before: Manifest, intent: Intent | None = None
 ) -> str | None:
-    """A curl command for the model's own example request; in-cluster if there is no ingress. None if it has no short one."""
+    """A curl command for the model's own example request; in-cluster if there is no ingress. None if it has no short one, and
+    where `model` is None.
+    """
+    if intent is not None and intent.undescribed:
+        return None
     keyed = intent is not None and intent.keyed
     if described is None:
         found = before.get("example")
