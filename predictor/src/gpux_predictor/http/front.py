@@ -32,6 +32,9 @@ def front(routes: Sequence[BaseRoute], behind: ASGIApp) -> Starlette:
         middleware=[Middleware(BodyLimit)],
         exception_handlers={HTTPException: _refused, Exception: _broken},
     )
+    app.router.redirect_slashes = (
+        False  # a redirect names http, not the https of the ingress, and keys are sent with it
+    )
     app.router.default = behind
     return app
 
