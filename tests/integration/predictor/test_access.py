@@ -1,5 +1,6 @@
 """API keys, rate limits and CORS of a real server, through the clients that people use, on each of its ways in."""
 
+import socket
 import subprocess
 import sys
 import threading
@@ -137,6 +138,33 @@ def test_clients_of_http_send_a_key(server: Server, send: Callable[[str], dict[s
     large = {"x": [[1.0, 2.0]] * 4000}  # beyond what goes the short way
     assert server.http.post("/predict", json=large, headers=send(BOB)).json() == {"y": large["x"]}
     assert server.http.post("/predict", json=large).status_code == 401
+
+
+def resident(server: Server) -> int:
+    """MiB of memory that the process has now."""
+    lines = Path(f"/proc/{server.process.pid}/status").read_text().splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith("VmRSS")) // 1024
+
+
+def test_the_body_of_who_is_refused_is_not_kept(server: Server) -> None:
+    """Each has its answer before its body: what comes then is read, so that the connection goes on, and dropped."""
+    head = b"POST /v2/models/test/infer HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n" % (100 * 2**20)
+    before, links = resident(server), []
+    try:
+        for _ in range(3):
+            links.append(link := socket.create_connection(address(server), timeout=30))
+            link.sendall(head)
+            assert link.recv(4096).startswith(b"HTTP/1.1 401 ")
+            for _ in range(60):
+                link.sendall(bytes(2**20))
+        assert resident(server) - before < 60
+    finally:
+        for link in links:
+            link.close()
+
+
+def address(server: Server) -> tuple[str, int]:
+    return server.http.base_url.host, server.http.base_url.port or 0
 
 
 def test_two_keys_in_a_request_are_refused(server: Server) -> None:

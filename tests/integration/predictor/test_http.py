@@ -52,6 +52,25 @@ def test_wrong_paths_and_methods(sentiment: Server, method: str, path: str, stat
     assert sentiment.http.get("/health").status_code == 200
 
 
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("GET", "/info/"),
+        ("GET", "/docs/"),
+        ("GET", "/predict/upcoming/"),
+        ("GET", "/v1/models/"),
+        ("GET", "/v2/models/sentiment/"),
+        ("POST", "/v1/models/sentiment:predict/"),
+        ("POST", "/v2/models/sentiment/infer/"),
+    ],
+)
+def test_a_slash_too_many_sends_nobody_elsewhere(sentiment: Server, method: str, path: str) -> None:
+    """A redirect would name plain http, since TLS ends at the ingress, and clients send their keys with it."""
+    answer = sentiment.http.request(method, path)
+    assert (answer.status_code, "location" in answer.headers) == (404, False)
+    assert list(answer.json()) == ["detail"]
+
+
 @pytest.mark.parametrize("body", [b"{broken", b"", b'{"input_ids": NaN}', b"\xff\xfe", b"[" * 5000])
 def test_broken_json(sentiment: Server, body: bytes) -> None:
     answer = sentiment.http.post("/predict", content=body, headers={"content-type": "application/json"})

@@ -12,6 +12,7 @@ import httpx
 import pytest
 import requests
 from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import rsa
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from gpux_operator.adapters.http import Http
@@ -140,7 +141,10 @@ def test_the_operator_hears_it(server: Server) -> None:
 
 def names(host: str, port: int) -> str:
     """The common name of the certificate that a new connection gets."""
-    pem = ssl.get_server_certificate((host, port), timeout=10)
+    return common_name(ssl.get_server_certificate((host, port), timeout=10))
+
+
+def common_name(pem: str) -> str:
     found = x509.load_pem_x509_certificate(pem.encode()).subject.get_attributes_for_oid(x509.NameOID.COMMON_NAME)
     return str(found[0].value)
 
@@ -182,6 +186,37 @@ def test_a_renewed_certificate_is_taken_without_a_restart(
     assert right[0] > 50
     mount(secret, files(authority.issue("first", hosts=("127.0.0.1", "localhost"))))
     eventually(lambda: names(host, port) == "first", 10, "what can be used is taken again")
+
+
+@pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
+@pytest.mark.parametrize("called", ["localhost", None])
+def test_a_certificate_of_another_kind_of_key_is_taken(
+    server: Server, secret: Path, authority: Authority, grpc_port: int, version: ssl.TLSVersion, called: str | None
+) -> None:
+    """OpenSSL keeps one of each kind, and would go on with the first; clients that name no host get the new one, too."""
+    key = rsa.generate_private_key(65537, 2048)
+    hosts = ("127.0.0.1", "localhost")
+    try:
+        mount(secret, files(authority.issue("rsa", hosts=hosts, key=key)))
+        eventually(lambda: shown(server, version, called) == "rsa", 10, "HTTP has the certificate of RSA")
+        eventually(lambda: names("127.0.0.1", grpc_port) == "rsa", 10, "gRPC has it, too")
+    finally:
+        mount(secret, files(authority.issue("first", hosts=hosts)))
+    eventually(lambda: shown(server, version, called) == "first", 10, "and back")
+
+
+def shown(server: Server, version: ssl.TLSVersion, called: str | None) -> str:
+    """The common name that a client sees that speaks this version, and calls the server so (SNI) or not at all."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    context.minimum_version = context.maximum_version = version
+    context.set_alpn_protocols(["http/1.1"])
+    with (
+        socket.create_connection(address(server), timeout=10) as plain,
+        context.wrap_socket(plain, server_hostname=called) as wrapped,
+    ):
+        assert wrapped.selected_alpn_protocol() == "http/1.1"
+        return common_name(ssl.DER_cert_to_PEM_cert(wrapped.getpeercert(binary_form=True) or b""))
 
 
 def test_a_key_with_a_passphrase_is_refused_and_not_asked_for(tmp_path: Path) -> None:

@@ -140,6 +140,27 @@ def test_junk_is_400_and_closes(sentiment: Server) -> None:
         assert link.recv(100).startswith(b"HTTP/1.1 400 ")
 
 
+@pytest.mark.parametrize("line", [b"POST /predict HTTP/1.1", b"POST /predict?x=1 HTTP/1.1", b"GET /health HTTP/1.1"])
+@pytest.mark.parametrize("body", [b"", BODY])
+def test_a_length_of_many_digits(sentiment: Server, line: bytes, body: bytes) -> None:
+    """Python's int() refuses more than 4300."""
+    length = b"Content-Length: %d" % len(body)
+    with connection(sentiment) as link:
+        link.sendall(request(body, line=line).replace(length, b"Content-Length: %b%d" % (b"0" * 5000, len(body))))
+        link.sendall(request())
+        first, second = answers(link, 2)
+    assert first[0] == (400 if line.startswith(b"POST") and not body else 200), first
+    assert second == (200, ANSWER)
+
+
+def test_a_length_of_many_digits_that_is_too_large(sentiment: Server) -> None:
+    for path in (b"/predict", b"/v1/models/sentiment:predict"):
+        with connection(sentiment) as link:
+            head = b"POST %b HTTP/1.1\r\nHost: x\r\nContent-Length: %b104857601\r\n\r\n" % (path, b"0" * 5000)
+            link.sendall(head + bytes(300_000))
+            assert answers(link)[0][0] == 413
+
+
 def test_large_bodies_of_another_path_one_after_the_other(sentiment: Server) -> None:
     """In pieces, pipelined, as JSON that only its blanks make large; one without a length beside them."""
     path = b"POST /v1/models/%b:predict HTTP/1.1" % sentiment.http.get("/info").json()["name"].encode()

@@ -8,11 +8,12 @@ from pathlib import Path
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 VALID_FOR = datetime.timedelta(days=30)
 CLOCK_SKEW = datetime.timedelta(minutes=5)
+Key = ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey
 
 
 @dataclass(frozen=True)
@@ -42,9 +43,14 @@ class Authority:
         self._certificate = self._certificate.add_extension(_key_usage(signs=True), critical=True)
         self.pair = KeyPair(_pem(self._certificate.sign(self._key, hashes.SHA256())), private_pem(self._key))
 
-    def issue(self, common_name: str, organizations: Iterable[str] = (), hosts: Iterable[str] = ()) -> KeyPair:
-        """A certificate for a client (Kubernetes reads user and groups from the two names) or for a server at `hosts`."""
-        key = ec.generate_private_key(ec.SECP256R1())
+    def issue(
+        self, common_name: str, organizations: Iterable[str] = (), hosts: Iterable[str] = (), key: Key | None = None
+    ) -> KeyPair:
+        """A certificate for a client (Kubernetes reads user and groups from the two names) or for a server at `hosts`.
+
+        Its key is a new one of P-256 unless it is given.
+        """
+        key = key or ec.generate_private_key(ec.SECP256R1())
         builder = _builder(_name(common_name, organizations), self._name, key.public_key(), self._key.public_key())
         usages = [ExtendedKeyUsageOID.CLIENT_AUTH, ExtendedKeyUsageOID.SERVER_AUTH]
         builder = builder.add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
@@ -62,7 +68,7 @@ def signing_key() -> KeyPair:
     return KeyPair(public, private_pem(key))
 
 
-def private_pem(key: ec.EllipticCurvePrivateKey) -> bytes:
+def private_pem(key: Key) -> bytes:
     """The key without a passphrase, in the form that Go and OpenSSL both read."""
     return key.private_bytes(
         serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
@@ -79,7 +85,10 @@ def _name(common_name: str, organizations: Iterable[str]) -> x509.Name:
 
 
 def _builder(
-    subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePublicKey, signer: ec.EllipticCurvePublicKey
+    subject: x509.Name,
+    issuer: x509.Name,
+    key: ec.EllipticCurvePublicKey | rsa.RSAPublicKey,
+    signer: ec.EllipticCurvePublicKey,
 ) -> x509.CertificateBuilder:
     """What every certificate has, the key identifiers included: Python 3.13 refuses a chain without them."""
     now = datetime.datetime.now(datetime.UTC)

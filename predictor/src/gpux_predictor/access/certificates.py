@@ -20,6 +20,9 @@ class Pair:
 class Certificate:
     """The certificate that new connections get.
 
+    A context keeps one certificate of each kind of key, so that after a renewal from RSA to ECDSA, or back, it would show the old one:
+    each version has a context of its own, and `context` hands every handshake on to the newest.
+
     Args:
         folder: with the two files.
 
@@ -30,7 +33,9 @@ class Certificate:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._seen = fingerprint(folder)
+        self._newest = _context()
         self.context = _context()
+        self.context.sni_callback = self._hand_on  # called for clients that name no host, too
         self.pair = Pair(b"", b"")
         self.reload()
 
@@ -43,13 +48,16 @@ class Certificate:
         folder = newest(self._folder)  # the two of one version
         files = folder / CERTIFICATE, folder / KEY
         pair = Pair(files[0].read_bytes(), files[1].read_bytes())
-        _context().load_cert_chain(*files, password=_no_password)  # a pair that does not fit would stay half loaded
-        self.context.load_cert_chain(*files, password=_no_password)
-        self.pair = pair
+        context = _context()
+        context.load_cert_chain(*files, password=_no_password)
+        self._newest, self.pair = context, pair
 
     async def watch(self) -> None:
         """Takes changes in until it is cancelled."""
         await watch(self._folder, self._seen, self.reload)
+
+    def _hand_on(self, connection: ssl.SSLObject, _host: str | None, _: ssl.SSLContext) -> None:
+        connection.context = self._newest
 
 
 def _context() -> ssl.SSLContext:

@@ -23,14 +23,19 @@ def newest(folder: Path) -> Path:
 
 
 def fingerprint(folder: Path) -> Print:
-    """What differs when a file was added, removed, written or replaced.
+    """What differs when a file was added, removed, written or replaced; names that begin with '.' do not count.
 
     Raises:
-        OSError: the folder cannot be read.
+        OSError: the folder cannot be read, or a file went meanwhile.
     """
     found = []
     for path in sorted(newest(folder).iterdir()):
-        stat = path.stat()
+        if path.name.startswith("."):
+            continue
+        try:
+            stat = path.stat()
+        except OSError:  # a link that leads nowhere
+            stat = path.lstat()
         found.append((str(path), stat.st_ino, stat.st_mtime_ns, stat.st_size))
     return tuple(found)
 

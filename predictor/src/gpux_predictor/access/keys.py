@@ -47,7 +47,10 @@ def read(folder: Path) -> Keys:
     found: dict[bytes, str] = {}
     problems = []
     for path in sorted(newest(folder).iterdir()):
-        if path.name.startswith(".") or not path.is_file():
+        if path.name.startswith("."):
+            continue
+        if not path.is_file():
+            problems.append((path.name, "is no file"))
             continue
         with path.open("rb") as file:
             content = file.read(_MOST_BYTES + 1)

@@ -31,6 +31,8 @@ class KeyFolder:
         self._secret = spec.secret_ref.name
         self._seen: folder.Print = ()
         self._keys = Keys()
+        self._unread: OSError | None = None
+        """Why the folder could not be read at the start, until it was."""
         self.described = spec.public_description
         self.usable = asyncio.Event()
         """Set once there is a key."""
@@ -43,6 +45,7 @@ class KeyFolder:
             self._take()
             self._seen = seen  # not before: what could not be read is read again
         except OSError as error:
+            self._unread = error
             logger.warning("the API keys in %s cannot be read: %s", path, error)
 
     @property
@@ -51,6 +54,8 @@ class KeyFolder:
         if self._keys.digests:
             return None
         why = "; ".join(f"{client} {problem}" for client, problem in self._keys.problems) or "it is empty"
+        if self._unread is not None:
+            why = f"it cannot be read: {self._unread}"
         return LoadError(
             LoadReason.INVALID_API_KEYS,
             f"The Secret {self._secret} of spec.access.apiKeys.secretRef holds no API key ({why}): add one, for instance kubectl create "
@@ -62,7 +67,7 @@ class KeyFolder:
         await folder.watch(self._path, self._seen, self._take)
 
     def _take(self) -> None:
-        self._keys = read(self._path)
+        self._keys, self._unread = read(self._path), None
         self.gate.change(self._keys)
         clients = sorted({client for _, client in self._keys.digests})
         logger.info("API keys of %d clients: %s", len(clients), ", ".join(clients) or "nobody is let in")

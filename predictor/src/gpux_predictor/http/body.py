@@ -3,7 +3,6 @@
 from collections.abc import Iterable
 from http import HTTPStatus
 
-from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -27,8 +26,7 @@ class BodyLimit:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serves one request (the ASGI interface)."""
-        announced = Headers(scope=scope).get("content-length", "") if scope["type"] == "http" else ""
-        if announced.isdigit() and int(announced) > self._limit:
+        if scope["type"] == "http" and announces_more(scope["headers"], self._limit):
             response = JSONResponse({"detail": _too_large(self._limit)}, HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
             await response(scope, receive, send)
             return
@@ -49,6 +47,15 @@ def _too_large(limit: int) -> str:
     return f"The request body is larger than {limit} bytes: send fewer samples at once"
 
 
+def announces_more(headers: Iterable[tuple[bytes, bytes]], limit: int) -> bool:
+    """Whether the announced length of a body is more than `limit` bytes. It may have thousands of digits, which int() refuses."""
+    for name, value in headers:
+        if name == b"content-length" and value.isdigit():
+            digits = value.lstrip(b"0")
+            return len(digits) > len(str(limit)) or int(digits or b"0") > limit
+    return False
+
+
 def content_type(headers: Iterable[tuple[bytes, bytes]]) -> str:
     """The header with its parameters; JSON where there is none."""
     for name, value in headers:
@@ -67,9 +74,8 @@ async def read(receive: Receive, headers: Iterable[tuple[bytes, bytes]]) -> byte
     message = await receive()
     if message["type"] == "http.request" and not message.get("more_body", False):
         return _within(message["body"])
-    for name, value in headers:
-        if name == b"content-length" and value.isdigit() and int(value) > MAX_BODY_BYTES:
-            raise PayloadTooLarge(_too_large(MAX_BODY_BYTES))
+    if announces_more(headers, MAX_BODY_BYTES):
+        raise PayloadTooLarge(_too_large(MAX_BODY_BYTES))
     parts: list[bytes] = []
     size = 0
     while True:

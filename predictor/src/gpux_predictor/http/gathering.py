@@ -22,7 +22,9 @@ class Gathering(Lingering):
         super().on_headers_complete()
 
     def on_body(self, body: bytes) -> None:
-        """Takes a piece of the body."""
+        """Takes a piece of the body; one that comes after the answer is dropped, as uvicorn does it."""
+        if self._parts is not None and self.cycle.response_complete:
+            self._parts = None
         if self._parts is None:
             super().on_body(body)
         else:

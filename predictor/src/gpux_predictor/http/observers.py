@@ -15,9 +15,10 @@ _STAGES = ("queue", "preprocess", "run", "postprocess")
 
 @dataclass(slots=True)
 class Seen:
-    """A request that was answered.
+    """A request that has ended.
 
     Attributes:
+        status: of the answer, 0 where the client went before it.
         began: nanoseconds since the epoch.
         seconds: until the answer was handed to the server.
         timing: the `Server-Timing` header, empty where there is none.
@@ -68,11 +69,16 @@ class Observed:
             await send(message)
 
         started = time.perf_counter()
-        await self._app(scope, receive, noticing)
-        seen.seconds = time.perf_counter() - started
-        seen.client = scope.get("state", {}).get("client")
-        for observer in self._observers:
-            observer(seen)
+        try:
+            await self._app(scope, receive, noticing)
+        except Exception:
+            seen.status = seen.status or 500  # which the server answers
+            raise
+        finally:
+            seen.seconds = time.perf_counter() - started
+            seen.client = scope.get("state", {}).get("client")
+            for observer in self._observers:
+                observer(seen)
 
 
 def log_request(seen: Seen) -> None:

@@ -112,6 +112,7 @@ class Server(ModelServer):  # type: ignore[misc]  # kserve has no types
         service, access = self._service, self._access
         config = self._rest_server.config
         config.host = self._host  # KServe listens on all addresses and has no setting for it
+        app.router.redirect_slashes = False  # as ours in front of it
         config.app = stack(front(self._routes(), behind=app), service, access, self._observers)
         config.http = Gathering if self._observers else shortcut(service, access.gate, origins=bool(access.origins))
         if (

@@ -17,6 +17,7 @@ CHANGES: dict[str, Callable[[Path], object]] = {
     "replaced by one of the same size and time": lambda path: _replaced(path / "a"),
     "added": lambda path: (path / "b").write_text("b"),
     "removed": lambda path: (path / "a").unlink(),
+    "a link that leads nowhere": lambda path: (path / "b").symlink_to("nowhere"),
 }
 
 
@@ -34,6 +35,13 @@ def test_each_change_shows(tmp_path: Path, change: Callable[[Path], object]) -> 
     assert folder.fingerprint(tmp_path) == before
     change(tmp_path)
     assert folder.fingerprint(tmp_path) != before
+
+
+def test_hidden_files_are_no_change(tmp_path: Path) -> None:
+    before = folder.fingerprint(tmp_path)
+    (tmp_path / ".a.swp").write_text("of an editor")
+    (tmp_path / ".#a").symlink_to("nowhere")
+    assert folder.fingerprint(tmp_path) == before
 
 
 def test_a_swap_shows_though_no_file_is_another_one_by_its_content(tmp_path: Path) -> None:

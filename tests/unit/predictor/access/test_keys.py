@@ -61,7 +61,10 @@ def test_only_files_count_and_not_the_kubelet_s_own(tmp_path: Path) -> None:
     write(tmp_path, **{"alice": A, ".hidden": B})
     (tmp_path / "folder").mkdir()
     os.mkfifo(tmp_path / "pipe")
-    assert [client for _, client in read(tmp_path).digests] == ["alice"]
+    (tmp_path / "link").symlink_to("nowhere")
+    found = read(tmp_path)
+    assert [client for _, client in found.digests] == ["alice"]
+    assert found.problems == (("folder", "is no file"), ("link", "is no file"), ("pipe", "is no file"))
 
 
 def test_a_mounted_secret_is_read_of_one_version(tmp_path: Path) -> None:

@@ -33,6 +33,7 @@ def test_a_folder_that_cannot_be_read_at_first_closes_and_is_read_again(
     path = tmp_path / "keys"
     found = KeyFolder(path, keys_of(SPEC))
     assert found.problem is not None
+    assert "No such file or directory" in str(found.problem)
     assert found.gate.admitted([(b"x-api-key", KEY.encode())]) is None
 
     async def run() -> None:
@@ -45,3 +46,28 @@ def test_a_folder_that_cannot_be_read_at_first_closes_and_is_read_again(
     asyncio.run(run())
     assert found.problem is None
     assert found.gate.admitted([(b"x-api-key", KEY.encode())]) == "alice"
+
+
+@pytest.mark.parametrize("link", [".#bob", "carol"])
+def test_a_link_that_leads_nowhere_keeps_no_key_alive(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, link: str
+) -> None:
+    """An editor leaves such links, and in a folder of one's own any may be there."""
+    monkeypatch.setattr(folder, "LOOK_SECONDS", 0.01)
+    bob = [(b"x-api-key", b"b" * 32)]
+    (tmp_path / "alice").write_text(KEY)
+    (tmp_path / "bob").write_text("b" * 32)
+    found = KeyFolder(tmp_path, keys_of(SPEC))
+    assert found.gate.admitted(bob) == "bob"
+
+    async def run() -> None:
+        watching = asyncio.create_task(found.watch())
+        (tmp_path / link).symlink_to("nobody@nowhere.1")
+        (tmp_path / "bob").unlink()
+        async with asyncio.timeout(10):
+            while found.gate.admitted(bob) is not None:
+                await asyncio.sleep(0.01)
+        watching.cancel()
+
+    asyncio.run(run())
+    assert KeyFolder(tmp_path, keys_of(SPEC)).problem is None
