@@ -18,11 +18,11 @@ export async function health() {
   }
 }
 
-/** A GET: {status, json, text}, with `json` null where it was refused. */
+/** A GET: {status, json, text, retryAfter}, with `json` null where it was refused. */
 export async function get(path) {
   const answer = await fetch(address(path), { headers: keyHeaders() });
   const text = await answer.text();
-  return { status: answer.status, json: answer.ok ? JSON.parse(text) : null, text };
+  return { status: answer.status, json: answer.ok ? JSON.parse(text) : null, text, retryAfter: answer.headers.get("Retry-After") };
 }
 
 /** Sends JSON text to /predict or /predict/async: {ok, status, text, timing, milliseconds, position, retryAfter}. */
@@ -51,6 +51,13 @@ export async function taskStatus(id, seconds, signal) {
 /** Ends a task that has not ended. */
 export async function cancelTask(id) {
   await fetch(address(`monitoring/task_status/${id}`), { method: "DELETE", headers: keyHeaders() });
+}
+
+/** Waits as long as an answer's `Retry-After` says, or so many seconds if it says nothing. */
+export function pause(retryAfter, seconds) {
+  return new Promise((resolve) => {
+    setTimeout(resolve, (Number(retryAfter) || seconds) * 1000);
+  });
 }
 
 /** The `detail` of an error's body, or its text. */
