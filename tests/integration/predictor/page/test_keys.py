@@ -133,6 +133,35 @@ def test_a_client_of_one_request_a_second_loads_the_page(slowed: Server, open_pa
     expect(page.locator("#waiting")).to_be_hidden()
 
 
+def test_a_task_of_a_client_of_one_request_a_second(slowed: Server, open_page: Open) -> None:
+    """Its first poll is refused, since the submission took the token; the task runs all the same."""
+    page = open_page(slowed.http.base_url, wait=False)
+    enter(page, KEY)
+    page.get_by_label("x", exact=True).fill("[1, 2]")
+    page.get_by_label("as a task").check()
+    page.wait_for_timeout(1100)  # until there is a token to submit it
+    with page.expect_response(lambda answer: "task_status" in answer.url and answer.status == 429):
+        page.get_by_role("button", name="Run").click()
+    expect(page.locator("#answer [role=status]").first).to_contain_text("The task succeeded")
+    expect(page.locator("#answer .outputs")).to_be_visible()
+
+
+def test_a_task_that_loses_its_key_is_no_failed_one(described: Server, open_page: Open) -> None:
+    """The key goes between the submission and the first poll, as one that is revoked does."""
+    page = open_page(described.http.base_url)
+    page.get_by_role("button", name="Run").click()
+    enter(page, KEY)
+    found = page.evaluate(
+        """async () => {
+            const [{ runTask }, { askForKey }] = [await import("./page/task.js"), await import("./page/key.js")];
+            const lose = ({ state }) => state === "submitted" && askForKey(document.createElement("div"), "");
+            return runTask('{"x": [1, 2]}', lose);
+        }"""
+    )
+    assert (found["ok"], found["status"]) == (False, 401)
+    assert "id" not in found, "the page asks for a key, and does not say that the task failed"
+
+
 def test_a_server_that_goes_away_before_it_describes_the_model(tmp_path: Path, open_page: Open) -> None:
     arguments = manifest(tmp_path)
     [port] = free_ports(1)

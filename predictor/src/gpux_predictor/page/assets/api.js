@@ -42,15 +42,18 @@ export async function post(path, body, signal) {
   };
 }
 
-/** The state of a task, once it has ended or after so many seconds: {ok, text}. */
+/** The state of a task, once it has ended or after so many seconds: {ok, status, text, retryAfter}. */
 export async function taskStatus(id, seconds, signal) {
-  const answer = await fetch(address(`monitoring/task_status/${id}?wait=${seconds}`), { headers: keyHeaders(), signal });
-  return { ok: answer.ok, text: await answer.text() };
+  return said(await fetch(address(`monitoring/task_status/${id}?wait=${seconds}`), { headers: keyHeaders(), signal }));
 }
 
-/** Ends a task that has not ended. */
+/** Ends a task that has not ended: {ok, status, text, retryAfter}. */
 export async function cancelTask(id) {
-  await fetch(address(`monitoring/task_status/${id}`), { method: "DELETE", headers: keyHeaders() });
+  return said(await fetch(address(`monitoring/task_status/${id}`), { method: "DELETE", headers: keyHeaders() }));
+}
+
+async function said(answer) {
+  return { ok: answer.ok, status: answer.status, text: await answer.text(), retryAfter: answer.headers.get("Retry-After") };
 }
 
 /** Waits as long as an answer's `Retry-After` says, or so many seconds if it says nothing. */
