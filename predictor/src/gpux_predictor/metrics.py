@@ -20,7 +20,7 @@ _SECONDS = (*(step * scale for scale in (1e-5, 1e-4, 1e-3, 1e-2, 0.1, 1.0) for s
 _ROWS = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512)
 STAGES = ("queue", "preprocess", "run", "postprocess")
 SOURCES = ("sync", "async")
-REFUSALS = ("unauthorized", "rate_limited")
+REFUSALS = ("unauthorized", "rate_limited", "cross_origin")
 
 
 class Histogram:

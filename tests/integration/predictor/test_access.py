@@ -6,6 +6,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
@@ -505,3 +506,70 @@ def test_no_page_may_ask_unless_it_is_named(server: Server) -> None:
     answer = server.http.post("/predict", json=BODY, headers={**bearer(ALICE), "Origin": PAGE})
     assert answer.status_code == 200
     assert not [name for name in answer.headers if name.startswith("access-control")]
+
+
+EVIL = {"Origin": "https://evil.example", "Sec-Fetch-Site": "cross-site"}
+WORKS = [
+    ("POST", "/predict", BODY), ("POST", "/predict/", {"x": [[1.0, 2.0]] * 4000}), ("POST", "/predict/async", BODY),
+    ("POST", "/v1/models/test:predict", {"instances": [[1, 2]]}),
+    ("POST", "/v2/models/test/infer", {"inputs": [{"name": "x", "shape": [1, 2], "datatype": "FP32", "data": [1, 2]}]}),
+    ("DELETE", "/monitoring/task_status/x", None),
+]  # fmt: skip
+"""What makes a model without keys work; the first goes the short way."""
+
+
+def beside(path: Path) -> AbstractContextManager[Server]:
+    """A server beside others, which has a port of its own for gRPC, too."""
+    return serve(path, "--grpc-port", str(free_ports(1)[0]))
+
+
+@pytest.fixture(scope="module")
+def without_keys(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    with beside(manifest(tmp_path_factory.mktemp("without"), cors={"allowedOrigins": [PAGE]})) as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def without_access(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    with beside(manifest(tmp_path_factory.mktemp("nothing"))) as server:
+        yield server
+
+
+@pytest.mark.parametrize(("method", "path", "body"), WORKS)
+@pytest.mark.parametrize("named", [True, False])
+def test_no_page_makes_a_model_without_keys_work_unless_it_is_named(
+    without_keys: Server, without_access: Server, method: str, path: str, body: Any, named: bool
+) -> None:
+    http = (without_keys if named else without_access).http
+    for site in ("cross-site", "same-site"):
+        refused = http.request(method, path, json=body, headers={**EVIL, "Sec-Fetch-Site": site})
+        assert refused.status_code == 403
+        assert refused.json() == {
+            "error"
+            if path.startswith("/v")
+            else "detail": "A web page of another origin may not ask this model: if it should, "
+            "put https://evil.example into spec.access.cors.allowedOrigins"
+        }
+    others = [{}, {"Sec-Fetch-Site": "same-origin"}, {"Sec-Fetch-Site": "none"}]
+    for headers in [*others, *([{**EVIL, "Origin": PAGE}] if named else [])]:
+        assert http.request(method, path, json=body, headers=headers).status_code in {200, 202, 404}
+    assert http.get("/health", headers=EVIL).status_code == http.get("/info", headers=EVIL).status_code == 200
+
+
+@pytest.mark.parametrize("headers", [{"Origin": "null"}, {}])
+def test_a_page_that_hides_its_origin_may_not_ask(without_access: Server, headers: dict[str, str]) -> None:
+    counted = 'prediction_refused_requests_total{reason="cross_origin"}'
+    before = value(without_access.http.get("/metrics").text, counted)
+    refused = without_access.http.post("/predict", json=BODY, headers={"Sec-Fetch-Site": "cross-site", **headers})
+    assert (refused.status_code, "put its origin into" in refused.text) == (403, True)
+    assert value(without_access.http.get("/metrics").text, counted) == before + 1
+
+
+def test_any_page_may_ask_where_any_is_named(tmp_path: Path) -> None:
+    with beside(manifest(tmp_path, cors={"allowedOrigins": ["*"]})) as server:
+        assert server.http.post("/predict", json=BODY, headers=EVIL).json() == ANSWER
+
+
+def test_with_keys_a_key_is_what_lets_in(server: Server) -> None:
+    assert server.http.post("/predict", json=BODY, headers={**bearer(ALICE), **EVIL}).json() == ANSWER
+    assert server.http.post("/predict", json=BODY, headers=EVIL).status_code == 401

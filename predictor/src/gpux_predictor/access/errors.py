@@ -4,6 +4,7 @@ from http import HTTPStatus
 
 from gpux_predictor.errors import RequestError, TooManyRequests
 
+_MOST_SHOWN = 200
 _SEND = "send it as 'Authorization: Bearer KEY' or 'X-API-Key: KEY'"
 
 
@@ -41,6 +42,23 @@ def several() -> Unauthorized:
         f"More than one API key in a request: {_SEND}, once",
         ', error="invalid_request", error_description="more than one key"',
     )
+
+
+class CrossOrigin(RequestError):
+    """A browser says that a web page of another origin asks, which the manifest does not name.
+
+    Args:
+        origin: the page's; empty or `null` where the browser does not tell.
+    """
+
+    status = HTTPStatus.FORBIDDEN
+
+    def __init__(self, origin: str) -> None:
+        told = origin if origin.startswith(("http://", "https://")) else "its origin"
+        super().__init__(
+            f"A web page of another origin may not ask this model: if it should, put {told[:_MOST_SHOWN]} into "
+            "spec.access.cors.allowedOrigins"
+        )
 
 
 class RateLimited(TooManyRequests):

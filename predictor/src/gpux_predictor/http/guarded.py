@@ -1,5 +1,7 @@
 """The gate before every route: ours, KServe's, and those that nobody has yet."""
 
+from collections.abc import Sequence
+
 import orjson
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -39,23 +41,35 @@ class Guarded:
         try:
             client = self._gate.admit(scope["headers"])
         except RequestError as error:
-            await self._refuse(scope["path"], error, send)
+            await refuse(scope["path"], error, send, self._said(error))
             return
         scope.setdefault("state", {})["client"] = client
         if self._gate.buckets is not None:
             send = _with(self._gate.headers(client), send)
         await self._app(scope, receive, send)
 
-    async def _refuse(self, path: str, error: RequestError, send: Send) -> None:
-        key = "error" if path.startswith(("/v1/", "/v2")) else "detail"
-        content = orjson.dumps({key: error.detail})
-        headers = [_JSON, (b"content-length", b"%d" % len(content))]
+    def _said(self, error: RequestError) -> Headers:
         if isinstance(error, Unauthorized):
-            headers.append((b"www-authenticate", self._challenge + error.challenge.encode()))
+            return [(b"www-authenticate", self._challenge + error.challenge.encode())]
         if isinstance(error, RateLimited):
-            headers += [(b"retry-after", b"%d" % error.retry_after_seconds), *error.headers]
-        await send({"type": "http.response.start", "status": int(error.status), "headers": headers})
-        await send({"type": "http.response.body", "body": content})
+            return [(b"retry-after", b"%d" % error.retry_after_seconds), *error.headers]
+        return []
+
+
+async def refuse(path: str, error: RequestError, send: Send, more: Sequence[tuple[bytes, bytes]] = ()) -> None:
+    """Answers a request that is not let in, in the words of its protocol, before its body is read.
+
+    Args:
+        path: of the request.
+        error: why.
+        send: of the ASGI interface.
+        more: further headers.
+    """
+    key = "error" if path.startswith(("/v1/", "/v2")) else "detail"
+    content = orjson.dumps({key: error.detail})
+    headers = [_JSON, (b"content-length", b"%d" % len(content)), *more]
+    await send({"type": "http.response.start", "status": int(error.status), "headers": headers})
+    await send({"type": "http.response.body", "body": content})
 
 
 def _with(more: Headers, send: Send) -> Send:

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from time import perf_counter
 
 from gpux_predictor import metrics
+from gpux_predictor.http.cross_origin import OWN, SITE
 from gpux_predictor.http.gathering import Gathering
 from gpux_predictor.serving.at_once import MOST_BYTES
 
@@ -72,14 +73,14 @@ class Shortcut(Gathering):
         super().shutdown()
 
     def _is_plain(self) -> bool:
-        """JSON on a connection that waits for nothing else."""
+        """JSON of a program, or of a page of ours, on a connection that waits for nothing else."""
         if self.expect_100_continue or self.flow.write_paused or self.parser.should_upgrade():
             return False
         if self.cycle is not None and not self.cycle.response_complete:
             return False
         for name, value in self.headers:
-            if name == b"content-type":
-                return value == b"application/json"
+            if (name == b"content-type" and value != b"application/json") or (name == SITE and value not in OWN):
+                return False
         return True
 
     def _replay(self) -> None:

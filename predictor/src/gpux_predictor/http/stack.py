@@ -1,4 +1,6 @@
-"""What a request goes through before the routes, outermost first: observers, origins, the gate, the lean way."""
+"""What a request goes through before the routes, outermost first: observers, origins, the gate (or, without
+keys, what browsers say of a page), the lean way.
+"""
 
 from collections.abc import Sequence
 
@@ -6,6 +8,7 @@ from starlette.types import ASGIApp
 
 from gpux_predictor.access.opened import Access
 from gpux_predictor.http.cors import cors
+from gpux_predictor.http.cross_origin import SameOrigin
 from gpux_predictor.http.guarded import Guarded
 from gpux_predictor.http.lean import Lean
 from gpux_predictor.http.observers import Observed, Observer
@@ -24,6 +27,8 @@ def stack(app: ASGIApp, service: ModelService, access: Access, observers: Sequen
     found: ASGIApp = Lean(app, service)
     if (keys := access.keys) is not None:
         found = Guarded(found, keys.gate, service.name, described=keys.described)
+    elif "*" not in access.origins:
+        found = SameOrigin(found, access.origins)
     if access.origins:
         found = cors(found, access.origins)
     return Observed(found, observers) if observers else found

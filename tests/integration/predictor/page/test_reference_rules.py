@@ -69,7 +69,7 @@ def test_a_closed_model_is_described_with_a_key(
     tmp_path: Path, open_page: Open, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("API_KEY", KEY)
-    for server in keyed(tmp_path, described=False):
+    for server in keyed(tmp_path):
         page = open_page(f"{server.http.base_url}/docs".replace("//docs", "/docs"), wait=False)
         expect(page.get_by_role("heading", name="This model asks for a key")).to_be_visible()
         expect(page.locator("#reference")).to_be_hidden()

@@ -18,11 +18,11 @@ export async function health() {
   }
 }
 
-/** A GET: {status, json, text}, with `json` null where it was refused. */
+/** A GET: {status, json, text, retryAfter}, with `json` null where it was refused. */
 export async function get(path) {
   const answer = await fetch(address(path), { headers: keyHeaders() });
   const text = await answer.text();
-  return { status: answer.status, json: answer.ok ? JSON.parse(text) : null, text };
+  return { status: answer.status, json: answer.ok ? JSON.parse(text) : null, text, retryAfter: answer.headers.get("Retry-After") };
 }
 
 /** Sends JSON text to /predict or /predict/async: {ok, status, text, timing, milliseconds, position, retryAfter}. */
@@ -42,15 +42,25 @@ export async function post(path, body, signal) {
   };
 }
 
-/** The state of a task, once it has ended or after so many seconds: {ok, text}. */
+/** The state of a task, once it has ended or after so many seconds: {ok, status, text, retryAfter}. */
 export async function taskStatus(id, seconds, signal) {
-  const answer = await fetch(address(`monitoring/task_status/${id}?wait=${seconds}`), { headers: keyHeaders(), signal });
-  return { ok: answer.ok, text: await answer.text() };
+  return said(await fetch(address(`monitoring/task_status/${id}?wait=${seconds}`), { headers: keyHeaders(), signal }));
 }
 
-/** Ends a task that has not ended. */
+/** Ends a task that has not ended: {ok, status, text, retryAfter}. */
 export async function cancelTask(id) {
-  await fetch(address(`monitoring/task_status/${id}`), { method: "DELETE", headers: keyHeaders() });
+  return said(await fetch(address(`monitoring/task_status/${id}`), { method: "DELETE", headers: keyHeaders() }));
+}
+
+async function said(answer) {
+  return { ok: answer.ok, status: answer.status, text: await answer.text(), retryAfter: answer.headers.get("Retry-After") };
+}
+
+/** Waits as long as an answer's `Retry-After` says, or so many seconds if it says nothing. */
+export function pause(retryAfter, seconds) {
+  return new Promise((resolve) => {
+    setTimeout(resolve, (Number(retryAfter) || seconds) * 1000);
+  });
 }
 
 /** The `detail` of an error's body, or its text. */

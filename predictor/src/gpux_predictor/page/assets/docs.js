@@ -1,30 +1,18 @@
 // The reference of this model's HTTP API, drawn from its own OpenAPI document.
 
-import { detail, get, health } from "./api.js";
+import { health } from "./api.js";
 import { filtered } from "./docs-filter.js";
 import { operation } from "./docs-operation.js";
 import { groups, parsed } from "./docs-document.js";
 import { h } from "./dom.js";
-import { askForKey } from "./key.js";
-import { ready, show } from "./waiting.js";
+import { asked, ready } from "./waiting.js";
 
 const place = (id) => document.getElementById(id);
 
 /** Draws the document; once more when the model is ready if it was not, for until then nothing is known of its tensors. */
 async function start() {
   const { ready: before } = await health();
-  const answer = await get("openapi.json");
-  if (answer.status === 401) {
-    await askForKey(place("key"), detail(answer.text));
-    start();
-    return;
-  }
-  if (!answer.json) {
-    show(place("waiting"), { reason: "NoDocument", detail: detail(answer.text) });
-    setTimeout(start, 3000);
-    return;
-  }
-  place("waiting").hidden = true;
+  const answer = await asked("openapi.json", place("waiting"), place("key"));
   build(parsed(answer.text));
   if (before) return;
   await ready(place("waiting"));
@@ -67,7 +55,4 @@ function section(tag, found) {
   ]);
 }
 
-start().catch((error) => {
-  show(place("waiting"), { reason: "NoAnswer", detail: error.message });
-  setTimeout(start, 3000);
-});
+start();

@@ -1,7 +1,7 @@
 // The page: waits for the model, then puts form, answer, programs and facts together.
 
 import { about } from "./about.js";
-import { detail, get, post } from "./api.js";
+import { pause, post } from "./api.js";
 import { codePanel } from "./code-panel.js";
 import { Invalid } from "./field.js";
 import { requestForm } from "./form.js";
@@ -10,25 +10,20 @@ import { askForKey } from "./key.js";
 import { resultPanel } from "./result.js";
 import { tabs } from "./tabs.js";
 import { cancel, runTask, why } from "./task.js";
-import { ready, show } from "./waiting.js";
+import { asked, ready, show } from "./waiting.js";
 
 const place = (id) => document.getElementById(id);
 
 async function start() {
   await ready(place("waiting"));
-  const found = await Promise.all([get("info"), get("page/form.json")]);
-  const closed = found.find((answer) => answer.status === 401);
-  if (closed) {
-    await askForKey(place("key"), detail(closed.text));
+  const { json: info } = await asked("info", place("waiting"), place("key"));
+  if (!info.loaded) {
+    show(place("waiting"), { reason: "Loading", detail: "The server that answered has not loaded the model yet" });
+    await pause(null, 3);
     start();
     return;
   }
-  const [info, form] = found.map((answer) => answer.json);
-  if (!info?.loaded || !form) {
-    show(place("waiting"), { reason: "NoForm", detail: "The server is ready and did not say what the model takes; its log says why." });
-    setTimeout(start, 3000);
-    return;
-  }
+  const { json: form } = await asked("page/form.json", place("waiting"), place("key")); // after it: a client may have one token
   head(info);
   build(form);
   place("about-model").replaceChildren(...about(info));

@@ -1,10 +1,12 @@
 // A task: submitted, polled until it ends, cancelled.
 
-import { cancelTask, detail, post, taskStatus } from "./api.js";
+import { cancelTask, detail, pause, post, taskStatus } from "./api.js";
 
 const WAIT_SECONDS = 20;
+const LATER = [429, 503];
 
-/** Submits and waits: {ok, text, id, milliseconds}; `tell({state, id, position})` hears of what happens. */
+/** Submits and waits: {ok, text, id, milliseconds} of a task that ended, {ok, status, text} of a refusal.
+ *  `tell({state, id, position})` hears of what happens. */
 export async function runTask(body, tell, signal) {
   const began = performance.now();
   const submitted = await post("predict/async", body, signal);
@@ -12,9 +14,9 @@ export async function runTask(body, tell, signal) {
   const id = JSON.parse(submitted.text).task_id;
   tell({ state: "submitted", id, position: submitted.position });
   for (;;) {
-    const polled = await taskStatus(id, WAIT_SECONDS, signal);
+    const polled = await patiently(() => taskStatus(id, WAIT_SECONDS, signal));
+    if (!polled.ok) return polled;
     const milliseconds = performance.now() - began;
-    if (!polled.ok) return { ok: false, text: polled.text, id, milliseconds };
     const task = JSON.parse(polled.text);
     if (task.status !== "pending") {
       tell({ state: task.status, id });
@@ -26,10 +28,21 @@ export async function runTask(body, tell, signal) {
 }
 
 /** Cancels a task; what waits for it hears of its end. */
-export const cancel = cancelTask;
+export function cancel(id) {
+  return patiently(() => cancelTask(id));
+}
 
 /** Why a request or a task failed. */
 export const why = detail;
+
+/** The first answer that is not to come again later: the task is still there. */
+async function patiently(ask) {
+  for (;;) {
+    const answer = await ask();
+    if (!LATER.includes(answer.status)) return answer;
+    await pause(answer.retryAfter, 1);
+  }
+}
 
 /** The text of `result`, which is the last member; its numbers stay as the server wrote them. */
 function resultText(text) {
