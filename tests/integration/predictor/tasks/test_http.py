@@ -206,6 +206,7 @@ def test_the_queue_and_the_metrics_count(spin: Server) -> None:
     assert 'prediction_tasks_ended_total{status="success"} 21.0' in text
 
 
+@pytest.mark.alone
 def test_requests_are_not_held_up_by_a_backlog(spin: Server) -> None:
     def p50() -> float:
         times = []
