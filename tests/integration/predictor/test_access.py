@@ -168,6 +168,21 @@ def address(server: Server) -> tuple[str, int]:
     return server.http.base_url.host, server.http.base_url.port or 0
 
 
+@pytest.mark.parametrize("path", ["/predict", "/predict?x=1", "/v1/models/test:predict"])
+@pytest.mark.parametrize("late", [False, True])
+def test_a_key_in_a_trailer_lets_nobody_in(server: Server, path: str, late: bool) -> None:
+    """Nor does one beside the key of the head make two. RFC 9110, 6.5.1: trailers are not for authentication."""
+    for headers, trailer, status in (("", ALICE, 401), (f"X-API-Key: {BOB}\r\n", ALICE, 200)):
+        body = b'{"x": [1, 2], "instances": [[1, 2]]}' if "v1" in path else b'{"x": [1, 2]}'
+        head = f"POST {path} HTTP/1.1\r\nHost: x\r\n{headers}Transfer-Encoding: chunked\r\n\r\n".encode()
+        rest = b"%x\r\n%b\r\n0\r\nX-API-Key: %b\r\n\r\n" % (len(body), body, trailer.encode())
+        with socket.create_connection(address(server), timeout=10) as link:
+            for segment in (head, rest) if late else (head + rest,):
+                link.sendall(segment)
+                time.sleep(0.05)
+            assert int(link.recv(4096).split(b" ")[1]) == status
+
+
 def test_two_keys_in_a_request_are_refused(server: Server) -> None:
     answer = server.http.post("/predict", json=BODY, headers={**bearer(ALICE), **x_api_key(ALICE)})
     assert (answer.status_code, answer.json()["detail"][:25]) == (401, "More than one API key in ")

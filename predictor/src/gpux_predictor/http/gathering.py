@@ -18,6 +18,7 @@ class Gathering(Lingering):
 
     def on_headers_complete(self) -> None:
         """Begins the request."""
+        self._end_head()
         self._parts = [] if self._announced() else None
         super().on_headers_complete()
 
@@ -37,10 +38,14 @@ class Gathering(Lingering):
             self.cycle.body = b"".join(parts)  # type: ignore[assignment]  # `receive` makes bytes of it, which bytes are for free
         super().on_message_complete()
 
+    def _end_head(self) -> None:
+        """Trailers, which the parser calls headers, go elsewhere: who looks at `scope["headers"]` would take a key from them."""
+        self.headers = self.headers.copy()
+
     def _announced(self) -> bool:
         if self.parser.should_upgrade():
             return False
-        for name, value in self.headers:
+        for name, value in self.scope["headers"]:
             if name == b"content-length":
                 return value.isdigit() and len(value) <= _DIGITS and int(value) <= MAX_BODY_BYTES
         return False

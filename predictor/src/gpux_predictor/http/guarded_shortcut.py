@@ -24,7 +24,7 @@ class GuardedShortcut(Shortcut):
     def on_message_complete(self) -> None:
         """Answers who is let in; the gate of the ordinary way words the refusal of others."""
         if self._held is not None and self.gate is not None:
-            self._client = client = self.gate.admitted(self.headers)
+            self._client = client = self.gate.admitted(self.scope["headers"])
             if client is None:
                 self._replay()
             elif self.gate.buckets is not None:

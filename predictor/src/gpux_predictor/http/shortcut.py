@@ -37,6 +37,7 @@ class Shortcut(Gathering):
         """Holds a request that may go the short way."""
         self._unset_keepalive_if_required()  # of a short answer to the request before it in the same segment
         if self.url in _PATHS and self.parser.get_method() == b"POST" and self._is_plain():
+            self._end_head()
             self._held, self._size = [], 0
         else:
             super().on_headers_complete()
