@@ -33,6 +33,15 @@ def shared_options(command: Any) -> Any:  # noqa: ANN401  (click's decorators ha
     return command
 
 
+kubeconfig_option = click.option(
+    "--kubeconfig",
+    envvar=f"{_ENV}_KUBECONFIG",
+    show_envvar=True,
+    type=click.Path(dir_okay=False, exists=True),
+    help="Log in with this file. [default: the pod's ServiceAccount, else the user's own]",
+)
+
+
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="gpux-operator")
 def main() -> None:
@@ -81,13 +90,7 @@ def validate_command(files: tuple[str, ...], namespace: str, against: str | None
 
 @main.command("check")
 @click.option("-n", "--namespace", default="default", show_default=True, help="Where a GpuxModel is tried.")
-@click.option(
-    "--kubeconfig",
-    envvar=f"{_ENV}_KUBECONFIG",
-    show_envvar=True,
-    type=click.Path(dir_okay=False, exists=True),
-    help="Log in with this file. [default: the pod's ServiceAccount, else the user's own]",
-)
+@kubeconfig_option
 @click.option("--lease-namespace", help="Namespace of the operator's Lease. [default: no operator is looked for]")
 @click.option("--lease-name", default="gpux", show_default=True, help="Name of the Lease: the release's.")
 @click.option(
@@ -135,13 +138,7 @@ def completion_command(shell: str) -> None:
     show_envvar=True,
     help="Look for models here only; repeatable. [default: everywhere]",
 )
-@click.option(
-    "--kubeconfig",
-    envvar=f"{_ENV}_KUBECONFIG",
-    show_envvar=True,
-    type=click.Path(dir_okay=False, exists=True),
-    help="Log in with this file. [default: the pod's ServiceAccount, else the user's own]",
-)
+@kubeconfig_option
 @click.option(
     "--workers",
     default=16,

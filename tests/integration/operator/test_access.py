@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 import yaml
-from tests.integration.operator.test_causes import running
+from tests.integration.operator.test_causes import failed_mount, held_up_by_volumes, running
 
 import onnxmodels
 import predictorserver
@@ -82,33 +82,13 @@ def test_a_secret_that_is_missing_is_told_with_the_command_that_makes_it(
     models: Models, kserve: Kserve, admin: Api, volume: str, secret: str, command: str
 ) -> None:
     """In the words of the kubelet, which starts no container before the Secret is there."""
-    held_up = running(ready=False) | {"phase": "Pending", "startTime": "2020-01-01T00:00:00Z", "containerStatuses": []}
-    held_up["conditions"] = [
-        {"type": kind, "status": str(kind == "PodScheduled")}
-        for kind in ("PodScheduled", "PodReadyToStartContainers", "Ready")
-    ]
+    held_up = held_up_by_volumes()
     kserve.pod_status = lambda pod: held_up
     models.apply(access=ACCESS, serving=CLUSTER_LOCAL)
     (pod,) = eventually(lambda: admin.list("v1", "Pod", models.namespace), SOON, "there is a pod")
     mounted = {item["name"]: item["secret"]["secretName"] for item in pod["spec"]["volumes"] if "secret" in item}
     assert mounted[volume] == secret
-    admin.create(
-        {
-            "apiVersion": "v1",
-            "kind": "Event",
-            "metadata": {"name": "mount", "namespace": models.namespace},
-            "involvedObject": {
-                "kind": "Pod",
-                "name": pod["metadata"]["name"],
-                "namespace": models.namespace,
-                "uid": pod["metadata"]["uid"],
-            },
-            "type": "Warning",
-            "reason": "FailedMount",
-            "message": f'MountVolume.SetUp failed for volume "{volume}" : secret "{secret}" not found',
-            "lastTimestamp": "2030-01-01T00:00:00Z",
-        }
-    )
+    admin.create(failed_mount(pod, f'MountVolume.SetUp failed for volume "{volume}" : secret "{secret}" not found'))
     assert command in models.becomes("PodStartFailed", timeout=70)["message"]
 
 

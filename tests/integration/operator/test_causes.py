@@ -49,6 +49,31 @@ def running(*, ready: bool) -> Object:
     }
 
 
+def held_up_by_volumes() -> Object:
+    """The status of a pod that has a node and waits for its volumes."""
+    held_up = running(ready=False) | {"phase": "Pending", "startTime": "2020-01-01T00:00:00Z", "containerStatuses": []}
+    held_up["conditions"] = [
+        {"type": kind, "status": str(kind == "PodScheduled")}
+        for kind in ("PodScheduled", "PodReadyToStartContainers", "Ready")
+    ]
+    return held_up
+
+
+def failed_mount(pod: Object, message: str) -> Object:
+    """The kubelet's event about a pod that waits for a volume."""
+    place = {name: pod["metadata"][name] for name in ("name", "namespace", "uid")}
+    return {
+        "apiVersion": "v1",
+        "kind": "Event",
+        "metadata": {"name": "mount", "namespace": place["namespace"]},
+        "involvedObject": {"kind": "Pod", **place},
+        "type": "Warning",
+        "reason": "FailedMount",
+        "message": message,
+        "lastTimestamp": "2030-01-01T00:00:00Z",
+    }
+
+
 class Place:
     """Where a predictor is to listen, and the manifest that it serves."""
 
@@ -168,24 +193,9 @@ def test_a_pod_that_nobody_answers_for_is_told_with_a_hint(models: Models, kserv
 def test_a_volume_that_cannot_be_mounted_is_told_from_the_node_s_events(
     models: Models, kserve: Kserve, admin: Api
 ) -> None:
-    held_up = running(ready=False) | {"phase": "Pending", "startTime": "2020-01-01T00:00:00Z", "containerStatuses": []}
-    held_up["conditions"] = [
-        {"type": kind, "status": str(kind == "PodScheduled")}
-        for kind in ("PodScheduled", "PodReadyToStartContainers", "Ready")
-    ]
+    held_up = held_up_by_volumes()
     kserve.pod_status = lambda pod: held_up
     models.apply()
     (pod,) = eventually(lambda: admin.list("v1", "Pod", models.namespace), SOON, "there is a pod")
-    event = {
-        "apiVersion": "v1",
-        "kind": "Event",
-        "metadata": {"name": "mount", "namespace": models.namespace},
-        "involvedObject": {"kind": "Pod", "name": pod["metadata"]["name"], "namespace": models.namespace}
-        | {"uid": pod["metadata"]["uid"]},
-        "type": "Warning",
-        "reason": "FailedMount",
-        "message": 'MountVolume.SetUp failed for volume "v" : secret "s" not found',
-        "lastTimestamp": "2030-01-01T00:00:00Z",
-    }
-    admin.create(event)
+    admin.create(failed_mount(pod, 'MountVolume.SetUp failed for volume "v" : secret "s" not found'))
     assert 'secret "s" not found' in models.becomes("PodStartFailed", timeout=70)["message"]

@@ -98,7 +98,6 @@ class Server(ModelServer):  # type: ignore[misc]  # kserve has no types
         self._own_grpc_port = listen.grpc_port
         self._observers = observers
         self._ways = ways
-        self._tasks = ways.tasks
         self._access = access
         self.register_model(OnnxModel(service))
 
@@ -115,9 +114,8 @@ class Server(ModelServer):  # type: ignore[misc]  # kserve has no types
         app.router.redirect_slashes = False  # as ours in front of it
         config.app = stack(front(self._routes(), behind=app), service, access, self._observers)
         config.http = Gathering if self._observers else shortcut(service, access.gate, origins=bool(access.origins))
-        if (
-            certificate := access.certificate
-        ) is not None:  # KServe's own watches what a symlink led to, and misses the next swap
+        if (certificate := access.certificate) is not None:
+            # KServe's own watches what a symlink led to, and misses the next swap
             config.ssl_context_factory = lambda *_: certificate.context
         config.proxy_headers = config.server_header = False
         log = logging.getLogger("uvicorn.access")
@@ -152,14 +150,14 @@ class Server(ModelServer):  # type: ignore[misc]  # kserve has no types
     def _routes(self) -> list[Route]:
         spec = self._service.model.spec
         listed = spec.async_ is not None and spec.async_.listed
-        tasks = closed.tasks() if self._tasks is None else task_routes(self._tasks, listed=listed)
+        tasks = closed.tasks() if self._ways.tasks is None else task_routes(self._ways.tasks, listed=listed)
         lookups = batch.routes(self._ways.lookups)
         own = [*routes(self._service), *page.routes(self._service, shown=self._ways.page)]
         return [*own, *tasks, *lookups, *closed.routes(spec.serving), *rest.routes(self._service)]
 
     def _work_on_tasks(self, told_to_stop: asyncio.Event) -> Awaitable[None]:
         """Begins with the tasks; what it returns ends when those that run have ended or been given back."""
-        tasks = self._tasks
+        tasks = self._ways.tasks
         if tasks is None:
             return asyncio.sleep(0)
         tasks.start()
