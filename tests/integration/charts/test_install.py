@@ -193,7 +193,8 @@ def test_a_namespaced_operator_needs_nothing_of_the_cluster_and_sees_its_namespa
         eventually(lambda: api.get(GPUX, "GpuxModel", "n", "team-a").get("status"), SOON, "and says so")
     assert api.find(KSERVE, "InferenceService", "n", "team-b") is None
     assert "status" not in api.get(GPUX, "GpuxModel", "n", "team-b")
-    assert "forbidden" not in log.read_text().lower()
+    assert "is forbidden: User" not in log.read_text()
+    assert "OperatorForbidden" not in log.read_text()
     with type(api)(login) as limited, pytest.raises(ApiError, match="forbidden"):
         limited.list(GPUX, "GpuxModel", "team-b")
     cleared("uninstall", "team", namespace="team-a")

@@ -33,6 +33,7 @@ def test_a_namespace_is_deleted_while_its_models_get_their_children(
     time.sleep(seconds)
     admin.delete("v1", "Namespace", models.namespace)
     eventually(lambda: admin.find("v1", "Namespace", models.namespace) is None, 60, "the namespace is gone")
+    eventually(lambda: not grows(proxy, models.namespace), 60, "what was under way is over")
     gone = about(proxy, models.namespace)
     time.sleep(33)  # who met the end of the namespace looks once more, after half a minute
     asked = about(proxy, models.namespace)
@@ -46,6 +47,12 @@ def test_a_namespace_is_deleted_while_its_models_get_their_children(
 
 def about(proxy: ApiProxy, namespace: str) -> int:
     return sum(f"/namespaces/{namespace}/" in asked.path for asked in proxy.asked)
+
+
+def grows(proxy: ApiProxy, namespace: str, seconds: float = 2.0) -> bool:
+    before = about(proxy, namespace)
+    time.sleep(seconds)
+    return about(proxy, namespace) > before
 
 
 def test_the_kind_goes_and_comes_back(proxied: Operator, proxy: ApiProxy, models: Models, admin: Api) -> None:
