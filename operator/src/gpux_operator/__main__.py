@@ -1,6 +1,7 @@
 """The command `gpux-operator`."""
 
 import json
+import os
 import platform
 import sys
 from pathlib import Path
@@ -44,19 +45,25 @@ kubeconfig_option = click.option(
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="gpux-operator")
-def main() -> None:
+@click.pass_context
+def main(context: click.Context) -> None:
     """Serve ONNX models with KServe: reconciles GpuxModel resources."""
+    if os.environ.get("NO_COLOR"):  # no-color.org; click does not look
+        context.color = False
 
 
-@main.command("render")
-@click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
+@main.command("render", short_help="Print what would be applied for manifests.")
+@click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path, allow_dash=True))
 @click.option("-n", "--namespace", help="Namespace of models that name none. [default: default]")
 @click.option("-o", "--output", type=click.Choice(["yaml", "json"]), default="yaml", show_default=True)
 @shared_options
 def render_command(files: tuple[Path, ...], namespace: str | None, output: str, **options: str | None) -> None:
-    """Print what would be applied for the GpuxModels in FILES, with no cluster. Exits with 1 if one is invalid."""
+    """Print what would be applied for the GpuxModels in FILES, with no cluster.
+
+    FILES are files, or - for standard input. Exit codes: 0 all is printed, 1 one is invalid and nothing is printed, 2 usage.
+    """
     images = Images(options["predictor_image"] or DEFAULT_IMAGE, options["predictor_gpu_image"])
-    manifests, problems = render(files, namespace, images, options["prometheus_url"])
+    manifests, problems = render(files, namespace, images, options["prometheus_url"], sys.stdin)
     for problem in problems:
         click.echo(problem, err=True)
     if problems:
@@ -67,12 +74,13 @@ def render_command(files: tuple[Path, ...], namespace: str | None, output: str, 
         click.echo(yaml_text(*manifests), nl=False)
 
 
-@main.command("validate")
-@click.argument("files", nargs=-1, required=True)
+@main.command("validate", short_help="Check manifests with no cluster.")
+@click.argument("files", nargs=-1, required=True, type=click.Path(allow_dash=True))
 @click.option("-n", "--namespace", default="default", show_default=True, help="Namespace of models that name none.")
 @click.option(
     "--against",
     metavar="FILE",
+    type=click.Path(allow_dash=True),
     help="The models as they are now (kubectl get gpuxmodel -o yaml): find changes that the API server refuses, too.",
 )
 @click.option("-o", "--output", type=click.Choice(["text", "json"]), default="text", show_default=True)
@@ -88,7 +96,7 @@ def validate_command(files: tuple[str, ...], namespace: str, against: str | None
     sys.exit(validate(files, against, namespace, output, sys.stdin))
 
 
-@main.command("check")
+@main.command("check", short_help="Say whether a cluster takes GpuxModels.")
 @click.option("-n", "--namespace", default="default", show_default=True, help="Where a GpuxModel is tried.")
 @kubeconfig_option
 @click.option("--lease-namespace", help="Namespace of the operator's Lease. [default: no operator is looked for]")

@@ -81,11 +81,13 @@ def test_traces(manifest: Path, monkeypatch: pytest.MonkeyPatch) -> None:
             trace = "0af7651916cd43dd8448eb211c80319c"
             parent = {"traceparent": f"00-{trace}-b7ad6b7169203331-01"}
             assert server.http.post("/predict", json={"x": [1, 2]}, headers=parent).status_code == 200
-            eventually(lambda: any(s.name == "POST /predict" for s in spans), 10, "the span was exported")
+            assert server.http.get("/nobody/knows/7").status_code == 404
+            eventually(lambda: {"POST /predict", "GET"} <= {s.name for s in spans}, 10, "the spans were exported")
     [span] = [span for span in spans if span.name == "POST /predict"]
     assert span.trace_id.hex() == trace
     assert span.parent_span_id.hex() == "b7ad6b7169203331"
     attributes = {item.key: item.value for item in span.attributes}
     assert attributes["http.response.status_code"].int_value == 200
+    assert attributes["http.route"].string_value == "/predict"
     assert "gpux.run_ms" in attributes
     assert span.end_time_unix_nano > span.start_time_unix_nano

@@ -177,7 +177,7 @@ def test_a_renewed_certificate_is_taken_without_a_restart(
         eventually(lambda: names(host, port) == name, 10, "HTTP has the new certificate")  # noqa: B023
         eventually(lambda: names(host, grpc_port) == name, 10, "gRPC has it, too")  # noqa: B023
     mount(secret, {**files(authority.issue("fourth")), "tls.key": authority.issue("other").key})
-    eventually(lambda: "cannot be read, what was there before still counts" in server.log.read_text(), 10, "a word")
+    eventually(lambda: "cannot be used, what was there before still counts" in server.log.read_text(), 10, "a word")
     assert (names(host, port), names(host, grpc_port)) == ("third", "third")
     ended.set()
     for thread in threads:

@@ -75,6 +75,14 @@ def test_a_mistake_is_named_on_stderr(tmp_path: Path, content: str, words: str) 
     assert all(line.startswith(str(path)) for line in done.stderr.splitlines())
 
 
+def test_standard_input_is_a_file_too() -> None:
+    done = CliRunner().invoke(main, ["render", "-"], input=MODEL % ("m", "s3://b/m"))
+    assert (done.exit_code, done.stderr) == (0, "")
+    assert [item["metadata"]["name"] for item in yaml.safe_load_all(done.stdout)][-1] == "m"
+    refused = CliRunner().invoke(main, ["render", "-"], input="kind: Secret\n")
+    assert (refused.exit_code, refused.stderr) == (1, "-: holds no GpuxModel\n")
+
+
 def test_a_file_that_is_not_there(tmp_path: Path) -> None:
     done = render(tmp_path / "nothing.yaml")
     assert done.exit_code == 1

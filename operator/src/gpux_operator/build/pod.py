@@ -106,8 +106,11 @@ def _container(model: GpuxModel, image: str) -> Manifest:
 
 
 def _ports(model: GpuxModel) -> list[Manifest]:
-    """HTTP first: KServe's Service sends its port 80 to the first one, and gives each further one a port of its own number."""
-    ports = {"http1": model.spec.serving.port}
+    """HTTP first: KServe's Service sends its port 80 to the first one, and gives each further one a port of its own number.
+
+    A name says what is spoken: KServe gives it to the Service's port, where meshes read it, and a PodMonitor selects by it.
+    """
+    ports = {"https" if access.has_tls(model) else "http1": model.spec.serving.port}
     if "grpc" in model.spec.serving.open_protocols:
         ports["h2c"] = GRPC_PORT
     return [{"name": name, "containerPort": port, "protocol": "TCP"} for name, port in ports.items()]
