@@ -8,7 +8,7 @@ PORT ?= 8080
 MODEL ?= examples/sentiment
 TOOLS := etcd kube-apiserver kube-controller-manager helm promeval
 
-.PHONY: help venv run test unit integration check format e2e bench bench-operator page-images crds chart examples lock clean
+.PHONY: help venv run test unit integration check format e2e bench bench-operator page-images crds chart examples sbom lock clean
 
 help:  ## this list
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -85,6 +85,9 @@ examples: venv  ## build the example models again from the data that packages ca
 	for name in sentiment review digits digits_image match_outcome penguins same_digit embedding; do \
 		PYTHONPATH=.venv/example-data $(BIN)/python -m examples.builders.$$name || exit 1; \
 	done
+
+sbom: venv  ## the images' bills of materials, into build/sbom (builds the images: root on Linux)
+	PYTHONPATH=tests/lib $(BIN)/python -m testcluster.native.sboms build/sbom
 
 lock:  ## pin all dependencies again (needs uv)
 	tests/lock.sh

@@ -51,7 +51,8 @@ def test_manifests(block: Block) -> None:
     for document in manifests(block):
         if document["kind"] == "GpuxModel":
             found = [str(problem.reason) for problem in spec_problems(parse(document, str(block)), "default")]
-            laptop = document["spec"]["model"]["source"]["uri"].startswith("file://")
+            spec = document["spec"]
+            laptop = spec["model"]["source"]["uri"].startswith("file://") and "image" not in spec.get("serving", {})
             assert found == (["FileSourceInCluster"] if laptop else [])
         else:
             assert {"apiVersion", "kind", "metadata"} <= set(document), f"{block}: not a whole object"

@@ -72,8 +72,7 @@ def _container(model: GpuxModel, image: str) -> Manifest:
         "args": [
             "serve",
             f"{CONFIG_DIRECTORY}/{FILE_NAME}",
-            "--model-dir",
-            MODEL_DIRECTORY,
+            *([] if _in_the_image(model) else ["--model-dir", MODEL_DIRECTORY]),
             "--host",
             "0.0.0.0",  # noqa: S104
             "--port",
@@ -118,8 +117,13 @@ def _ports(model: GpuxModel) -> list[Manifest]:
 
 def _environment(model: GpuxModel) -> list[Manifest]:
     """STORAGE_URI makes KServe bring the model."""
-    defaults = {"STORAGE_URI": model.spec.model.source.uri, "ORT_DISABLE_TELEMETRY": "1"}
-    return environment(model, [*named(defaults), *tasks.environment(model)])
+    brought = {} if _in_the_image(model) else {"STORAGE_URI": model.spec.model.source.uri}
+    return environment(model, [*named({**brought, "ORT_DISABLE_TELEMETRY": "1"}), *tasks.environment(model)])
+
+
+def _in_the_image(model: GpuxModel) -> bool:
+    """Whether spec.serving.image holds the model: the predictor then finds it by its uri. `checks` refuses other files."""
+    return model.spec.model.source.uri.startswith("file://")
 
 
 def named(values: Mapping[str, str]) -> list[Manifest]:

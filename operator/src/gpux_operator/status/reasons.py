@@ -24,7 +24,7 @@ class Reason(StrEnum):
     )
     FILE_SOURCE_IN_CLUSTER = (
         "FileSourceInCluster",
-        "The source is a file:// of one machine. Put the model where a pod can fetch it.",
+        "The source is a file:// of one machine. Put the model where a pod can fetch it, or into the image that serving.image names.",
     )
     CLAIM_PATH_IS_FILE = (
         "ClaimPathIsFile",
