@@ -24,6 +24,7 @@ class Cluster(ABC):
     kubeconfig: Path
     has_busybox = False  # whether localhost/gpux-busybox:1 is there to test with
     can_fake_gpus = False
+    can_name_images = False
 
     @abstractmethod
     def command(self, command: Sequence[str | Path]) -> list[str]:
@@ -41,6 +42,10 @@ class Cluster(ABC):
     @abstractmethod
     def images(self) -> dict[str, str]:
         """The operator's and the predictor's image, on the cluster's nodes: `{"operator": "repository:tag", …}`."""
+
+    def name_image(self, program: str, name: str) -> None:
+        """Give the image of `operator` or `predictor` one more name on the cluster's nodes."""
+        raise ClusterError(f"a {self.kind} cluster's images are not for tests to name", "skip this test there")
 
     @abstractmethod
     def close(self) -> None:

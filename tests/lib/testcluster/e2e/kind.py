@@ -56,6 +56,7 @@ class KindCluster(Cluster):
     """A fresh kind cluster for one test session."""
 
     kind = "kind"
+    can_name_images = True
 
     def __init__(self) -> None:
         self._folder = tempfile.TemporaryDirectory(prefix="gpux-kind-")
@@ -87,6 +88,10 @@ class KindCluster(Cluster):
 
     def images(self) -> dict[str, str]:
         return self._images
+
+    def name_image(self, program: str, name: str) -> None:
+        _run("docker", "tag", self._images[program], name)
+        _run("kind", "load", "docker-image", name, "--name", NAME)
 
     def command(self, command: Sequence[str | Path]) -> list[str]:
         return ["env", f"KUBECONFIG={self.kubeconfig}", *(str(part) for part in command)]

@@ -25,6 +25,7 @@ class NativeCluster(Cluster):
     kind = "native"
     has_busybox = True
     can_fake_gpus = True
+    can_name_images = True
 
     def __init__(self) -> None:
         self.node = NativeNode()
@@ -73,6 +74,9 @@ class NativeCluster(Cluster):
                 self.node.load_image(image.archive)
             self._images = {name: image.reference for name, image in built.items()}
         return self._images
+
+    def name_image(self, program: str, name: str) -> None:
+        self.node.name_image(self.images()[program], name)
 
     def command(self, command: Sequence[str | Path]) -> list[str]:
         return self.node.command(command)
