@@ -13,13 +13,14 @@ import pytest
 import yaml
 from playwright.sync_api import expect, sync_playwright
 
+import docblocks
 import pagebrowser
 from testcluster.chart import NAMESPACE, RELEASE
 from testcluster.e2e import models_claim, release
 from testcluster.e2e.cluster import Cluster
 from testcluster.e2e.load import RATE, Load
 from testcluster.e2e.models_claim import EXAMPLES
-from testcluster.e2e.shell import Shell, block
+from testcluster.e2e.shell import Shell
 from testcluster.waiting import eventually
 
 Object = dict[str, Any]
@@ -41,7 +42,7 @@ class User:
 
     def types(self, page: str, begins: str, options: str = "") -> str:
         """Runs a block of the docs as it stands there, with options added to its first command; returns what it prints."""
-        first, *rest = block(page, begins).text.replace("\\\n", " ").replace("REGISTRY", "localhost").splitlines()
+        first, *rest = docblocks.one(page, begins).text.replace("\\\n", " ").replace("REGISTRY", "localhost").splitlines()
         return self.shell.run("\n".join([f"{first} {options}", *rest]))
 
     def models(self) -> dict[str, Object]:
@@ -100,7 +101,7 @@ def served(user: User) -> User:
     """The chart installed and three examples ready, as the quick start says."""
     user.types("docs/quickstart.md", "helm install gpux")
     user.shell.run(
-        "kubectl apply -f -", block("examples/README.md", "apiVersion: v1\nkind: PersistentVolumeClaim").text
+        "kubectl apply -f -", docblocks.one("examples/README.md", "apiVersion: v1\nkind: PersistentVolumeClaim").text
     )
     user.types("examples/README.md", "kubectl wait --for=condition=Ready pod/writer")
     *_, example = user.types("docs/quickstart.md", "kubectl apply -f examples/review").splitlines()
@@ -244,5 +245,5 @@ def test_away_with_it_and_the_readme_s_own_lines(served: User) -> None:
     served.types("docs/quickstart.md", "kubectl delete gpuxmodel review")
     assert set(served.models()) == set(MODELS) - {"review"}
     said = served.types("README.md", "helm install gpux")
-    shown = block("README.md", "NAME     READY").text
+    shown = docblocks.one("README.md", "NAME     READY").text
     assert [line.split()[:5] for line in said.splitlines()[-2:]] == [line.split()[:5] for line in shown.splitlines()]

@@ -3,7 +3,7 @@
 import shlex
 from pathlib import Path
 
-from docblocks import ROOT, Block, blocks
+from docblocks import ROOT
 from testcluster import tools
 from testcluster.e2e.cluster import Cluster
 from testcluster.errors import ClusterError
@@ -37,14 +37,3 @@ class Shell:
         if done.returncode:
             raise ClusterError(f"`{script.strip()}` failed", "see what it says", f"{done.stdout}{done.stderr}".strip())
         return done.stdout
-
-
-def block(page: str, begins: str) -> Block:
-    """The one block of a page whose text begins so.
-
-    Args:
-        page: its path in the repository.
-        begins: enough of its first line.
-    """
-    [found] = [item for item in blocks(ROOT / page) if item.text.startswith(begins)]
-    return found
