@@ -42,7 +42,9 @@ class User:
 
     def types(self, page: str, begins: str, options: str = "") -> str:
         """Runs a block of the docs as it stands there, with options added to its first command; returns what it prints."""
-        first, *rest = docblocks.one(page, begins).text.replace("\\\n", " ").replace("REGISTRY", "localhost").splitlines()
+        first, *rest = (
+            docblocks.one(page, begins).text.replace("\\\n", " ").replace("REGISTRY", "localhost").splitlines()
+        )
         return self.shell.run("\n".join([f"{first} {options}", *rest]))
 
     def models(self) -> dict[str, Object]:
@@ -104,8 +106,9 @@ def served(user: User) -> User:
         "kubectl apply -f -", docblocks.one("examples/README.md", "apiVersion: v1\nkind: PersistentVolumeClaim").text
     )
     user.types("examples/README.md", "kubectl wait --for=condition=Ready pod/writer")
-    *_, example = user.types("docs/quickstart.md", "kubectl apply -f examples/review").splitlines()
+    user.types("docs/quickstart.md", "kubectl apply -f examples/review")
     user.shell.run(READY)
+    example = eventually(lambda: user.models()["review"]["status"].get("example"), 10, "there is an example")
     answer = json.loads(user.shell.run(f"{example} --silent --noproxy '*' --connect-to ::{user.cluster.ingress}"))
     assert answer["sentiment"] == pytest.approx([0.05, 0.95], abs=1e-3)
     return user
@@ -177,6 +180,12 @@ def all_of_the_release(user: User) -> str:
     )
 
 
+def in_its_namespace(user: User) -> set[str]:
+    """What is in the release's namespace, but for events."""
+    kinds = "$(kubectl api-resources --namespaced --verbs=list -o name | grep -v events | paste -sd,)"
+    return set(user.shell.run(f"kubectl get {kinds} -n {NAMESPACE} -o name --ignore-not-found").split())
+
+
 def test_uninstalling_leaves_models_that_serve_and_a_new_install_rolls_none(served: User) -> None:
     shell = served.shell
     release_ = shell.run(f"helm get manifest gpux -n {NAMESPACE}")
@@ -190,6 +199,7 @@ def test_uninstalling_leaves_models_that_serve_and_a_new_install_rolls_none(serv
         kept = shell.run("kubectl get -f - -o name --ignore-not-found", release_).split()
         assert kept == ["customresourcedefinition.apiextensions.k8s.io/gpuxmodels.gpux.io"]
         assert all_of_the_release(served) == ""
+        assert in_its_namespace(served) == {"configmap/kube-root-ca.crt", "serviceaccount/default"}
         for name in MODELS:
             served.ask(name, "/info")
         served.types("docs/quickstart.md", "helm install gpux")

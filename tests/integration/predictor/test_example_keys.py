@@ -29,7 +29,7 @@ def test_a_client_of_the_example(tmp_path: Path) -> None:
         assert answered.json() == {"sentiment": pytest.approx([0.05, 0.95], abs=1e-3)}
         assert answered.headers["ratelimit-policy"].startswith('"client";q=100')
 
-        line = docblocks.one("examples/README.md", "curl -X POST http://localhost:8080/predict -H \"X-API-Key").text
+        line = docblocks.one("examples/README.md", 'curl -X POST http://localhost:8080/predict -H "X-API-Key').text
         line = line.replace("http://localhost:8080", str(server.http.base_url).rstrip("/"))
         done = subprocess.run(["bash", "-ec", line], cwd=tmp_path, capture_output=True, text=True, check=True)
         assert json.loads(done.stdout) == answered.json()
@@ -37,6 +37,8 @@ def test_a_client_of_the_example(tmp_path: Path) -> None:
         (keys / "alice").write_text(NEXT)
         changed = {"X-API-Key": NEXT}
         eventually(
-            lambda: server.http.post("/predict", json=TEXT, headers=changed).status_code == 200, 10, "the new key counts"
+            lambda: server.http.post("/predict", json=TEXT, headers=changed).status_code == 200,
+            10,
+            "the new key counts",
         )
         assert server.http.post("/predict", json=TEXT, headers={"X-API-Key": KEY}).status_code == 401
