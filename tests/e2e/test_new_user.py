@@ -4,7 +4,6 @@ import json
 import shlex
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -21,6 +20,7 @@ from testcluster.e2e.cluster import Cluster
 from testcluster.e2e.load import RATE, Load
 from testcluster.e2e.models_claim import EXAMPLES
 from testcluster.e2e.shell import Shell
+from testcluster.e2e.user import User
 from testcluster.waiting import eventually
 
 Object = dict[str, Any]
@@ -30,51 +30,6 @@ IN_DOCS = ("localhost/gpux-{}:0.1.0", "gpux/{}:0.1.0")
 TEXT = {"text": "I love this product!"}
 OURS = f"app.kubernetes.io/instance={RELEASE}"
 READY = "kubectl wait --for=condition=Ready gpuxmodel --all --timeout=180s"
-
-
-@dataclass
-class User:
-    """Somebody with this checkout and a namespace on the cluster."""
-
-    cluster: Cluster
-    namespace: str
-    shell: Shell
-
-    def types(self, page: str, begins: str, options: str = "") -> str:
-        """Runs a block of the docs as it stands there, with options added to its first command; returns what it prints."""
-        first, *rest = (
-            docblocks.one(page, begins).text.replace("\\\n", " ").replace("REGISTRY", "localhost").splitlines()
-        )
-        return self.shell.run("\n".join([f"{first} {options}", *rest]))
-
-    def models(self) -> dict[str, Object]:
-        return {item["metadata"]["name"]: item for item in self.cluster.select("gpuxmodels", self.namespace)}
-
-    def host(self, name: str) -> str:
-        return str(urlsplit(self.models()[name]["status"]["url"]).hostname)
-
-    def ask(self, name: str, path: str = "/predict", **body: Any) -> Any:
-        """What a model answers through the ingress, which may hear of it a moment after it is ready."""
-        method = "POST" if body else "GET"
-        host = self.host(name)
-
-        def answered() -> list[Any]:
-            answer = self.cluster.http(host, path, method, **body)
-            assert answer.status_code == 200, answer.text
-            return [answer.json()]
-
-        return eventually(answered, 30, f"{name} answers {path}")[0]
-
-    def identities(self, *kinds: str) -> dict[str, tuple[str, int | None]]:
-        """Uid and generation of the models' objects of these kinds, by kind and name."""
-        found = [item for kind in kinds for item in self.cluster.select(kind, self.namespace)]
-        return {
-            f"{item['kind']}/{item['metadata']['name']}": (
-                item["metadata"]["uid"],
-                item["metadata"].get("generation") if item["kind"] != "Pod" else None,
-            )
-            for item in found
-        }
 
 
 @pytest.fixture(scope="module")
@@ -92,10 +47,9 @@ def user(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator
     try:
         yield User(cluster, namespace, Shell(cluster, namespace, tmp_path_factory.mktemp("shell")))
     finally:
-        release.install(cluster)
-        cluster.kubectl("delete", "gpuxmodels", "--all", "-n", namespace, "--wait")
         cluster.kubectl("delete", "namespace", namespace, "--wait=false")
         models_claim.remove_volume(cluster, namespace)
+        release.install(cluster)
 
 
 @pytest.fixture(scope="module")
@@ -191,7 +145,7 @@ def test_uninstalling_leaves_models_that_serve_and_a_new_install_rolls_none(serv
     release_ = shell.run(f"helm get manifest gpux -n {NAMESPACE}")
     assert len([item for item in yaml.safe_load_all(release_) if item]) > 8
     assert all_of_the_release(served)
-    before = served.identities("gpuxmodels", "inferenceservices", "configmaps", "pods")
+    before = served.uids("gpuxmodels", "inferenceservices", "configmaps", "pods")
     load = Load(served.cluster, f"http://{served.cluster.ingress}", served.host("review"), TEXT)
     with load.running():
         shell.run(f"helm uninstall gpux -n {NAMESPACE} --wait")
@@ -211,12 +165,12 @@ def test_uninstalling_leaves_models_that_serve_and_a_new_install_rolls_none(serv
 
         eventually(passed, 60, "the new operator has looked after each model and found it ready")
     assert set(load.outcomes) == {"200"}, load.outcomes
-    assert served.identities("gpuxmodels", "inferenceservices", "configmaps", "pods") == before
+    assert served.uids("gpuxmodels", "inferenceservices", "configmaps", "pods") == before
 
 
 def test_an_upgrade_under_load_rolls_operator_and_models_and_loses_no_request(served: User) -> None:
     cluster, shell = served.cluster, served.shell
-    before = served.identities("gpuxmodels", "inferenceservices")
+    before = served.uids("gpuxmodels", "inferenceservices")
     old = {item["metadata"]["name"] for item in cluster.select("pods", served.namespace)}
     old_operators = operators(served)
     lease = cluster.get("lease", RELEASE, NAMESPACE)["spec"]
@@ -239,10 +193,9 @@ def test_an_upgrade_under_load_rolls_operator_and_models_and_loses_no_request(se
         shell.run(READY)
     assert set(load.outcomes) == {"200"}, load.outcomes
     assert load.outcomes["200"] > 5 * RATE
-    assert served.identities("gpuxmodels").items() <= before.items()
-    assert {name: uid for name, (uid, _) in served.identities("inferenceservices").items()}.items() <= {
-        name: uid for name, (uid, _) in before.items()
-    }.items()
+    assert served.uids("gpuxmodels").items() <= before.items()
+    services = {name: version.split()[0] for name, version in before.items() if name.startswith("InferenceService")}
+    assert {name: version.split()[0] for name, version in served.uids("inferenceservices").items()} == services
     assert not set(operators(served)) & set(old_operators)
     now = cluster.get("lease", RELEASE, NAMESPACE)["spec"]
     assert now["leaseTransitions"] > lease["leaseTransitions"]
