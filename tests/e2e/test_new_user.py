@@ -62,7 +62,7 @@ def served(user: User) -> User:
     user.types("examples/README.md", "kubectl wait --for=condition=Ready pod/writer")
     user.types("docs/quickstart.md", "kubectl apply -f examples/review")
     user.shell.run(READY)
-    example = eventually(lambda: user.models()["review"]["status"].get("example"), 10, "there is an example")
+    example = eventually(lambda: user.models()["review"]["status"].get("example"), 30, "there is an example")
     answer = json.loads(user.shell.run(f"{example} --silent --noproxy '*' --connect-to ::{user.cluster.ingress}"))
     assert answer["sentiment"] == pytest.approx([0.05, 0.95], abs=1e-3)
     return user
@@ -84,13 +84,8 @@ def test_an_example_answers_through_the_ingress_as_its_manifest_says(served: Use
         found = served.ask(name, json=sample["request"])
         assert resembles(found, sample["response"]), found
     document = served.ask(name, "/openapi.json")
-    [media] = [
-        content
-        for kind, content in document["paths"]["/predict"]["post"]["requestBody"]["content"].items()
-        if kind == "application/json"
-    ]
-    request = media.get("example") or next(iter(media["examples"].values()))["value"]
-    assert served.ask(name, json=request).keys() == manifest["spec"]["samples"][0]["response"].keys()
+    media = document["paths"]["/predict"]["post"]["requestBody"]["content"]["application/json"]
+    assert served.ask(name, json=media["example"]).keys() == manifest["spec"]["samples"][0]["response"].keys()
 
 
 def test_the_page_and_the_reference_in_a_browser(served: User, tmp_path: Path) -> None:
@@ -142,15 +137,15 @@ def in_its_namespace(user: User) -> set[str]:
 
 def test_uninstalling_leaves_models_that_serve_and_a_new_install_rolls_none(served: User) -> None:
     shell = served.shell
-    release_ = shell.run(f"helm get manifest gpux -n {NAMESPACE}")
-    assert len([item for item in yaml.safe_load_all(release_) if item]) > 8
+    manifest = shell.run(f"helm get manifest gpux -n {NAMESPACE}")
+    assert len([item for item in yaml.safe_load_all(manifest) if item]) > 8
     assert all_of_the_release(served)
     before = served.uids("gpuxmodels", "inferenceservices", "configmaps", "pods")
     load = Load(served.cluster, f"http://{served.cluster.ingress}", served.host("review"), TEXT)
     with load.running():
         shell.run(f"helm uninstall gpux -n {NAMESPACE} --wait")
         eventually(lambda: not operators(served), 60, "the operator's pods have gone")
-        kept = shell.run("kubectl get -f - -o name --ignore-not-found", release_).split()
+        kept = shell.run("kubectl get -f - -o name --ignore-not-found", manifest).split()
         assert kept == ["customresourcedefinition.apiextensions.k8s.io/gpuxmodels.gpux.io"]
         assert all_of_the_release(served) == ""
         assert in_its_namespace(served) == {"configmap/kube-root-ca.crt", "serviceaccount/default"}
