@@ -6,13 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from testcluster.e2e import models_claim
+from testcluster.e2e import models_claim, release
 from testcluster.e2e.choice import choose, why_none
 from testcluster.e2e.cluster import Cluster
-
-CHART = Path(__file__).resolve().parents[2] / "charts" / "gpux"
-RELEASE = "gpux"
-NAMESPACE = "gpux-system"
 
 
 @pytest.fixture(scope="session")
@@ -31,21 +27,13 @@ def cluster() -> Iterator[Cluster]:
 @pytest.fixture(scope="session")
 def installed(cluster: Cluster) -> Iterator[Cluster]:
     """The cluster with the chart installed from this checkout."""
-    values = []
-    for program, reference in cluster.images().items():
-        repository, _, tag = reference.rpartition(":")
-        values += [f"{program}.image.repository={repository}", f"{program}.image.tag={tag}"]
-    settings = [part for value in [*values, "operator.image.pullPolicy=IfNotPresent"] for part in ("--set", value)]
-    where = ["--namespace", NAMESPACE]
     try:
-        cluster.helm(
-            "upgrade", "--install", RELEASE, CHART, *where, "--create-namespace", *settings, "--wait", "--timeout", "3m"
-        )
+        release.install(cluster)
         yield cluster
     finally:
         # on a cluster of our own this only takes time; on a given one it is what leaves it as it was
         if cluster.kind == "given":
-            cluster.helm("uninstall", RELEASE, *where, "--ignore-not-found", "--wait")
+            release.uninstall(cluster)
 
 
 @pytest.fixture

@@ -1,65 +1,19 @@
 """Callers notice nothing while pods are replaced or deleted; a suspended model holds no pod and comes back where it was."""
 
-import asyncio
 import json
-import threading
 import time
-from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 from urllib.parse import urlsplit
 
-import httpx
 import pytest
 
 from testcluster.e2e.cluster import Cluster
+from testcluster.e2e.load import RATE, Load
 from testcluster.waiting import eventually
 
 READY_SECONDS = 180
-RATE = 50
 BODY = {"input_ids": [101, 1045, 2293, 2023, 102], "attention_mask": [1, 1, 1, 1, 1]}
 PATCH = ["--type=merge", "-p"]
-
-
-class Load:
-    """Requests at a fixed rate over connections that stay open, whatever becomes of those before."""
-
-    def __init__(self, cluster: Cluster, url: str, host: str) -> None:
-        self._cluster, self._url, self._host = cluster, url, host
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=lambda: cluster.call(lambda: asyncio.run(self._send())), daemon=True)
-        self.outcomes: Counter[str] = Counter()
-
-    @contextmanager
-    def running(self) -> Iterator[None]:
-        self._thread.start()
-        try:
-            yield
-            time.sleep(2)
-        finally:
-            self._stop.set()
-            self._thread.join(60)
-
-    async def _send(self) -> None:
-        started, sent = time.monotonic(), 0
-        waiting: set[asyncio.Task[None]] = set()
-        limits = httpx.Limits(max_connections=100, max_keepalive_connections=100, keepalive_expiry=60)
-        async with httpx.AsyncClient(base_url=self._url, limits=limits, timeout=30, trust_env=False) as client:
-            while not self._stop.is_set():
-                task = asyncio.create_task(self._ask(client))
-                waiting.add(task)
-                task.add_done_callback(waiting.discard)
-                sent += 1
-                await asyncio.sleep(max(started + sent / RATE - time.monotonic(), 0))
-            await asyncio.gather(*waiting)
-
-    async def _ask(self, client: httpx.AsyncClient) -> None:
-        try:
-            answer = await client.post("/predict", json=BODY, headers={"Host": self._host})
-            self.outcomes[str(answer.status_code)] += 1
-        except httpx.HTTPError as error:
-            self.outcomes[repr(error)] += 1
 
 
 def manifest(name: str, replicas: int) -> dict[str, Any]:
@@ -109,7 +63,7 @@ def test_no_request_is_lost(models: Cluster, namespace: str, way: str) -> None:
     eventually(
         lambda: models.http(host, "/predict", "POST", json=BODY).status_code == 200, 30, "the ingress leads to it"
     )
-    load = Load(models, base_url(models, namespace, "rolling", way), host)
+    load = Load(models, base_url(models, namespace, "rolling", way), host, BODY)
     with load.running():
         time.sleep(2)
         patch(models, namespace, "rolling", {"model": {"version": "2"}})

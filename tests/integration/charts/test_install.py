@@ -109,6 +109,41 @@ def test_uninstalling_keeps_models_and_installing_again_finds_them(cleared: Helm
     assert identity(api.get(GPUX, "GpuxModel", "kept", "team-b")) == before
 
 
+LEASE = "coordination.k8s.io/v1", "Lease", "gpux", NAMESPACE
+
+
+def test_the_lease_outlives_upgrades_and_goes_with_the_release(cleared: Helm, run_operator: Runs) -> None:
+    api = cleared.api
+    cleared.install()
+    login = cleared.plane.service_account_kubeconfig(NAMESPACE, "gpux")
+    with run_operator(api.get("apps/v1", "Deployment", "gpux", NAMESPACE), login):
+        eventually(lambda: api.get(*LEASE)["spec"].get("holderIdentity"), SOON, "the operator leads")
+        before = api.get(*LEASE)
+        cleared.install({"operator": {"logLevel": "debug"}})
+        after = api.get(*LEASE)
+    assert identity_of_lease(after) == identity_of_lease(before)
+    cleared("uninstall", "gpux")
+    assert api.find(*LEASE) is None
+
+
+def identity_of_lease(found: Object) -> tuple[str, str, int]:
+    return found["metadata"]["uid"], found["spec"]["holderIdentity"], found["spec"]["leaseTransitions"]
+
+
+def test_a_lease_that_an_operator_made_is_left_alone(cleared: Helm) -> None:
+    """The operators of charts before this one made theirs; helm would refuse to go on if the chart had it, too."""
+    api = cleared.api
+    kind = dict(zip(("apiVersion", "kind"), LEASE, strict=False))
+    made = api.create({**kind, "metadata": {"name": "gpux"}, "spec": {"holderIdentity": "old"}}, NAMESPACE)
+    try:
+        for level in ("info", "debug"):
+            cleared.install({"operator": {"logLevel": level}})
+        cleared("uninstall", "gpux")
+        assert api.get(*LEASE) == made
+    finally:
+        api.delete(*LEASE)
+
+
 def test_everything_on_is_accepted_and_restricted(cleared: Helm) -> None:
     """The pods of all workloads are admitted where Pod Security is `restricted`."""
     api = cleared.api

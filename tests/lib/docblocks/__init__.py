@@ -78,6 +78,17 @@ def blocks(page: Path) -> list[Block]:
     return found
 
 
+def one(page: str, begins: str) -> Block:
+    """The one block of a page whose text begins so.
+
+    Args:
+        page: its path in the repository.
+        begins: as much of its text as no other block begins with.
+    """
+    [found] = [block for block in blocks(ROOT / page) if block.text.startswith(begins)]
+    return found
+
+
 def manifests(block: Block) -> list[dict[str, Any]]:
     """The objects of a YAML block; one that shows a part of a spec is made a whole GpuxModel."""
     source = {"model": {"source": {"uri": "s3://models/fragment"}}}

@@ -84,6 +84,15 @@ def test_tasks_are_in_the_redis_of_the_chart() -> None:
     assert service["spec"]["predictor"]["minReplicas"] == 3
 
 
+def test_keys_are_files_of_the_secret() -> None:
+    spec = of_kind("InferenceService", "api-keys/review-keys.yaml")["spec"]["predictor"]
+    [volume] = [item for item in spec["volumes"] if item.get("secret")]
+    assert volume["secret"] == {"secretName": "callers"}
+    [container] = spec["containers"]
+    mounts = {item["name"]: item["mountPath"] for item in container["volumeMounts"]}
+    assert container["args"][container["args"].index("--api-keys-dir") + 1] == mounts[volume["name"]]
+
+
 def test_the_schedule_of_match_outcome() -> None:
     job = of_kind("CronJob", "match-outcome/gpuxmodel.yaml")["spec"]
     assert (job["schedule"], job["timeZone"], job["concurrencyPolicy"]) == ("0 5 * * *", "Europe/London", "Forbid")

@@ -98,6 +98,10 @@ class KindCluster(Cluster):
         _run("kind", "load", "docker-image", reference, "--name", NAME)
         return reference
 
+    def name_image(self, program: str, name: str) -> None:
+        _run("docker", "tag", self._images[program], name)
+        _run("kind", "load", "docker-image", name, "--name", NAME)
+
     def command(self, command: Sequence[str | Path]) -> list[str]:
         return ["env", f"KUBECONFIG={self.kubeconfig}", *(str(part) for part in command)]
 

@@ -19,24 +19,28 @@ def fill(cluster: Cluster, namespace: str, host_path: Path, extra: Mapping[str, 
     """Makes the claim and writes `<example>/model.onnx` of each example into it.
 
     Args:
-        cluster: our own node has no storage provisioner: there a folder of the host becomes the volume.
+        cluster: see `provide` for our own node, which has no storage provisioner.
         namespace: where the claim is made.
         host_path: that folder.
         extra: further files by their path in the claim.
     """
     spec: Object = {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "64Mi"}}}
-    if cluster.kind == "native":
-        host_path.chmod(0o777)
-        for folder in host_path.parents:
-            folder.chmod(folder.stat().st_mode | 0o011)
-        cluster.apply(_volume(namespace, host_path))
-        spec["storageClassName"] = namespace
+    provide(cluster, namespace, host_path)
     claim = {"apiVersion": "v1", "kind": "PersistentVolumeClaim", "metadata": {"name": "models"}, "spec": spec}
     cluster.apply(claim, _writer(cluster.images()["predictor"]), namespace=namespace)
     kubectl = ["--namespace", namespace]
     cluster.kubectl("wait", "--for=condition=Ready", "pod/writer", *kubectl, "--timeout=120s")
     cluster.kubectl("exec", *kubectl, "-i", "writer", "--", "python3", "-c", UNPACK, stdin=_archive(extra or {}))
     cluster.kubectl("delete", "pod", "writer", *kubectl, "--grace-period=0", "--force")
+
+
+def provide(cluster: Cluster, namespace: str, host_path: Path) -> None:
+    """Makes a folder of the host the volume of the claim `models`, on our own node: others make volumes by themselves."""
+    if cluster.kind == "native":
+        host_path.chmod(0o777)
+        for folder in host_path.parents:
+            folder.chmod(folder.stat().st_mode | 0o011)
+        cluster.apply(_volume(namespace, host_path))
 
 
 @contextmanager
@@ -64,7 +68,7 @@ def _volume(namespace: str, host_path: Path) -> Object:
         "spec": {
             "accessModes": ["ReadWriteOnce"],
             "capacity": {"storage": "64Mi"},
-            "storageClassName": namespace,
+            "claimRef": {"namespace": namespace, "name": "models"},
             "hostPath": {"path": str(host_path)},
         },
     }

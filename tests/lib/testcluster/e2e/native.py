@@ -85,6 +85,9 @@ class NativeCluster(Cluster):
             self.node.load_image(archive)
         return reference
 
+    def name_image(self, program: str, name: str) -> None:
+        self.node.name_image(self.images()[program], name)
+
     def command(self, command: Sequence[str | Path]) -> list[str]:
         return self.node.command(command)
 

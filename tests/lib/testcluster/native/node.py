@@ -95,6 +95,11 @@ class NativeNode(Client):
         network.require()
         runtime.load(self.layout, archive)
 
+    def name_image(self, reference: str, name: str) -> None:
+        """Give an image of the node another name, which images of no host, such as `gpux/operator:0.1.0`, may have."""
+        network.require()
+        runtime.name_image(self.layout, reference, name)
+
     def set_gpus(self, count: int, resource: str = "nvidia.com/gpu") -> None:
         """Have the node claim GPUs (or MIG slices, by another resource name): the scheduler then counts them."""
         amount = {resource: str(count)}

@@ -84,17 +84,19 @@ def wait(layout: Layout, daemons: Daemons) -> None:
 
 def load(layout: Layout, archive: Path) -> None:
     """Import an image archive (OCI or Docker) under the names that it carries."""
-    command = [
-        "ctr",
-        "--address",
-        str(layout.containerd_socket),
-        "--namespace",
-        "k8s.io",
-        "images",
-        "import",
-        str(archive),
-    ]
+    command = [*_images(layout), "import", str(archive)]
     run(in_namespace(command), "is the node up, and is this an OCI or Docker image archive?")
+
+
+def name_image(layout: Layout, reference: str, name: str) -> None:
+    """Give an image one more name; one whose first part is no host is the kubelet's `docker.io/…`."""
+    host = name.partition("/")[0]
+    whole = name if host == "localhost" or "." in host or ":" in host else f"docker.io/{name}"
+    run(in_namespace([*_images(layout), "tag", "--force", reference, whole]), "is the node up, and has it this image?")
+
+
+def _images(layout: Layout) -> list[str]:
+    return ["ctr", "--address", str(layout.containerd_socket), "--namespace", "k8s.io", "images"]
 
 
 def load_busybox(layout: Layout) -> None:
