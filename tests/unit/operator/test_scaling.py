@@ -269,6 +269,25 @@ def test_replicas_are_the_autoscaler_s(api: Any, key: Key, manifest: Manifest, r
     assert ready(api, key)[0] == "False", "fewer than min"
 
 
+def test_a_deployment_that_was_just_scaled_serves_as_before(
+    api: Any, key: Key, manifest: Manifest, reconciler: Reconciler
+) -> None:
+    """Its status is a moment behind, and the pods are those of the newest generation."""
+    served(api, key, manifest, reconciler, CPU)
+    deployment = api.objects[DEPLOYMENTS, key.namespace, f"{key.name}-predictor"]
+    before = ready(api, key)
+    deployment["metadata"]["generation"] = 2
+    reconciler.reconcile(key)
+    assert ready(api, key) == before
+    assert not [call for call in api.writes if call[1] == "events"]
+    pod = next(item for item in api.of(PODS))
+    pod["metadata"]["annotations"] = {
+        "gpux.io/pod-hash": "older"
+    }  # the template is new, and the status is of the old one
+    reconciler.reconcile(key)
+    assert ready(api, key)[:2] == ("False", "RolloutInProgress")
+
+
 def put_autoscaler(api: Any, key: Key, resource: Resource, uid: str) -> None:
     """As KServe makes it for the InferenceService of that uid."""
     owner = {"kind": "InferenceService", "name": key.name, "uid": uid, "controller": True}
