@@ -10,6 +10,7 @@ import click
 from click.shell_completion import get_completion_class
 
 from gpux_operator.build.inference_service import Images
+from gpux_operator.build.modes import knows_new_names, renamed
 from gpux_operator.build.text import yaml_text
 from gpux_operator.render import render
 from gpux_operator.settings import DEFAULT_IMAGE, Settings
@@ -48,12 +49,28 @@ def main() -> None:
     """Serve ONNX models with KServe: reconciles GpuxModel resources."""
 
 
+def _knows_new_names(_: click.Context, __: click.Parameter, release: str | None) -> bool:
+    try:
+        return release is None or knows_new_names(release)
+    except ValueError as error:
+        raise click.BadParameter(str(error)) from error
+
+
 @main.command("render")
 @click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option("-n", "--namespace", help="Namespace of models that name none. [default: default]")
 @click.option("-o", "--output", type=click.Choice(["yaml", "json"]), default="yaml", show_default=True)
+@click.option(
+    "--kserve",
+    "new_names",
+    metavar="RELEASE",
+    callback=_knows_new_names,
+    help="The cluster's release of KServe: before 0.16 the mode Standard is called RawDeployment. [default: a newer one]",
+)
 @shared_options
-def render_command(files: tuple[Path, ...], namespace: str | None, output: str, **options: str | None) -> None:
+def render_command(
+    files: tuple[Path, ...], namespace: str | None, output: str, new_names: bool, **options: str | None
+) -> None:
     """Print what would be applied for the GpuxModels in FILES, with no cluster. Exits with 1 if one is invalid."""
     images = Images(options["predictor_image"] or DEFAULT_IMAGE, options["predictor_gpu_image"])
     manifests, problems = render(files, namespace, images, options["prometheus_url"])
@@ -61,6 +78,8 @@ def render_command(files: tuple[Path, ...], namespace: str | None, output: str, 
         click.echo(problem, err=True)
     if problems:
         sys.exit(1)
+    if not new_names:
+        manifests = [renamed(item) if item["kind"] == "InferenceService" else item for item in manifests]
     if output == "json":
         click.echo(json.dumps({"apiVersion": "v1", "kind": "List", "items": manifests}, indent=2))
     else:
