@@ -11,6 +11,7 @@ import click
 from click.shell_completion import get_completion_class
 
 from gpux_operator.build.inference_service import Images
+from gpux_operator.build.modes import knows_new_names, renamed
 from gpux_operator.build.text import yaml_text
 from gpux_operator.render import render
 from gpux_operator.settings import DEFAULT_IMAGE, Settings
@@ -52,12 +53,28 @@ def main(context: click.Context) -> None:
         context.color = False
 
 
+def _knows_new_names(_: click.Context, __: click.Parameter, release: str | None) -> bool:
+    try:
+        return release is None or knows_new_names(release)
+    except ValueError as error:
+        raise click.BadParameter(str(error)) from error
+
+
 @main.command("render", short_help="Print what would be applied for manifests.")
 @click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path, allow_dash=True))
 @click.option("-n", "--namespace", help="Namespace of models that name none. [default: default]")
 @click.option("-o", "--output", type=click.Choice(["yaml", "json"]), default="yaml", show_default=True)
+@click.option(
+    "--kserve",
+    "new_names",
+    metavar="RELEASE",
+    callback=_knows_new_names,
+    help="The cluster's release of KServe: before 0.16 the mode Standard is called RawDeployment. [default: a newer one]",
+)
 @shared_options
-def render_command(files: tuple[Path, ...], namespace: str | None, output: str, **options: str | None) -> None:
+def render_command(
+    files: tuple[Path, ...], namespace: str | None, output: str, new_names: bool, **options: str | None
+) -> None:
     """Print what would be applied for the GpuxModels in FILES, with no cluster.
 
     FILES are files, or - for standard input. Exit codes: 0 all is printed, 1 one is invalid and nothing is printed, 2 usage.
@@ -68,6 +85,8 @@ def render_command(files: tuple[Path, ...], namespace: str | None, output: str, 
         click.echo(problem, err=True)
     if problems:
         sys.exit(1)
+    if not new_names:
+        manifests = [renamed(item) if item["kind"] == "InferenceService" else item for item in manifests]
     if output == "json":
         click.echo(json.dumps({"apiVersion": "v1", "kind": "List", "items": manifests}, indent=2))
     else:

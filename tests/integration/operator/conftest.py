@@ -30,6 +30,7 @@ Object = dict[str, Any]
 SYSTEM = "gpux-system"
 USER = f"system:serviceaccount:{SYSTEM}:gpux"
 GPUX, KSERVE = "gpux.io/v1alpha1", "serving.kserve.io/v1beta1"
+HPA = "autoscaling/v2", "HorizontalPodAutoscaler"
 SOON = 20.0
 RESYNC_SECONDS = 2
 WATCHES = 7
@@ -157,7 +158,7 @@ class Kserve:
         if stopped and mode == "Standard":  # the mode had another name when KServe did not stop it yet
             self._stop(name)
             return
-        fixed = isvc["metadata"]["annotations"]["serving.kserve.io/autoscalerClass"] == "none"
+        scaled_by = isvc["metadata"]["annotations"]["serving.kserve.io/autoscalerClass"]
         app = {"app": f"isvc.{name}-predictor"}
         owner = {
             "apiVersion": KSERVE,
@@ -181,7 +182,7 @@ class Kserve:
                     **metadata,
                 },
                 "spec": {
-                    **({"replicas": replicas} if fixed else {}),
+                    **({"replicas": replicas} if scaled_by == "none" else {}),
                     "strategy": strategy,
                     "selector": {"matchLabels": app},
                     "template": {"metadata": metadata, "spec": predictor},
@@ -189,6 +190,7 @@ class Kserve:
             },
             manager="kserve",
         )
+        self._autoscale(isvc, scaled_by, owner)
         ready = "True" if stored.get("status", {}).get("availableReplicas") else "Unknown"
         status = {
             "deploymentMode": mode,
@@ -199,8 +201,27 @@ class Kserve:
         if isvc.get("status") != status:
             self._api.patch(KSERVE, "InferenceService", name, {"status": status}, self._namespace, subresource="status")
 
+    def _autoscale(self, isvc: Object, scaled_by: str, owner: Object) -> None:
+        """Makes the HorizontalPodAutoscaler, and deletes it for a fixed number only, as KServe does."""
+        name, predictor = f"{isvc['metadata']['name']}-predictor", isvc["spec"]["predictor"]
+        if scaled_by == "none" and self._api.find(*HPA, name, self._namespace):
+            self._api.delete(*HPA, name, self._namespace)
+        if scaled_by != "hpa":
+            return
+        target = {"type": "Utilization", "averageUtilization": predictor["scaleTarget"]}
+        spec = {
+            "scaleTargetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": name},
+            "minReplicas": predictor["minReplicas"],
+            "maxReplicas": predictor["maxReplicas"],
+            "metrics": [{"type": "Resource", "resource": {"name": predictor["scaleMetric"], "target": target}}],
+            "behavior": {},
+        }
+        metadata = {"name": name, "namespace": self._namespace, "ownerReferences": [owner]}
+        self._api.apply({"apiVersion": HPA[0], "kind": HPA[1], "metadata": metadata, "spec": spec}, manager="kserve")
+
     def _stop(self, name: str) -> None:
-        """Takes the pods away and keeps the InferenceService."""
+        """Takes the pods and their autoscaler away and keeps the InferenceService."""
+        self._api.delete(*HPA, f"{name}-predictor", self._namespace)
         if self._api.find("apps/v1", "Deployment", f"{name}-predictor", self._namespace):
             self._api.delete("apps/v1", "Deployment", f"{name}-predictor", self._namespace, propagation="Background")
         kinds = ("PredictorReady", "IngressReady", "Ready")
@@ -210,6 +231,7 @@ class Kserve:
 
 READY: Object = {
     "phase": "Running",
+    "startTime": "2020-01-01T00:00:00Z",
     "conditions": [
         {"type": kind, "status": "True"} for kind in ("PodScheduled", "Initialized", "ContainersReady", "Ready")
     ],

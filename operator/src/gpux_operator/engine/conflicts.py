@@ -11,6 +11,7 @@ from gpux_api.v1alpha1 import KIND
 from gpux_operator.build.checks import Problem
 from gpux_operator.build.inference_service import is_cluster_local
 from gpux_operator.build.metadata import Manifest, controller_of
+from gpux_operator.engine.autoscalers import made_by
 from gpux_operator.engine.observe import find
 from gpux_operator.engine.queue import Key
 from gpux_operator.kube.api import DEPLOYMENTS, HTTP_ROUTES, INGRESSES, SERVICES, KubeApi, Resource
@@ -58,6 +59,8 @@ def _first_written(key: Key, stored: Manifest | None, desired: Manifest) -> Iter
     if stored is None:
         yield "Deployment", DEPLOYMENTS, predictor
         yield "Service", SERVICES, predictor
+    if stored is None or made_by(stored) != made_by(desired):
+        yield *made_by(desired), predictor
     if not is_cluster_local(desired) and (stored is None or is_cluster_local(stored)):
         yield "Ingress", INGRESSES, key.name
         yield "HTTPRoute", HTTP_ROUTES, key.name

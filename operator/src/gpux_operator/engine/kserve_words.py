@@ -32,7 +32,7 @@ def look(api: KubeApi, key: Key, intent: Intent | None, observed: Observed, now:
     isvc, deployment = observed.inference_service, observed.own_deployment()
     if isvc is None or intent is None or intent.suspended or observed.is_stopped():
         return observed
-    if deployment is not None and picked_up(deployment, intent):
+    if deployment is not None and picked_up(deployment, intent, observed):
         return observed
     since = _written(isvc)
     age = age_seconds(since, now) or 0.0

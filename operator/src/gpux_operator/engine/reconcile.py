@@ -16,7 +16,7 @@ from gpux_operator.build.checks import Problem, spec_problem
 from gpux_operator.build.inference_service import Platform
 from gpux_operator.build.metadata import Manifest, of_version
 from gpux_operator.build.scaling import autoscaler, autoscaler_problem
-from gpux_operator.engine import kserve_words, troubles
+from gpux_operator.engine import autoscalers, kserve_words, troubles
 from gpux_operator.engine.children import (
     Desired,
     desired_children,
@@ -126,6 +126,8 @@ class Reconciler:
             desired = for_what_exists(desired, observed)
             written = write_children(self._api, key, desired, observed, Turn(self._repairs, key, self._clock()))
             problem, observed, later = written.problem, written.observed, written.retry_seconds
+            if problem is None and observed.inference_service is not None:
+                problem = autoscalers.retire(self._api, key, stored, observed.inference_service)
         intent = desired.intent if desired else None
         observed = troubles.look(self._api, key, intent, observed, self._clock())
         if problem is None:  # which would be told first

@@ -100,8 +100,11 @@ class Observed:
 
     def current_pods(self, pod_hash: str) -> tuple[Manifest, ...]:
         """The pods of one version that are not on their way out."""
-        alive = (pod for pod in self.pods if "deletionTimestamp" not in pod["metadata"])
-        return tuple(pod for pod in alive if pod_hash_of(pod) == pod_hash)
+        return tuple(pod for pod in self.alive_pods() if pod_hash_of(pod) == pod_hash)
+
+    def alive_pods(self) -> tuple[Manifest, ...]:
+        """The pods of all versions that are not on their way out."""
+        return tuple(pod for pod in self.pods if "deletionTimestamp" not in pod["metadata"])
 
 
 def condition(obj: Manifest | None, kind: str) -> Manifest:

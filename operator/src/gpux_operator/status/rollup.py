@@ -102,7 +102,7 @@ def _ready(problem: Problem | None, intent: Intent | None, observed: Observed) -
         return _without_pods(intent, observed)
     if intent is None or deployment is None:
         return _kserve(observed) or _waiting("KServe has not made a Deployment yet")
-    if not picked_up(deployment, intent):
+    if not picked_up(deployment, intent, observed):
         return _kserve(observed) or Verdict(
             "False", Reason.ROLLOUT_IN_PROGRESS, "KServe has not passed the newest generation on yet"
         )
