@@ -83,8 +83,8 @@ async def ask(http: Http, body: object, seconds: float = LONG) -> Answer:
         return Answer(answer.status, answer.headers, await answer.json())
 
 
-def clients(server: Server) -> Http:
-    return Http(str(server.http.base_url), connector=aiohttp.TCPConnector(limit=0))
+def clients(server: Server, *traces: aiohttp.TraceConfig) -> Http:
+    return Http(str(server.http.base_url), connector=aiohttp.TCPConnector(limit=0), trace_configs=list(traces))
 
 
 class Load:
@@ -203,10 +203,18 @@ def test_stopping_under_load(layers: int, tmp_path: Path) -> None:
         body = {"ids": [list(range(64))] * 4}
 
         async def work() -> list[Answer]:
-            async with clients(server) as http:
-                await ask(http, body)
+            sent, trace = [], aiohttp.TraceConfig()
+
+            async def on_sent(*_: object) -> None:
+                sent.append(1)
+
+            trace.on_request_chunk_sent.append(on_sent)
+            async with clients(server) as other, clients(server, trace) as http:
                 tasks = [asyncio.create_task(ask(http, body)) for _ in range(24)]
-                await asyncio.sleep(0.25)  # all are sent, and of the slow model few are answered
+                while len(sent) < 24:
+                    await asyncio.sleep(0.01)
+                async with other.get("/health") as answer:  # on a younger connection: theirs have been accepted, too
+                    assert answer.status == 200
                 server.process.terminate()
                 return await asyncio.gather(*tasks)
 
