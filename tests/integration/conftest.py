@@ -15,11 +15,10 @@ from testcluster import isvc_crd, tools
 from testcluster.api import Api, Object
 from testcluster.controlplane import TOOLS, ControlPlane
 from testcluster.errors import ClusterError
-from testcluster.waiting import eventually
+from testcluster.waiting import SOON, eventually
 
 NEEDED = (*TOOLS, "helm", "promeval")
 GPUX_CRD = Path(__file__).resolve().parents[2] / "crds" / "gpuxmodels.gpux.io.yaml"
-NAMESPACE_SECONDS = 15.0
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
@@ -67,7 +66,7 @@ def namespace(admin: Api) -> Iterator[str]:
     name: str = made["metadata"]["name"]
     eventually(
         lambda: admin.find("v1", "ServiceAccount", "default", name),
-        NAMESPACE_SECONDS,
+        SOON,
         f"namespace {name} has its default service account",
     )
     yield name

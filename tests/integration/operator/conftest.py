@@ -24,13 +24,12 @@ from testcluster.chart import chart_manifests
 from testcluster.controlplane import ControlPlane
 from testcluster.ports import free_ports
 from testcluster.proxy import ApiProxy
-from testcluster.waiting import eventually
+from testcluster.waiting import SOON, eventually
 
 Object = dict[str, Any]
 SYSTEM = "gpux-system"
 USER = f"system:serviceaccount:{SYSTEM}:gpux"
 GPUX, KSERVE = "gpux.io/v1alpha1", "serving.kserve.io/v1beta1"
-SOON = 20.0
 RESYNC_SECONDS = 2
 WATCHES = 7
 """GpuxModels and the kinds of what is made for them."""
@@ -101,7 +100,7 @@ class Operator:
         if self._process is None:
             return 0
         self._process.send_signal(number)
-        code = self._process.wait(30)
+        code = self._process.wait(SOON)
         self._process = None
         return code
 
@@ -122,7 +121,7 @@ class Kserve:
 
     def __exit__(self, *_: object) -> None:
         self._stopped.set()
-        self._thread.join(20)
+        self._thread.join(SOON)
 
     def _run(self) -> None:
         while not self._stopped.wait(0.1):
@@ -355,6 +354,21 @@ def operator_writes(control_plane: ControlPlane) -> Callable[[str], list[str]]:
         ]
 
     return writes
+
+
+@pytest.fixture
+def settled_writes(operator_writes: Callable[[str], list[str]]) -> Callable[..., list[str]]:
+    """What it wrote in a namespace, once it has written nothing there for some seconds: an event follows its status."""
+
+    def settled(namespace: str, seconds: float = 1.0) -> list[str]:
+        def probe() -> list[str] | None:
+            before = operator_writes(namespace)
+            time.sleep(seconds)
+            return before if operator_writes(namespace) == before else None
+
+        return eventually(probe, SOON, f"nothing is written in {namespace} for {seconds:g} s")
+
+    return settled
 
 
 def wait_a_few_passes(operator: Operator, passes: int = 3) -> None:

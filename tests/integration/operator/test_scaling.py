@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -12,12 +11,11 @@ from gpux_api.manifests import parse
 from gpux_operator.build.inference_service import Images
 from gpux_operator.engine.children import desired_children
 from testcluster.api import ApiError
-from testcluster.waiting import eventually
+from testcluster.waiting import SOON, eventually
 
 if TYPE_CHECKING:
     from tests.integration.operator.conftest import Models
 
-SOON = 20.0
 Object = dict[str, Any]
 CPU = {"min": 2, "max": 5, "target": {"metric": "cpu", "value": 70}}
 pytestmark = pytest.mark.usefixtures("operator")
@@ -51,7 +49,10 @@ def serving(models: Models, replicas: int) -> None:
 
 @pytest.mark.usefixtures("kserve")
 def test_the_replicas_are_the_autoscaler_s(
-    models: Models, operator_writes: Callable[[str], list[str]], a_few_passes: Callable[[], None]
+    models: Models,
+    operator_writes: Callable[[str], list[str]],
+    settled_writes: Callable[..., list[str]],
+    a_few_passes: Callable[[], None],
 ) -> None:
     models.apply(serving={"replicas": CPU})
     eventually(models.deployment, SOON, "there is a Deployment")
@@ -62,8 +63,7 @@ def test_the_replicas_are_the_autoscaler_s(
     serving(models, 4)
     all_of_them = "4 of 4 replicas run the newest generation"
     eventually(lambda: models.condition("Ready")["message"] == all_of_them, SOON, "all of them are told")
-    time.sleep(1)  # the event of becoming ready follows the status
-    writes = operator_writes(models.namespace)
+    writes = settled_writes(models.namespace)
     a_few_passes()
     assert operator_writes(models.namespace) == writes
     deployment = models.deployment()
