@@ -92,6 +92,6 @@ def test_one_that_insists_is_told_of_and_makes_no_race(
         assert [(event["type"], event["count"]) for event in events] == [("Warning", 1)]
         models.apply(serving={"nodeSelector": {"zone": "a"}})
         change = lambda: models.has_isvc()["spec"]["predictor"].get("nodeSelector") == {"zone": "a"}  # noqa: E731
-        eventually(change, 20, "a change of the model does not wait")
-    eventually(lambda: replicas(models) == 1, 60, "the last word is the operator's")
+        eventually(change, SOON, "a change of the model does not wait")
+    eventually(lambda: replicas(models) == 1, SOON, "the last word is the operator's")
     models.becomes("NewestGenerationServes", timeout=SOON)

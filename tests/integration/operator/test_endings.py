@@ -31,7 +31,7 @@ def test_a_namespace_is_deleted_while_its_models_get_their_children(
         models.apply(f"m{number}")
     time.sleep(seconds)
     admin.delete("v1", "Namespace", models.namespace)
-    eventually(lambda: admin.find("v1", "Namespace", models.namespace) is None, 60, "the namespace is gone")
+    eventually(lambda: admin.find("v1", "Namespace", models.namespace) is None, SOON, "the namespace is gone")
     gone = about(proxy, models.namespace)
     time.sleep(33)  # who met the end of the namespace looks once more, after half a minute
     asked = about(proxy, models.namespace)
@@ -59,13 +59,13 @@ def test_the_kind_goes_and_comes_back(proxied: Operator, proxy: ApiProxy, models
     models.becomes("WaitingForKServe", "before")
     crds.remove(admin, "gpuxmodels.gpux.io")
     try:
-        eventually(lambda: models.isvc("before") is None, 60, "its children are collected")
+        eventually(lambda: models.isvc("before") is None, SOON, "its children are collected")
         eventually(lambda: asked_within(10, proxy, models.namespace) <= 1, SOON, "nothing is asked about it any more")
         assert proxied.fetch(proxied.health_port, "/healthz")[0] == 200
     finally:
         crds.install(admin, [document for document in yaml.safe_load_all(CRD.read_text()) if document])
     models.apply("after")
-    eventually(lambda: models.isvc("after"), 40, "the new one is acted on")
+    eventually(lambda: models.isvc("after"), SOON, "the new one is acted on")
     models.becomes("WaitingForKServe", "after")
     models.apply("after", serving={"replicas": {"min": 2}})
     eventually(lambda: models.has_isvc("after")["spec"]["predictor"]["minReplicas"] == 2, SOON, "it is watched again")

@@ -120,7 +120,7 @@ def test_the_api_server_restarts(stopped_operator: Operator, control_plane: Cont
     time.sleep(4)
     control_plane.start_apiserver()
     eventually(lambda: models.apply("after"), SOON, "the API server takes the model")
-    eventually(lambda: models.isvc("after"), 60, "the operator is back at work")
+    eventually(lambda: models.isvc("after"), SOON, "the operator is back at work")
     assert operator.fetch(operator.health_port, "/healthz")[0] == 200
 
 

@@ -395,7 +395,7 @@ def test_a_namespace_that_ends_takes_everything_along(admin: Api, operator: Oper
     admin.create({**models.manifest(), "metadata": {"name": "m", "namespace": made}})
     eventually(lambda: admin.find(KSERVE, "InferenceService", "m", made), SOON, "there is an InferenceService")
     admin.delete("v1", "Namespace", made)
-    eventually(lambda: admin.find("v1", "Namespace", made) is None, 40, "the namespace is gone")
+    eventually(lambda: admin.find("v1", "Namespace", made) is None, SOON, "the namespace is gone")
 
 
 def test_probes_and_metrics(operator: Operator, models: Models) -> None:

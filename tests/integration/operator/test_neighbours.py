@@ -95,7 +95,7 @@ def test_what_others_write_into_the_predictor_is_removed_after_a_while(models: M
         "affinity": {"nodeAffinity": {}},
     }
     admin.patch(KSERVE, "InferenceService", "m", {"spec": {"predictor": drift}}, models.namespace)
-    eventually(lambda: models.has_isvc()["spec"] == before, 60, "the drift is removed")
+    eventually(lambda: models.has_isvc()["spec"] == before, SOON, "the drift is removed")
     models.becomes("NewestGenerationServes", timeout=SOON)
 
 

@@ -21,7 +21,7 @@ from batchinglab import spinning_graph
 from predictorserver import PROGRAM
 from redisserver import RedisServer, redis_server
 from testcluster.ports import free_ports
-from testcluster.waiting import eventually
+from testcluster.waiting import SOON, eventually
 
 TASKS, KILLS = int(os.environ.get("GPUX_CRASH_TASKS", "400")), int(os.environ.get("GPUX_CRASH_KILLS", "6"))
 """The acceptance's 2,000 and 20 are given by these variables."""
@@ -53,7 +53,7 @@ class Predictor:
         return False
 
     def wait_ready(self) -> None:
-        eventually(self.healthy, 60, f"the predictor is ready: {self.log.read_text()[-2000:]}")
+        eventually(self.healthy, SOON, f"the predictor is ready: {self.log.read_text()[-2000:]}")
 
 
 @contextmanager
@@ -200,7 +200,7 @@ def test_a_task_that_kills_its_predictor_takes_no_other_with_it(tmp_path: Path) 
         poison = httpx.post(submit, json={"x": [[1e10]]}).json()["task_id"]
         others = [httpx.post(submit, json={"x": [[300_000.0]]}).json()["task_id"] for _ in range(4)]
         for attempt in (1, 2, 3):
-            eventually(lambda: runs(attempt), 60, f"it runs for the {attempt}. time")  # noqa: B023
+            eventually(lambda: runs(attempt), SOON, f"it runs for the {attempt}. time")  # noqa: B023
             predictor.kill()
             predictor.start()
             predictor.wait_ready()

@@ -18,7 +18,7 @@ import pictures
 from batchinglab import spinning_graph
 from predictorserver import Server, serve
 from redisserver import RedisServer
-from testcluster.waiting import eventually
+from testcluster.waiting import SOON, eventually
 
 EXAMPLES = Path(__file__).parents[4] / "examples"
 SLOW = [[20_000.0]]
@@ -213,7 +213,7 @@ def test_the_queue_and_the_metrics_count(spin: Server) -> None:
             and 'prediction_tasks_ended_total{status="success"} 20.0' in text
         )
 
-    eventually(counted, 30, "counts are taken every two seconds")
+    eventually(counted, SOON, "counts are taken every two seconds")
 
 
 @pytest.mark.alone
@@ -311,7 +311,7 @@ def why(server: Server) -> dict[str, Any]:
         found: dict[str, Any] = answer.json()
         return None if found["reason"] in {"Starting", "Loading"} else found
 
-    return eventually(settled, 30, "there is a reason")
+    return eventually(settled, SOON, "there is a reason")
 
 
 @pytest.mark.parametrize(
