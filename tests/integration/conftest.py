@@ -4,6 +4,7 @@ Helpers that are no fixtures are in `testcluster`: `waiting.eventually`, `isvc_c
 `chart.chart_manifests`.
 """
 
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -19,6 +20,31 @@ from testcluster.waiting import SOON, eventually
 
 NEEDED = (*TOOLS, "helm", "promeval")
 GPUX_CRD = Path(__file__).resolve().parents[2] / "crds" / "gpuxmodels.gpux.io.yaml"
+LONG = (
+    "operator/test_replicas.py",
+    "operator/test_endings.py",
+    "operator/test_watches.py",
+    "operator/test_throttling.py",
+    "operator/test_lifecycle.py",
+    "operator/test_kills.py",
+    "operator/test_failures.py",
+    "operator/test_causes.py",
+    "charts/test_install.py",
+    "predictor/tasks/test_http.py",
+    "predictor/tasks/test_crashes.py",
+    "predictor/tasks/test_store.py",
+    "operator/test_contested.py",
+    "predictor/test_batching.py",
+)
+"""The files that take minutes, the longest first: a worker that gets one last makes the others wait."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Long files first, then those with the most tests; within a file all stays as it is."""
+    here = Path(__file__).parent
+    ranks = {here / name: rank for rank, name in enumerate(LONG)}
+    tests = Counter(item.path for item in items)
+    items.sort(key=lambda item: (ranks.get(item.path, len(LONG)), -tests[item.path], item.path))
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
