@@ -16,6 +16,7 @@ from onnx import helper
 
 import onnxmodels
 from predictorserver import Server, serve
+from testcluster.waiting import SOON
 
 node = helper.make_node
 MANIFEST = """
@@ -24,7 +25,7 @@ kind: GpuxModel
 metadata: {{name: test}}
 spec: {{model: {{source: {{uri: "file://model.onnx"}}}}, runtime: {{timeoutSeconds: {timeout}{more}}}}}
 """
-LONG = 60.0
+LONG = 100.0
 """Seconds that a client waits which does not leave."""
 
 
@@ -225,7 +226,7 @@ async def overload(server: Server) -> Round:
 def test_stopping_under_load(layers: int, tmp_path: Path) -> None:
     """After SIGTERM all that was accepted is answered, what waits in the queue included, and then the process ends well."""
     tokens_model(tmp_path / "model.onnx", layers)
-    with serve(manifest(tmp_path)) as server:
+    with serve(manifest(tmp_path, timeout=100)) as server:
         body = {"ids": [list(range(64))] * 4}
 
         async def work() -> list[Answer]:
@@ -246,4 +247,4 @@ def test_stopping_under_load(layers: int, tmp_path: Path) -> None:
 
         answers = asyncio.run(work())
         assert [answer.status for answer in answers] == [200] * 24
-        assert server.process.wait(30) == 0
+        assert server.process.wait(SOON) == 0

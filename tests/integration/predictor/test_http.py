@@ -361,9 +361,9 @@ def test_an_invalid_manifest_is_exit_1(tmp_path: Path) -> None:
 
 
 def test_what_was_accepted_before_sigterm_is_answered(tmp_path: Path) -> None:
-    onnxmodels.slow(tmp_path / "model.onnx", 1_000_000)
-    with serve(manifest(tmp_path)) as server, ThreadPoolExecutor() as pool:
-        asked = pool.submit(server.http.post, "/predict", json={"x": [1, 2]})
+    onnxmodels.slow(tmp_path / "model.onnx", 2_000_000)
+    with serve(manifest(tmp_path, more=", runtime: {timeoutSeconds: 120}")) as server, ThreadPoolExecutor() as pool:
+        asked = pool.submit(server.http.post, "/predict", json={"x": [1, 2]}, timeout=120)
         eventually(lambda: 'source="sync"} 1.0' in server.http.get("/metrics").text, SOON, "the request is running")
         assert not asked.done()
         assert server.stop() == 0
