@@ -44,8 +44,8 @@ test: unit integration  ## unit and integration tests; no root, no Docker
 unit: venv
 	$(BIN)/pytest tests/unit
 # The tools are built in view, once; tests that need one which cannot be built say why. Most tests wait for a server or a watch, so
-# that three files run at a time on two cores, in the order that tests/integration/conftest.py gives them: the long ones first. Tests
-# that measure the machine run afterwards.
+# that three files run at a time on two cores, in the order that tests/integration/conftest.py gives them. Tests that measure the
+# machine run afterwards.
 integration: venv
 	@PYTHONPATH=tests/lib $(BIN)/python -m testcluster.tools $(TOOLS) >/dev/null || true
 	$(BIN)/pytest tests/integration -m "not alone" --numprocesses $(WORKERS) --dist loadfile --no-loadscope-reorder
