@@ -14,14 +14,13 @@ import pytest
 
 from testcluster.api import Api, ApiError, Object
 from testcluster.chart import NAMESPACE, chart_manifests
-from testcluster.waiting import eventually
+from testcluster.waiting import SOON, eventually
 
 if TYPE_CHECKING:
     from tests.integration.charts.conftest import Helm, Runs
 
 PROGRAM = Path(sys.executable).with_name("gpux-operator")
 GPUX, KSERVE = "gpux.io/v1alpha1", "serving.kserve.io/v1beta1"
-SOON = 30.0
 EVERYTHING: dict[str, Any] = {
     "networkPolicy": {"enabled": True},
     "redis": {"enabled": True, "namespaces": ["team-a"]},

@@ -19,7 +19,7 @@ from testcluster.api import Object
 from testcluster.chart import CHART, chart_manifests
 from testcluster.errors import ClusterError
 from testcluster.ports import free_ports
-from testcluster.waiting import eventually
+from testcluster.waiting import SOON, eventually
 
 pytestmark = pytest.mark.usefixtures("built_tools")
 DIGEST = "sha256:" + "0" * 64
@@ -263,7 +263,7 @@ def test_redis_runs_as_the_chart_starts_it(tmp_path: Path) -> None:
     process = subprocess.Popen([*container["command"], script], env=environment, stdout=subprocess.DEVNULL)
     try:
         with redis.Redis(port=port, password="s3cret") as client:
-            eventually(client.ping, 20, "it answers who knows the password")
+            eventually(client.ping, SOON, "it answers who knows the password")
             assert client.config_get("appendonly") == {"appendonly": "yes"}
             assert client.config_get("appendfsync") == {"appendfsync": "always"}
             assert client.config_get("maxmemory-policy") == {"maxmemory-policy": "noeviction"}

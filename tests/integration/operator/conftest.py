@@ -24,14 +24,13 @@ from testcluster.chart import chart_manifests
 from testcluster.controlplane import ControlPlane
 from testcluster.ports import free_ports
 from testcluster.proxy import ApiProxy
-from testcluster.waiting import eventually
+from testcluster.waiting import SOON, eventually
 
 Object = dict[str, Any]
 SYSTEM = "gpux-system"
 USER = f"system:serviceaccount:{SYSTEM}:gpux"
 GPUX, KSERVE = "gpux.io/v1alpha1", "serving.kserve.io/v1beta1"
 HPA = "autoscaling/v2", "HorizontalPodAutoscaler"
-SOON = 20.0
 RESYNC_SECONDS = 2
 WATCHES = 7
 """GpuxModels and the kinds of what is made for them."""
@@ -70,7 +69,7 @@ class Operator:
 
     def fetch(self, port: int, path: str) -> tuple[int, str]:
         try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=5) as answer:
+            with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=20) as answer:
                 return answer.status, answer.read().decode()
         except urllib.error.HTTPError as error:
             with error:
@@ -102,7 +101,7 @@ class Operator:
         if self._process is None:
             return 0
         self._process.send_signal(number)
-        code = self._process.wait(30)
+        code = self._process.wait(SOON)
         self._process = None
         return code
 
@@ -123,7 +122,7 @@ class Kserve:
 
     def __exit__(self, *_: object) -> None:
         self._stopped.set()
-        self._thread.join(20)
+        self._thread.join(SOON)
 
     def _run(self) -> None:
         while not self._stopped.wait(0.1):
@@ -377,6 +376,21 @@ def operator_writes(control_plane: ControlPlane) -> Callable[[str], list[str]]:
         ]
 
     return writes
+
+
+@pytest.fixture
+def settled_writes(operator_writes: Callable[[str], list[str]]) -> Callable[..., list[str]]:
+    """What it wrote in a namespace, once it has written nothing there for some seconds: an event follows its status."""
+
+    def settled(namespace: str, seconds: float = 1.0) -> list[str]:
+        def probe() -> list[str] | None:
+            before = operator_writes(namespace)
+            time.sleep(seconds)
+            return before if operator_writes(namespace) == before else None
+
+        return eventually(probe, SOON, f"nothing is written in {namespace} for {seconds:g} s")
+
+    return settled
 
 
 def wait_a_few_passes(operator: Operator, passes: int = 3) -> None:

@@ -16,14 +16,13 @@ from gpux_operator.build.inference_service import Images
 from gpux_operator.engine.children import desired_children
 from testcluster.api import ApiError
 from testcluster.metrics_api import MetricsApi
-from testcluster.waiting import eventually
+from testcluster.waiting import SOON, eventually
 
 if TYPE_CHECKING:
     from tests.integration.operator.conftest import Kserve, Models
 
     from testcluster.controlplane import ControlPlane
 
-SOON = 20.0
 Object = dict[str, Any]
 CPU = {"min": 2, "max": 5, "target": {"metric": "cpu", "value": 70}}
 ONE_CORE = {"requests": {"cpu": "1"}}
@@ -66,6 +65,7 @@ def test_the_replicas_are_the_autoscaler_s(
     models: Models,
     metrics: MetricsApi,
     operator_writes: Callable[[str], list[str]],
+    settled_writes: Callable[..., list[str]],
     a_few_passes: Callable[[], None],
 ) -> None:
     metrics.millicores[models.namespace] = 1400
@@ -75,8 +75,7 @@ def test_the_replicas_are_the_autoscaler_s(
     metrics.millicores[models.namespace] = 2800  # 140 % of a core in each of two pods, 70 % in four
     serving(models, 4)
     told(models, "4 of 4 replicas run the newest generation")
-    time.sleep(1)  # the event of becoming ready follows the status
-    writes = operator_writes(models.namespace)
+    writes = settled_writes(models.namespace)
     a_few_passes()
     assert operator_writes(models.namespace) == writes
     deployment = models.deployment()
