@@ -130,7 +130,11 @@ def _routed(service: Manifest, intent: Intent, observed: Observed, revision: Man
         return Verdict("True", Reason.CANARY_IN_PROGRESS, _canary(name, now))
     if serving == 0:
         return Verdict("True", Reason.SCALED_TO_ZERO, _SLEEPS)
-    return Verdict("True", Reason.NEWEST_SERVES, f"{serving} replicas run the newest generation")
+    return Verdict(
+        "True",
+        Reason.NEWEST_SERVES,
+        f"{_count(serving)} of the newest generation {'serves' if serving == 1 else 'serve'}",
+    )
 
 
 def _canary(name: str, now: Split) -> str:
@@ -159,7 +163,9 @@ def available(observed: Observed, intent: Intent | None) -> Verdict | None:
     serving = sum(map(is_ready, alive))
     newest = "" if intent is not None and hashes == {intent.pod_hash} else ", not all of them of the newest generation"
     if serving:
-        return Verdict("True", Reason.SERVING, f"{serving} replicas answer requests{newest}")
+        return Verdict(
+            "True", Reason.SERVING, f"{_count(serving)} {'answers' if serving == 1 else 'answer'} requests{newest}"
+        )
     if not hashes:
         return None
     trouble = pods.worst(alive, observed.said, observed.troubles)
@@ -172,3 +178,7 @@ def is_exposed(service: Manifest) -> bool:
     """Whether there is a way in from outside: without one the Service's URL is the one from inside."""
     status = service.get("status") or {}
     return bool(status.get("url")) and status.get("url") != (status.get("address") or {}).get("url")
+
+
+def _count(replicas: int) -> str:
+    return f"{replicas} replica{'' if replicas == 1 else 's'}"
