@@ -19,9 +19,11 @@ from typing import Any
 
 import pytest
 
+from testcluster import knative_crd
 from testcluster.api import Api, ApiError
 from testcluster.chart import chart_manifests
 from testcluster.controlplane import ControlPlane
+from testcluster.knative import MODES, KnativeMode
 from testcluster.ports import free_ports
 from testcluster.proxy import ApiProxy
 from testcluster.waiting import SOON, eventually
@@ -107,7 +109,7 @@ class Operator:
 
 
 class Kserve:
-    """KServe in Standard mode, the kubelet and the scheduler, as far as a status shows them, for one namespace."""
+    """KServe, the kubelet and the scheduler, as far as a status shows them, for one namespace; Knative mode is in `testcluster.knative`."""
 
     def __init__(self, api: Api, namespace: str) -> None:
         self._api = api
@@ -115,6 +117,7 @@ class Kserve:
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._run, daemon=True)
         self.pod_status: Callable[[Object], Object] = lambda pod: READY
+        self.knative = KnativeMode(api, namespace)
 
     def __enter__(self) -> Kserve:
         self._thread.start()
@@ -148,6 +151,9 @@ class Kserve:
                 )
 
     def _deploy(self, isvc: Object) -> None:
+        if isvc["metadata"]["annotations"]["serving.kserve.io/deploymentMode"] in MODES:
+            self.knative.deploy(isvc)
+            return
         name, predictor = isvc["metadata"]["name"], dict(isvc["spec"]["predictor"])
         replicas, strategy = predictor.pop("minReplicas"), predictor.pop("deploymentStrategy")
         for other in ("maxReplicas", "timeout", "scaleMetric", "scaleTarget", "autoScaling"):
@@ -352,6 +358,14 @@ def operator(service_account: Path, tmp_path_factory: pytest.TempPathFactory) ->
     log = running.log()
     assert code == 0, log[-4000:]
     assert "Traceback" not in log, log[-8000:]
+
+
+@pytest.fixture(scope="module")
+def knative(control_plane: ControlPlane) -> Iterator[None]:
+    """A cluster that has Knative's kinds."""
+    knative_crd.install(control_plane.api)
+    yield
+    knative_crd.remove(control_plane.api)
 
 
 @pytest.fixture

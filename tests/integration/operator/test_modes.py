@@ -103,6 +103,23 @@ def test_before_0_16_the_mode_has_its_old_name(
     assert operator_writes(models.namespace) == writes
 
 
+@pytest.mark.usefixtures("kserve", "knative")
+@pytest.mark.parametrize(("other", "name"), [("RawDeployment", "Serverless"), ("Standard", "Knative")])
+def test_in_knative_mode_the_name_is_kserve_s_as_well(
+    other: str, name: str, models: Models, refusing: Callable[..., None]
+) -> None:
+    """Nothing of an InferenceService in Knative mode would be refused, so the name is found by asking."""
+    refusing(named(other))
+    models.apply(serving={"mode": "Knative"})
+    models.becomes("NewestGenerationServes")
+    assert models.has_isvc()["metadata"]["annotations"][MODE] == name
+    models.apply(serving={"mode": "Knative", "env": [{"name": "A", "value": "b"}]})
+    models.becomes("NewestGenerationServes")
+    assert models.has_isvc()["metadata"]["annotations"][MODE] == name
+    models.apply(serving={"mode": "Knative"}, suspend=True)
+    models.becomes("Suspended")
+
+
 @pytest.mark.usefixtures("kserve")
 def test_an_upgrade_of_kserve_changes_the_name_with_the_next_change(
     models: Models, refusing: Callable[..., None], a_few_passes: Callable[[], None]

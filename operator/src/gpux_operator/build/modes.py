@@ -12,6 +12,9 @@ _OLD_NAMES = {"Standard": "RawDeployment", "Knative": "Serverless"}
 _NEW_NAMES = {old: new for new, old in _OLD_NAMES.items()}
 
 
+KNATIVE = "Knative"
+
+
 def mode_of(isvc: Manifest) -> str | None:
     """The mode that an InferenceService asks for, by its new name; None if by none."""
     asked = (isvc["metadata"].get("annotations") or {}).get(MODE)
