@@ -6,6 +6,7 @@ model is stopped: two autoscalers would fight over one Deployment, or KEDA over 
 
 from gpux_operator.build.checks import Problem
 from gpux_operator.build.metadata import Manifest, is_controlled_by
+from gpux_operator.build.modes import KNATIVE, mode_of
 from gpux_operator.build.scaling import CLASS
 from gpux_operator.engine.observe import find
 from gpux_operator.engine.queue import Key
@@ -35,7 +36,7 @@ def retire(api: KubeApi, key: Key, model: Manifest, isvc: Manifest) -> Problem |
     Raises:
         ApiError: the request may succeed another time.
     """
-    if model["metadata"]["generation"] == 1 or _serves_newest(model):
+    if model["metadata"]["generation"] == 1 or _serves_newest(model) or mode_of(isvc) == KNATIVE:
         return None
     kind, resource = _HPA if made_by(isvc) == _KEDA else _KEDA
     found = find(api, resource, key, f"{key.name}-predictor")
