@@ -6,9 +6,10 @@ BIN := .venv/bin
 HOST ?= 127.0.0.1
 PORT ?= 8080
 MODEL ?= examples/sentiment
+WORKERS ?= 3
 TOOLS := etcd kube-apiserver kube-controller-manager helm promeval
 
-.PHONY: help venv run test unit integration check format e2e bench bench-operator page-images crds chart examples lock clean
+.PHONY: help venv run test unit integration check format e2e bench bench-operator page-images crds chart examples sbom lock clean
 
 help:  ## this list
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -43,10 +44,11 @@ test: unit integration  ## unit and integration tests; no root, no Docker
 unit: venv
 	$(BIN)/pytest tests/unit
 # The tools are built in view, once; tests that need one which cannot be built say why. Most tests wait for a server or a watch, so
-# that two run at a time; those that measure the machine run afterwards.
+# that three files run at a time on two cores, in the order that tests/integration/conftest.py gives them. Tests that measure the
+# machine run afterwards.
 integration: venv
 	@PYTHONPATH=tests/lib $(BIN)/python -m testcluster.tools $(TOOLS) >/dev/null || true
-	$(BIN)/pytest tests/integration -m "not alone" --numprocesses 2 --dist loadfile
+	$(BIN)/pytest tests/integration -m "not alone" --numprocesses $(WORKERS) --dist loadfile --no-loadscope-reorder
 	$(BIN)/pytest tests/integration -m alone
 
 check: venv  ## format, lint, types, import contracts, generated files current
@@ -85,6 +87,9 @@ examples: venv  ## build the example models again from the data that packages ca
 	for name in sentiment review digits digits_image match_outcome penguins same_digit embedding; do \
 		PYTHONPATH=.venv/example-data $(BIN)/python -m examples.builders.$$name || exit 1; \
 	done
+
+sbom: venv  ## the images' bills of materials, into build/sbom (builds the images: root on Linux)
+	PYTHONPATH=tests/lib $(BIN)/python -m testcluster.native.sboms build/sbom
 
 lock:  ## pin all dependencies again (needs uv)
 	tests/lock.sh

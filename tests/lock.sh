@@ -16,5 +16,9 @@ compile -c tests/constraints.txt --extra gpu --extra storage --extra telemetry c
   echo "# What the packages' wheels are built with in the images; runs nowhere. Pinned by tests/lock.sh."
   echo setuptools | compile -c tests/constraints.txt -
 } >crds/build-constraints.txt
+{
+  echo "# Writes the images' bills of materials while they are built; runs nowhere else. Pinned by tests/lock.sh."
+  echo cyclonedx-bom | compile -c tests/constraints.txt -
+} >crds/sbom-constraints.txt
 
 tests/bench/peers/lock.sh

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import onnx
+from examples.builders.finished import finished
 from onnx import TensorProto, helper, numpy_helper
 from sklearn.datasets import load_digits
 from sklearn.model_selection import train_test_split
@@ -41,20 +42,15 @@ def graph(network: MLPClassifier, batch: int | str, output: str) -> onnx.ModelPr
         helper.make_node("Gemm", ["active", "w2", "b2"], ["logits"]),
         helper.make_node("Softmax", ["logits"], ["probabilities"], axis=1),
     ]
-    model = helper.make_model(
+    return finished(
         helper.make_graph(
             nodes if output == "probabilities" else nodes[:-1],
             "digits",
             [helper.make_tensor_value_info("image", TensorProto.FLOAT, [batch, 1, 8, 8])],
             [helper.make_tensor_value_info(output, TensorProto.FLOAT, [batch, 10])],
             [numpy_helper.from_array(value.astype(np.float32), name) for name, value in weights.items()],
-        ),
-        opset_imports=[helper.make_opsetid("", 17)],
-        ir_version=8,
-        producer_name="gpux-examples",
+        )
     )
-    onnx.checker.check_model(model, full_check=True)
-    return model
 
 
 def build(network: MLPClassifier) -> onnx.ModelProto:

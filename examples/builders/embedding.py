@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import onnx
 from examples.builders.encoder import encoded
+from examples.builders.finished import finished
 from onnx import TensorProto, helper, numpy_helper
 from safetensors.numpy import load_file
 from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers
@@ -77,14 +78,7 @@ def build(table: np.ndarray) -> onnx.ModelProto:
     ]
     answer = helper.make_tensor_value_info("token_embeddings", TensorProto.FLOAT, ["batch", "sequence", SIZE])
     initializers = [numpy_helper.from_array(value, name) for name, value in constants.items()]
-    model = helper.make_model(
-        helper.make_graph(nodes, "embedding", ids, [answer], initializers),
-        opset_imports=[helper.make_opsetid("", 17)],
-        ir_version=8,
-        producer_name="gpux-examples",
-    )
-    onnx.checker.check_model(model, full_check=True)
-    return model
+    return finished(helper.make_graph(nodes, "embedding", ids, [answer], initializers))
 
 
 if __name__ == "__main__":

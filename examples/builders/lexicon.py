@@ -12,6 +12,7 @@ from importlib.resources import files
 
 import numpy as np
 import onnx
+from examples.builders.finished import finished
 from onnx import TensorProto, helper, numpy_helper
 
 
@@ -60,8 +61,4 @@ def classifier(name: str, output: str, alpha: float) -> onnx.ModelProto:
     answer = helper.make_tensor_value_info(output, TensorProto.FLOAT, ["batch", 2])
     initializers = [numpy_helper.from_array(value, name) for name, value in constants.items()]
     graph = helper.make_graph(nodes, name, ids, [answer], initializers)
-    model = helper.make_model(
-        graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8, producer_name="gpux-examples"
-    )
-    onnx.checker.check_model(model, full_check=True)
-    return model
+    return finished(graph)

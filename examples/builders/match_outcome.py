@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 import onnx
+from examples.builders.finished import finished
 from onnx import TensorProto, helper, numpy_helper
 
 ROW = (0.3, 0.6, 1520.0, 0.0)
@@ -51,11 +52,7 @@ def build() -> onnx.ModelProto:
         ],
         [numpy_helper.from_array(value, name) for name, value in constants.items()],
     )
-    model = helper.make_model(
-        graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8, producer_name="gpux-examples"
-    )
-    onnx.checker.check_model(model, full_check=True)
-    return model
+    return finished(graph)
 
 
 if __name__ == "__main__":

@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import onnx
 from examples.builders.digits import train
+from examples.builders.finished import finished
 from onnx import TensorProto, helper, numpy_helper
 from sklearn.neural_network import MLPClassifier
 
@@ -40,20 +41,15 @@ def build(network: MLPClassifier) -> onnx.ModelProto:
         helper.make_node("ReduceSum", ["both", "digits"], ["same"], keepdims=0),
     ]
     initializers = [numpy_helper.from_array(value.astype(np.float32), name) for name, value in weights.items()]
-    model = helper.make_model(
+    return finished(
         helper.make_graph(
             nodes,
             "same-digit",
             [helper.make_tensor_value_info(n, TensorProto.FLOAT, ["batch", 1, 8, 8]) for n in ("first", "second")],
             [helper.make_tensor_value_info("same", TensorProto.FLOAT, ["batch"])],
             [*initializers, numpy_helper.from_array(np.array([1], np.int64), "digits")],
-        ),
-        opset_imports=[helper.make_opsetid("", 17)],
-        ir_version=8,
-        producer_name="gpux-examples",
+        )
     )
-    onnx.checker.check_model(model, full_check=True)
-    return model
 
 
 if __name__ == "__main__":

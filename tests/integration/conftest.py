@@ -4,6 +4,7 @@ Helpers that are no fixtures are in `testcluster`: `waiting.eventually`, `isvc_c
 `chart.chart_manifests`.
 """
 
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -15,11 +16,51 @@ from testcluster import isvc_crd, tools
 from testcluster.api import Api, Object
 from testcluster.controlplane import TOOLS, ControlPlane
 from testcluster.errors import ClusterError
-from testcluster.waiting import eventually
+from testcluster.waiting import SOON, eventually
 
 NEEDED = (*TOOLS, "helm", "promeval")
 GPUX_CRD = Path(__file__).resolve().parents[2] / "crds" / "gpuxmodels.gpux.io.yaml"
-NAMESPACE_SECONDS = 15.0
+LONG = (
+    "operator/test_replicas.py",
+    "operator/test_endings.py",
+    "operator/test_watches.py",
+    "operator/test_throttling.py",
+    "operator/test_failures.py",
+    "operator/test_lifecycle.py",
+    "operator/test_kills.py",
+    "operator/test_neighbours.py",
+    "operator/test_access.py",
+    "operator/test_contested.py",
+    "operator/test_causes.py",
+    "operator/test_modes.py",
+    "operator/test_scaling.py",
+    "charts/test_install.py",
+    "predictor/tasks/test_crashes.py",
+    "predictor/tasks/test_http.py",
+    "predictor/tasks/test_store.py",
+    "predictor/test_batching.py",
+    "predictor/page/test_reference_rules.py",
+    "predictor/batch_predictions/test_runs.py",
+    "predictor/test_schemathesis.py",
+    "predictor/test_docs.py",
+)
+"""The files that take the longest for their number of tests, those of each kind in their order."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Long files first, so that no worker begins one when the others have ended; within a file all stays as it is.
+
+    Those of the predictor are dealt out evenly among the others: they compute, and the others wait for a cluster.
+    """
+    here = Path(__file__).parent
+    ranks = {here / name: rank for rank, name in enumerate(LONG)}
+    tests = Counter(item.path for item in items)
+    ordered = sorted(tests, key=lambda path: (ranks.get(path, len(LONG)), -tests[path], path))
+    kinds = [
+        [path for path in ordered if (here / "predictor" in path.parents) is computes] for computes in (False, True)
+    ]
+    place = {path: rank / len(files) for files in kinds for rank, path in enumerate(files)}
+    items.sort(key=lambda item: (place[item.path], item.path))
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
@@ -67,7 +108,7 @@ def namespace(admin: Api) -> Iterator[str]:
     name: str = made["metadata"]["name"]
     eventually(
         lambda: admin.find("v1", "ServiceAccount", "default", name),
-        NAMESPACE_SECONDS,
+        SOON,
         f"namespace {name} has its default service account",
     )
     yield name

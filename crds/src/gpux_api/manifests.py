@@ -82,11 +82,32 @@ def documents(path: Path) -> list[dict[str, Any]]:
         ManifestError: the file cannot be read or is not YAML.
     """
     try:
-        return [item for item in yaml.safe_load_all(path.read_text(encoding="utf-8")) if item is not None]
+        return documents_in(path.read_bytes(), str(path))
     except OSError as error:
         raise _error(path, str(error.strerror)) from None
+
+
+def documents_in(text: str | bytes, origin: str) -> list[dict[str, Any]]:
+    """All non-empty YAML documents of a text, bytes in UTF-8.
+
+    Raises:
+        ManifestError: it is not YAML.
+    """
+    try:
+        decoded = text.decode() if isinstance(text, bytes) else text
+        return [item for item in yaml.safe_load_all(decoded) if item is not None]
     except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise _error(path, f"not YAML: {error}") from None
+        raise _error(origin, not_yaml(error)) from None
+
+
+def not_yaml(error: yaml.YAMLError | UnicodeDecodeError) -> str:
+    """What a parser found, in one line: PyYAML draws on several, and names a file that there is not."""
+    if not isinstance(error, yaml.MarkedYAMLError) or error.problem_mark is None:
+        return "not YAML: " + " ".join(str(error).split())
+    mark, begun = error.problem_mark, error.context_mark
+    during = f" {error.context}" if error.context else ""
+    since = f" that begins in line {begun.line + 1}" if during and begun is not None else ""
+    return f"not YAML: line {mark.line + 1}, column {mark.column + 1}: {error.problem}{during}{since}"
 
 
 def load(path: Path) -> GpuxModel:

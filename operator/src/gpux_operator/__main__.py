@@ -1,6 +1,7 @@
 """The command `gpux-operator`."""
 
 import json
+import os
 import platform
 import sys
 from pathlib import Path
@@ -10,6 +11,7 @@ import click
 from click.shell_completion import get_completion_class
 
 from gpux_operator.build.inference_service import Images
+from gpux_operator.build.modes import knows_new_names, renamed
 from gpux_operator.build.text import yaml_text
 from gpux_operator.render import render
 from gpux_operator.settings import DEFAULT_IMAGE, Settings
@@ -44,35 +46,60 @@ kubeconfig_option = click.option(
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="gpux-operator")
-def main() -> None:
+@click.pass_context
+def main(context: click.Context) -> None:
     """Serve ONNX models with KServe: reconciles GpuxModel resources."""
+    if os.environ.get("NO_COLOR"):  # no-color.org; click does not look
+        context.color = False
 
 
-@main.command("render")
-@click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
+def _knows_new_names(_: click.Context, __: click.Parameter, release: str | None) -> bool:
+    try:
+        return release is None or knows_new_names(release)
+    except ValueError as error:
+        raise click.BadParameter(str(error)) from error
+
+
+@main.command("render", short_help="Print what would be applied for manifests.")
+@click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path, allow_dash=True))
 @click.option("-n", "--namespace", help="Namespace of models that name none. [default: default]")
 @click.option("-o", "--output", type=click.Choice(["yaml", "json"]), default="yaml", show_default=True)
+@click.option(
+    "--kserve",
+    "new_names",
+    metavar="RELEASE",
+    callback=_knows_new_names,
+    help="The cluster's release of KServe: before 0.16 the mode Standard is called RawDeployment. [default: a newer one]",
+)
 @shared_options
-def render_command(files: tuple[Path, ...], namespace: str | None, output: str, **options: str | None) -> None:
-    """Print what would be applied for the GpuxModels in FILES, with no cluster. Exits with 1 if one is invalid."""
+def render_command(
+    files: tuple[Path, ...], namespace: str | None, output: str, new_names: bool, **options: str | None
+) -> None:
+    """Print what would be applied for the GpuxModels in FILES, with no cluster.
+
+    FILES are files, or - for standard input. Exit codes: 0 all is printed, 1 one is invalid and nothing is printed, 2 usage.
+    """
     images = Images(options["predictor_image"] or DEFAULT_IMAGE, options["predictor_gpu_image"])
-    manifests, problems = render(files, namespace, images, options["prometheus_url"])
+    manifests, problems = render(files, namespace, images, options["prometheus_url"], sys.stdin)
     for problem in problems:
         click.echo(problem, err=True)
     if problems:
         sys.exit(1)
+    if not new_names:
+        manifests = [renamed(item) if item["kind"] == "InferenceService" else item for item in manifests]
     if output == "json":
         click.echo(json.dumps({"apiVersion": "v1", "kind": "List", "items": manifests}, indent=2))
     else:
         click.echo(yaml_text(*manifests), nl=False)
 
 
-@main.command("validate")
-@click.argument("files", nargs=-1, required=True)
+@main.command("validate", short_help="Check manifests with no cluster.")
+@click.argument("files", nargs=-1, required=True, type=click.Path(allow_dash=True))
 @click.option("-n", "--namespace", default="default", show_default=True, help="Namespace of models that name none.")
 @click.option(
     "--against",
     metavar="FILE",
+    type=click.Path(allow_dash=True),
     help="The models as they are now (kubectl get gpuxmodel -o yaml): find changes that the API server refuses, too.",
 )
 @click.option("-o", "--output", type=click.Choice(["text", "json"]), default="text", show_default=True)
@@ -88,7 +115,7 @@ def validate_command(files: tuple[str, ...], namespace: str, against: str | None
     sys.exit(validate(files, against, namespace, output, sys.stdin))
 
 
-@main.command("check")
+@main.command("check", short_help="Say whether a cluster takes GpuxModels.")
 @click.option("-n", "--namespace", default="default", show_default=True, help="Where a GpuxModel is tried.")
 @kubeconfig_option
 @click.option("--lease-namespace", help="Namespace of the operator's Lease. [default: no operator is looked for]")

@@ -1,10 +1,12 @@
 """What the operator would apply for a manifest, with no cluster."""
 
+import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TextIO
 
 from gpux_api import manifests as api
-from gpux_api.manifests import ManifestError, documents, parse
+from gpux_api.manifests import ManifestError, documents, documents_in, parse
 from gpux_api.v1alpha1 import KIND, GpuxModel
 from gpux_operator.build.checks import spec_problems
 from gpux_operator.build.inference_service import Images
@@ -12,34 +14,42 @@ from gpux_operator.build.metadata import Manifest
 from gpux_operator.build.scaling import autoscaler_problem
 from gpux_operator.engine.children import desired_children
 
+STDIN = "-"
+
 
 def render(
-    files: Sequence[Path], namespace: str | None, images: Images, prometheus: str | None = None
+    files: Sequence[Path],
+    namespace: str | None,
+    images: Images,
+    prometheus: str | None = None,
+    stdin: TextIO = sys.stdin,
 ) -> tuple[list[Manifest], list[str]]:
     """The children of each GpuxModel in the files.
 
     Args:
-        files: YAML files; documents of other kinds are passed over.
+        files: YAML files, `-` for standard input; documents of other kinds are passed over.
         namespace: for models without one; None: `default`.
         images: as the operator is configured.
         prometheus: likewise.
+        stdin: what `-` reads.
 
     Returns:
         The manifests, and one line for each problem.
     """
     manifests: list[Manifest] = []
     problems: list[str] = []
-    for file in files:
+    for file in map(str, files):
         try:
-            models = [item for item in documents(file) if not isinstance(item, dict) or item.get("kind") == KIND]
+            found = documents_in(stdin.read(), file) if file == STDIN else documents(Path(file))
+            models = [item for item in found if not isinstance(item, dict) or item.get("kind") == KIND]
         except ManifestError as error:
-            problems.append(" ".join(str(error).split()))  # PyYAML draws on several lines
+            problems.append(str(error))
             continue
         if not models:
             problems.append(f"{file}: holds no {KIND}")
         for document in models:
             try:
-                manifests += _children(parse(document, str(file)), str(file), namespace, images, prometheus)
+                manifests += _children(parse(document, file), file, namespace, images, prometheus)
             except ManifestError as error:
                 problems += str(error).splitlines()
     return manifests, problems

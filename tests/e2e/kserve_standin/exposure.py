@@ -41,6 +41,7 @@ def horizontal_pod_autoscaler(isvc: Object) -> Object:
         "minReplicas": low,
         "maxReplicas": max(low, predictor.get("maxReplicas") or 0),
         "metrics": metrics,
+        "behavior": {},
     }
     kind = {"apiVersion": "autoscaling/v2", "kind": "HorizontalPodAutoscaler"}
     return {**kind, "metadata": meta(isvc), "spec": spec}

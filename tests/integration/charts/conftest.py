@@ -88,6 +88,6 @@ def run_operator(tmp_path: Path) -> Runs:
             yield log
         finally:
             process.terminate()
-            process.wait(30)
+            process.wait(60)
 
     return run

@@ -10,7 +10,7 @@ import yaml
 from testcluster.api import Api, ApiError, Object
 from testcluster.chart import CHART, chart_manifests, helm
 from testcluster.errors import ClusterError
-from testcluster.waiting import eventually
+from testcluster.waiting import SOON, eventually
 
 pytestmark = pytest.mark.usefixtures("built_tools")
 
@@ -140,7 +140,7 @@ def admission_policy(admin: Api, namespace: str) -> Iterator[str]:
 
 
 def test_names_that_kserve_could_not_serve_are_refused(admin: Api, namespace: str, admission_policy: str) -> None:
-    message = eventually(lambda: refusal(admin, namespace, admission_policy), 30, "the policy is in force")
+    message = eventually(lambda: refusal(admin, namespace, admission_policy), SOON, "the policy is in force")
     assert f"{admission_policy} and {namespace} have 53: choose shorter ones" in message
     assert refusal(admin, namespace, admission_policy[1:]) == ""
 

@@ -14,14 +14,13 @@ import pytest
 
 from testcluster.api import Api, ApiError, Object
 from testcluster.chart import NAMESPACE, chart_manifests
-from testcluster.waiting import eventually
+from testcluster.waiting import SOON, eventually
 
 if TYPE_CHECKING:
     from tests.integration.charts.conftest import Helm, Runs
 
 PROGRAM = Path(sys.executable).with_name("gpux-operator")
 GPUX, KSERVE = "gpux.io/v1alpha1", "serving.kserve.io/v1beta1"
-SOON = 30.0
 EVERYTHING: dict[str, Any] = {
     "networkPolicy": {"enabled": True},
     "redis": {"enabled": True, "namespaces": ["team-a"]},
@@ -228,7 +227,8 @@ def test_a_namespaced_operator_needs_nothing_of_the_cluster_and_sees_its_namespa
         eventually(lambda: api.get(GPUX, "GpuxModel", "n", "team-a").get("status"), SOON, "and says so")
     assert api.find(KSERVE, "InferenceService", "n", "team-b") is None
     assert "status" not in api.get(GPUX, "GpuxModel", "n", "team-b")
-    assert "forbidden" not in log.read_text().lower()
+    assert "is forbidden: User" not in log.read_text()
+    assert "OperatorForbidden" not in log.read_text()
     with type(api)(login) as limited, pytest.raises(ApiError, match="forbidden"):
         limited.list(GPUX, "GpuxModel", "team-b")
     cleared("uninstall", "team", namespace="team-a")

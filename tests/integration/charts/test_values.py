@@ -19,7 +19,7 @@ from testcluster.api import Object
 from testcluster.chart import CHART, chart_manifests
 from testcluster.errors import ClusterError
 from testcluster.ports import free_ports
-from testcluster.waiting import eventually
+from testcluster.waiting import SOON, eventually
 
 pytestmark = pytest.mark.usefixtures("built_tools")
 DIGEST = "sha256:" + "0" * 64
@@ -33,6 +33,14 @@ def one(kind: str, given: dict[str, Any], name: str = "") -> Object:
         for item in chart_manifests(given)
         if item["kind"] == kind and item["metadata"]["name"].endswith(name or item["metadata"]["name"])
     ]
+    return found
+
+
+def written(name: str) -> Object:
+    """The InferenceService that the operator makes of a manifest of its golden files."""
+    golden = CHART.parents[1] / "tests" / "unit" / "operator" / "golden" / f"{name}.out.yaml"
+    [service] = [item for item in yaml.safe_load_all(golden.read_text()) if item["kind"] == "InferenceService"]
+    found: Object = service
     return found
 
 
@@ -169,10 +177,7 @@ def test_the_operator_reaches_the_api_server_dns_and_models() -> None:
 
 
 def test_monitors_and_policies_select_the_pods_that_the_operator_makes() -> None:
-    golden = CHART.parents[1] / "tests" / "unit" / "operator" / "golden" / "minimal.out.yaml"
-    [service] = [item for item in yaml.safe_load_all(golden.read_text()) if item["kind"] == "InferenceService"]
-    labels = service["metadata"]["labels"]  # KServe copies them to the pods
-    ports = {port["name"] for port in service["spec"]["predictor"]["containers"][0]["ports"]}
+    labels = written("minimal")["metadata"]["labels"]  # KServe copies them to the pods
     given = {
         "monitoring": {"podMonitors": {"enabled": True}},
         "networkPolicy": {"enabled": True},
@@ -184,12 +189,25 @@ def test_monitors_and_policies_select_the_pods_that_the_operator_makes() -> None
     for selector in (monitor["selector"], operator[0]["podSelector"], store[0]["podSelector"]):
         assert selector["matchLabels"].items() <= labels.items()
         assert {item["key"] for item in selector["matchExpressions"]} <= set(labels)
-    assert monitor["podMetricsEndpoints"][0]["port"] in ports
     assert monitor["namespaceSelector"] == {"any": True}
     only = one("PodMonitor", {**given, "watchNamespaces": ["team-a"]}, "-models")["spec"]["namespaceSelector"]
     assert only == {"matchNames": ["team-a"]}
     its_own = one("PodMonitor", given, "-operator")["spec"]
     assert its_own["selector"]["matchLabels"].items() <= pod({})["metadata"]["labels"].items()
+
+
+@pytest.mark.parametrize(("name", "scheme"), [("minimal", "http"), ("access", "https")])
+def test_pods_are_scraped_as_they_speak(name: str, scheme: str) -> None:
+    """A model with spec.access.tls has no port that speaks HTTP."""
+    container = written(name)["spec"]["predictor"]["containers"][0]
+    ports = {port["name"]: port["containerPort"] for port in container["ports"]}
+    monitor = one("PodMonitor", {"monitoring": {"podMonitors": {"enabled": True, "interval": "7s"}}}, "-models")["spec"]
+    [asked] = [endpoint for endpoint in monitor["podMetricsEndpoints"] if endpoint["port"] in ports]
+    probe = container["readinessProbe"]["httpGet"]
+    assert (asked.get("scheme", "http"), ports[asked["port"]]) == (scheme, probe["port"])
+    assert probe.get("scheme", "HTTP").lower() == scheme
+    assert asked.get("tlsConfig", {}) == ({"insecureSkipVerify": True} if scheme == "https" else {})
+    assert asked["interval"] == "7s"
 
 
 def test_alerts_can_be_left_out_and_their_runbooks_be_elsewhere() -> None:
@@ -245,7 +263,7 @@ def test_redis_runs_as_the_chart_starts_it(tmp_path: Path) -> None:
     process = subprocess.Popen([*container["command"], script], env=environment, stdout=subprocess.DEVNULL)
     try:
         with redis.Redis(port=port, password="s3cret") as client:
-            eventually(client.ping, 20, "it answers who knows the password")
+            eventually(client.ping, SOON, "it answers who knows the password")
             assert client.config_get("appendonly") == {"appendonly": "yes"}
             assert client.config_get("appendfsync") == {"appendfsync": "always"}
             assert client.config_get("maxmemory-policy") == {"maxmemory-policy": "noeviction"}

@@ -19,18 +19,20 @@ from typing import Any
 
 import pytest
 
+from testcluster import knative_crd
 from testcluster.api import Api, ApiError
 from testcluster.chart import chart_manifests
 from testcluster.controlplane import ControlPlane
+from testcluster.knative import MODES, KnativeMode
 from testcluster.ports import free_ports
 from testcluster.proxy import ApiProxy
-from testcluster.waiting import eventually
+from testcluster.waiting import SOON, eventually
 
 Object = dict[str, Any]
 SYSTEM = "gpux-system"
 USER = f"system:serviceaccount:{SYSTEM}:gpux"
 GPUX, KSERVE = "gpux.io/v1alpha1", "serving.kserve.io/v1beta1"
-SOON = 20.0
+HPA = "autoscaling/v2", "HorizontalPodAutoscaler"
 RESYNC_SECONDS = 2
 WATCHES = 7
 """GpuxModels and the kinds of what is made for them."""
@@ -69,7 +71,7 @@ class Operator:
 
     def fetch(self, port: int, path: str) -> tuple[int, str]:
         try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=5) as answer:
+            with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=20) as answer:
                 return answer.status, answer.read().decode()
         except urllib.error.HTTPError as error:
             with error:
@@ -101,13 +103,13 @@ class Operator:
         if self._process is None:
             return 0
         self._process.send_signal(number)
-        code = self._process.wait(30)
+        code = self._process.wait(SOON)
         self._process = None
         return code
 
 
 class Kserve:
-    """KServe in Standard mode, the kubelet and the scheduler, as far as a status shows them, for one namespace."""
+    """KServe, the kubelet and the scheduler, as far as a status shows them, for one namespace; Knative mode is in `testcluster.knative`."""
 
     def __init__(self, api: Api, namespace: str) -> None:
         self._api = api
@@ -115,6 +117,7 @@ class Kserve:
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._run, daemon=True)
         self.pod_status: Callable[[Object], Object] = lambda pod: READY
+        self.knative = KnativeMode(api, namespace)
 
     def __enter__(self) -> Kserve:
         self._thread.start()
@@ -122,7 +125,7 @@ class Kserve:
 
     def __exit__(self, *_: object) -> None:
         self._stopped.set()
-        self._thread.join(20)
+        self._thread.join(SOON)
 
     def _run(self) -> None:
         while not self._stopped.wait(0.1):
@@ -148,6 +151,9 @@ class Kserve:
                 )
 
     def _deploy(self, isvc: Object) -> None:
+        if isvc["metadata"]["annotations"]["serving.kserve.io/deploymentMode"] in MODES:
+            self.knative.deploy(isvc)
+            return
         name, predictor = isvc["metadata"]["name"], dict(isvc["spec"]["predictor"])
         replicas, strategy = predictor.pop("minReplicas"), predictor.pop("deploymentStrategy")
         for other in ("maxReplicas", "timeout", "scaleMetric", "scaleTarget", "autoScaling"):
@@ -157,7 +163,7 @@ class Kserve:
         if stopped and mode == "Standard":  # the mode had another name when KServe did not stop it yet
             self._stop(name)
             return
-        fixed = isvc["metadata"]["annotations"]["serving.kserve.io/autoscalerClass"] == "none"
+        scaled_by = isvc["metadata"]["annotations"]["serving.kserve.io/autoscalerClass"]
         app = {"app": f"isvc.{name}-predictor"}
         owner = {
             "apiVersion": KSERVE,
@@ -181,7 +187,7 @@ class Kserve:
                     **metadata,
                 },
                 "spec": {
-                    **({"replicas": replicas} if fixed else {}),
+                    **({"replicas": replicas} if scaled_by == "none" else {}),
                     "strategy": strategy,
                     "selector": {"matchLabels": app},
                     "template": {"metadata": metadata, "spec": predictor},
@@ -189,6 +195,7 @@ class Kserve:
             },
             manager="kserve",
         )
+        self._autoscale(isvc, scaled_by, owner)
         ready = "True" if stored.get("status", {}).get("availableReplicas") else "Unknown"
         status = {
             "deploymentMode": mode,
@@ -199,8 +206,27 @@ class Kserve:
         if isvc.get("status") != status:
             self._api.patch(KSERVE, "InferenceService", name, {"status": status}, self._namespace, subresource="status")
 
+    def _autoscale(self, isvc: Object, scaled_by: str, owner: Object) -> None:
+        """Makes the HorizontalPodAutoscaler, and deletes it for a fixed number only, as KServe does."""
+        name, predictor = f"{isvc['metadata']['name']}-predictor", isvc["spec"]["predictor"]
+        if scaled_by == "none" and self._api.find(*HPA, name, self._namespace):
+            self._api.delete(*HPA, name, self._namespace)
+        if scaled_by != "hpa":
+            return
+        target = {"type": "Utilization", "averageUtilization": predictor["scaleTarget"]}
+        spec = {
+            "scaleTargetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": name},
+            "minReplicas": predictor["minReplicas"],
+            "maxReplicas": predictor["maxReplicas"],
+            "metrics": [{"type": "Resource", "resource": {"name": predictor["scaleMetric"], "target": target}}],
+            "behavior": {},
+        }
+        metadata = {"name": name, "namespace": self._namespace, "ownerReferences": [owner]}
+        self._api.apply({"apiVersion": HPA[0], "kind": HPA[1], "metadata": metadata, "spec": spec}, manager="kserve")
+
     def _stop(self, name: str) -> None:
-        """Takes the pods away and keeps the InferenceService."""
+        """Takes the pods and their autoscaler away and keeps the InferenceService."""
+        self._api.delete(*HPA, f"{name}-predictor", self._namespace)
         if self._api.find("apps/v1", "Deployment", f"{name}-predictor", self._namespace):
             self._api.delete("apps/v1", "Deployment", f"{name}-predictor", self._namespace, propagation="Background")
         kinds = ("PredictorReady", "IngressReady", "Ready")
@@ -210,6 +236,7 @@ class Kserve:
 
 READY: Object = {
     "phase": "Running",
+    "startTime": "2020-01-01T00:00:00Z",
     "conditions": [
         {"type": kind, "status": "True"} for kind in ("PodScheduled", "Initialized", "ContainersReady", "Ready")
     ],
@@ -333,6 +360,14 @@ def operator(service_account: Path, tmp_path_factory: pytest.TempPathFactory) ->
     assert "Traceback" not in log, log[-8000:]
 
 
+@pytest.fixture(scope="module")
+def knative(control_plane: ControlPlane) -> Iterator[None]:
+    """A cluster that has Knative's kinds."""
+    knative_crd.install(control_plane.api)
+    yield
+    knative_crd.remove(control_plane.api)
+
+
 @pytest.fixture
 def models(admin: Api, namespace: str) -> Models:
     return Models(admin, namespace)
@@ -355,6 +390,21 @@ def operator_writes(control_plane: ControlPlane) -> Callable[[str], list[str]]:
         ]
 
     return writes
+
+
+@pytest.fixture
+def settled_writes(operator_writes: Callable[[str], list[str]]) -> Callable[..., list[str]]:
+    """What it wrote in a namespace, once it has written nothing there for some seconds: an event follows its status."""
+
+    def settled(namespace: str, seconds: float = 1.0) -> list[str]:
+        def probe() -> list[str] | None:
+            before = operator_writes(namespace)
+            time.sleep(seconds)
+            return before if operator_writes(namespace) == before else None
+
+        return eventually(probe, SOON, f"nothing is written in {namespace} for {seconds:g} s")
+
+    return settled
 
 
 def wait_a_few_passes(operator: Operator, passes: int = 3) -> None:

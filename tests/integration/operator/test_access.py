@@ -19,7 +19,7 @@ from mountedsecret import mount
 from testcluster.api import ApiError
 from testcluster.certs import Authority
 from testcluster.ports import free_ports
-from testcluster.waiting import eventually
+from testcluster.waiting import SOON, eventually
 
 if TYPE_CHECKING:
     from tests.integration.operator.conftest import Kserve, Models
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     from testcluster.api import Api
 
 Object = dict[str, Any]
-SOON = 20.0
 KEY = "k" * 32
 ACCESS = {
     "apiKeys": {"secretRef": {"name": "callers"}, "publicDescription": True},
@@ -89,7 +88,7 @@ def test_a_secret_that_is_missing_is_told_with_the_command_that_makes_it(
     mounted = {item["name"]: item["secret"]["secretName"] for item in pod["spec"]["volumes"] if "secret" in item}
     assert mounted[volume] == secret
     admin.create(failed_mount(pod, f'MountVolume.SetUp failed for volume "{volume}" : secret "{secret}" not found'))
-    assert command in models.becomes("PodStartFailed", timeout=70)["message"]
+    assert command in models.becomes("PodStartFailed", timeout=2 * SOON)["message"]
 
 
 def test_tls_at_the_pods_of_a_public_model_is_refused(models: Models) -> None:

@@ -19,7 +19,7 @@ import yaml
 import onnxmodels
 import predictorserver
 from testcluster.ports import free_ports
-from testcluster.waiting import eventually
+from testcluster.waiting import SOON, eventually
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -29,7 +29,6 @@ if TYPE_CHECKING:
     from testcluster.api import Api
 
 Object = dict[str, Any]
-SOON = 20.0
 CONDITIONS = ("PodScheduled", "Initialized", "ContainersReady", "Ready")
 SAMPLE = {"request": {"x": [1.0, 2.0]}, "response": {"y": [1.0, 2.0]}}
 pytestmark = pytest.mark.usefixtures("operator")
@@ -99,7 +98,7 @@ def run(command: str, port: int) -> Any:
     """What the command prints, with the address inside the cluster led to loopback."""
     program, *arguments = shlex.split(command)
     lead = ["--noproxy", "*", "--connect-to", f"::127.0.0.1:{port}", "--fail-with-body"]
-    found = subprocess.run([program, *lead, *arguments], capture_output=True, text=True, timeout=20, check=True)
+    found = subprocess.run([program, *lead, *arguments], capture_output=True, text=True, timeout=SOON, check=True)
     return json.loads(found.stdout)
 
 
@@ -122,6 +121,7 @@ def test_a_sample_that_fails_is_told_with_both_answers_and_then_the_model_is_rep
     admin: Api,
     place: Place,
     operator_writes: Callable[[str], list[str]],
+    settled_writes: Callable[..., list[str]],
     a_few_passes: Callable[[], None],
 ) -> None:
     status = running(ready=False)
@@ -134,7 +134,7 @@ def test_a_sample_that_fails_is_told_with_both_answers_and_then_the_model_is_rep
         assert "2.0" in found["message"]
         loaded = models.condition("ModelLoaded")
         assert (loaded["status"], loaded["reason"]) == ("False", "SampleFailed")
-        writes = operator_writes(models.namespace)
+        writes = settled_writes(models.namespace)
         a_few_passes()
         assert operator_writes(models.namespace) == writes, "what is known is not written again"
     events = [event for event in admin.list("v1", "Event", models.namespace) if event["reason"] == "SampleFailed"]
@@ -150,7 +150,7 @@ def test_a_sample_that_fails_is_told_with_both_answers_and_then_the_model_is_rep
         assert described["inputs"] == [{"name": "x", "type": "float32", "shape": [-1, 2]}]
         assert described["batchCurve"]["1"] > 0
         assert run(models.get()["status"]["example"], place.port) == {"y": [1.0, 2.0]}
-        writes = operator_writes(models.namespace)
+        writes = settled_writes(models.namespace)
         a_few_passes()
         assert operator_writes(models.namespace) == writes
     told = reasons(admin, models.namespace)
@@ -198,4 +198,4 @@ def test_a_volume_that_cannot_be_mounted_is_told_from_the_node_s_events(
     models.apply()
     (pod,) = eventually(lambda: admin.list("v1", "Pod", models.namespace), SOON, "there is a pod")
     admin.create(failed_mount(pod, 'MountVolume.SetUp failed for volume "v" : secret "s" not found'))
-    assert 'secret "s" not found' in models.becomes("PodStartFailed", timeout=70)["message"]
+    assert 'secret "s" not found' in models.becomes("PodStartFailed", timeout=2 * SOON)["message"]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 import pytest
 
-from testcluster.waiting import consistently, eventually
+from testcluster.waiting import SOON, consistently, eventually
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from testcluster.api import Api
 
 KSERVE = "serving.kserve.io/v1beta1"
-SOON, INSISTS_SECONDS, MOST_WRITES = 20.0, 30.0, 10
-pytestmark = [pytest.mark.timeout(240), pytest.mark.usefixtures("operator", "kserve")]
+INSISTS_SECONDS, MOST_WRITES = 30.0, 10
+pytestmark = pytest.mark.usefixtures("operator", "kserve")
 
 
 class Insists:
@@ -92,6 +92,6 @@ def test_one_that_insists_is_told_of_and_makes_no_race(
         assert [(event["type"], event["count"]) for event in events] == [("Warning", 1)]
         models.apply(serving={"nodeSelector": {"zone": "a"}})
         change = lambda: models.has_isvc()["spec"]["predictor"].get("nodeSelector") == {"zone": "a"}  # noqa: E731
-        eventually(change, 5, "a change of the model does not wait")
-    eventually(lambda: replicas(models) == 1, 60, "the last word is the operator's")
-    models.becomes("NewestGenerationServes", timeout=60)
+        eventually(change, SOON, "a change of the model does not wait")
+    eventually(lambda: replicas(models) == 1, SOON, "the last word is the operator's")
+    models.becomes("NewestGenerationServes", timeout=SOON)

@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from testcluster import crds
-from testcluster.waiting import consistently, eventually
+from testcluster.waiting import SOON, consistently, eventually
 
 if TYPE_CHECKING:
     from tests.integration.operator.conftest import Models, Operator
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from testcluster.api import Api
     from testcluster.proxy import ApiProxy
 
-SOON = 20.0
 MODELS = 20
 CRD = Path(__file__).parents[3] / "crds" / "gpuxmodels.gpux.io.yaml"
 pytestmark = pytest.mark.timeout(240)
@@ -32,7 +31,8 @@ def test_a_namespace_is_deleted_while_its_models_get_their_children(
         models.apply(f"m{number}")
     time.sleep(seconds)
     admin.delete("v1", "Namespace", models.namespace)
-    eventually(lambda: admin.find("v1", "Namespace", models.namespace) is None, 60, "the namespace is gone")
+    eventually(lambda: admin.find("v1", "Namespace", models.namespace) is None, SOON, "the namespace is gone")
+    eventually(lambda: asked_within(2, proxy, models.namespace) == 0, SOON, "what was under way is over")
     gone = about(proxy, models.namespace)
     time.sleep(33)  # who met the end of the namespace looks once more, after half a minute
     asked = about(proxy, models.namespace)
@@ -48,21 +48,25 @@ def about(proxy: ApiProxy, namespace: str) -> int:
     return sum(f"/namespaces/{namespace}/" in asked.path for asked in proxy.asked)
 
 
+def asked_within(seconds: float, proxy: ApiProxy, namespace: str) -> int:
+    before = about(proxy, namespace)
+    time.sleep(seconds)
+    return about(proxy, namespace) - before
+
+
 def test_the_kind_goes_and_comes_back(proxied: Operator, proxy: ApiProxy, models: Models, admin: Api) -> None:
     """With all models, whose children are collected; what comes back is served again."""
     models.apply("before")
     models.becomes("WaitingForKServe", "before")
     crds.remove(admin, "gpuxmodels.gpux.io")
     try:
-        eventually(lambda: models.isvc("before") is None, 60, "its children are collected")
-        time.sleep(5)
-        asked = about(proxy, models.namespace)
-        consistently(lambda: about(proxy, models.namespace) - asked <= 1, 10, "nothing is asked about it any more")
+        eventually(lambda: models.isvc("before") is None, SOON, "its children are collected")
+        eventually(lambda: asked_within(10, proxy, models.namespace) <= 1, SOON, "nothing is asked about it any more")
         assert proxied.fetch(proxied.health_port, "/healthz")[0] == 200
     finally:
         crds.install(admin, [document for document in yaml.safe_load_all(CRD.read_text()) if document])
     models.apply("after")
-    eventually(lambda: models.isvc("after"), 40, "the new one is acted on")
+    eventually(lambda: models.isvc("after"), SOON, "the new one is acted on")
     models.becomes("WaitingForKServe", "after")
     models.apply("after", serving={"replicas": {"min": 2}})
     eventually(lambda: models.has_isvc("after")["spec"]["predictor"]["minReplicas"] == 2, SOON, "it is watched again")

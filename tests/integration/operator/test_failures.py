@@ -11,7 +11,7 @@ import pytest
 
 from testcluster import isvc_crd
 from testcluster.chart import chart_manifests
-from testcluster.waiting import eventually
+from testcluster.waiting import SOON, eventually
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from testcluster.api import Api
     from testcluster.controlplane import ControlPlane
 
-SOON = 20.0
 Object = dict[str, Any]
 
 
@@ -32,7 +31,7 @@ def test_it_ends_cleanly_on_sigterm(stopped_operator: Operator, models: Models) 
     models.becomes("WaitingForKServe")
     started = time.monotonic()
     assert operator.terminate() == 0
-    assert time.monotonic() - started < 10
+    assert time.monotonic() - started < 25, "less than a pod's grace period"
     assert "Traceback" not in operator.log()
 
 
@@ -59,7 +58,6 @@ def test_what_happened_while_it_was_away_is_made_up_for(stopped_operator: Operat
     eventually(lambda: models.isvc("deleted") is None, SOON, "the deleted one is gone")
 
 
-@pytest.mark.timeout(240)
 @pytest.mark.parametrize("seed", [1, 2, 3])
 def test_killed_at_any_moment_it_ends_in_the_same_state(
     stopped_operator: Operator, models: Models, kserve: Kserve, seed: int
@@ -83,7 +81,7 @@ def test_killed_at_any_moment_it_ends_in_the_same_state(
         operator.kill()
         operator.start()
     for name in ("a", "b", "c"):
-        models.becomes("NewestGenerationServes", name, timeout=60)
+        models.becomes("NewestGenerationServes", name, timeout=SOON)
         eventually(lambda name=name: len(models.config_maps(name)) == 1, SOON, f"{name} has one ConfigMap")  # type: ignore[misc]
         isvc = models.has_isvc(name)
         assert isvc["metadata"]["ownerReferences"][0]["uid"] == models.get(name)["metadata"]["uid"]
@@ -92,9 +90,13 @@ def test_killed_at_any_moment_it_ends_in_the_same_state(
     assert "Traceback" not in operator.log()
 
 
-@pytest.mark.timeout(240)
 def test_two_operators_at_once_do_no_harm(
-    stopped_operator: Operator, service_account: Path, tmp_path: Path, models: Models, kserve: Kserve
+    stopped_operator: Operator,
+    service_account: Path,
+    tmp_path: Path,
+    models: Models,
+    kserve: Kserve,
+    settled_writes: Callable[..., list[str]],
 ) -> None:
     """As for a moment when one replaces the other."""
     second = type(stopped_operator)(service_account, tmp_path / "second.log")
@@ -103,17 +105,13 @@ def test_two_operators_at_once_do_no_harm(
     try:
         for version in ("1", "2", "3"):
             models.apply(model={"source": {"uri": "s3://bucket/model"}, "version": version})
-            models.becomes("NewestGenerationServes", timeout=40)
+            models.becomes("NewestGenerationServes", timeout=SOON)
         eventually(lambda: len(models.config_maps()) == 1, SOON, "one ConfigMap is left")
-        time.sleep(3)
-        before = models.has_isvc()["metadata"]["resourceVersion"], models.get()["metadata"]["resourceVersion"]
-        time.sleep(5)
-        assert (models.has_isvc()["metadata"]["resourceVersion"], models.get()["metadata"]["resourceVersion"]) == before
+        settled_writes(models.namespace, 5)
     finally:
         second.kill()
 
 
-@pytest.mark.timeout(240)
 def test_the_api_server_restarts(stopped_operator: Operator, control_plane: ControlPlane, models: Models) -> None:
     operator = stopped_operator.start().ready()
     models.apply("before")
@@ -122,28 +120,24 @@ def test_the_api_server_restarts(stopped_operator: Operator, control_plane: Cont
     time.sleep(4)
     control_plane.start_apiserver()
     eventually(lambda: models.apply("after"), SOON, "the API server takes the model")
-    eventually(lambda: models.isvc("after"), 60, "the operator is back at work")
+    eventually(lambda: models.isvc("after"), SOON, "the operator is back at work")
     assert operator.fetch(operator.health_port, "/healthz")[0] == 200
 
 
-@pytest.mark.timeout(240)
 @pytest.mark.usefixtures("without_isvc_crd")
 def test_kserve_comes_later(stopped_operator: Operator, models: Models, admin: Api) -> None:
     stopped_operator.start().ready()
     models.apply()
     assert "install KServe" in models.becomes("KServeNotInstalled")["message"]
     assert models.condition("Accepted")["status"] == "True"
-    arrived = time.monotonic()
     isvc_crd.install(admin)
     models.becomes("WaitingForKServe")
-    assert time.monotonic() - arrived < 15
     drifted = {"spec": {"predictor": {"minReplicas": 7}}}
     time.sleep(2)
     admin.patch("serving.kserve.io/v1beta1", "InferenceService", "m", drifted, models.namespace)
     eventually(lambda: models.has_isvc()["spec"]["predictor"]["minReplicas"] == 1, SOON, "it is watched, too")
 
 
-@pytest.mark.timeout(240)
 def test_kserve_goes_and_comes_back(stopped_operator: Operator, models: Models, admin: Api) -> None:
     operator = stopped_operator.start().ready()
     models.apply()
@@ -153,7 +147,7 @@ def test_kserve_goes_and_comes_back(stopped_operator: Operator, models: Models, 
         models.becomes("KServeNotInstalled")
     finally:
         isvc_crd.install(admin)
-    models.becomes("WaitingForKServe", timeout=90)
+    models.becomes("WaitingForKServe", timeout=2 * SOON)
     assert models.isvc() is not None
     assert operator.fetch(operator.health_port, "/healthz")[0] == 200
 

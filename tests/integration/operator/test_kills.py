@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from testcluster.api import ApiError
 from testcluster.waiting import eventually
 
 if TYPE_CHECKING:
@@ -27,7 +28,7 @@ KILLS = int(os.environ.get("GPUX_KILLS", "10"))
 MODELS, CHANGES = 30, 100
 BETWEEN_KILLS = 1.5
 """Seconds, at most: start takes one, so that kills meet the start, the passes over all models, and single passes."""
-SETTLED_SECONDS = 90.0
+SETTLED_SECONDS = 300.0
 SEED = 7
 Object = dict[str, Any]
 
@@ -45,8 +46,11 @@ def change(chance: random.Random, name: str, number: int, models: Models, admin:
     replicas = chance.randrange(1, 4)
 
     def foreign(patch: Object) -> None:
-        if models.isvc(name) is not None:
+        try:
             admin.patch(KSERVE, "InferenceService", name, patch, models.namespace)
+        except ApiError as error:
+            if error.status != 404:  # it is not there yet, or has just been collected
+                raise
 
     def lost_child() -> None:
         for config_map in models.config_maps(name):

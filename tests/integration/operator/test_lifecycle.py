@@ -10,12 +10,11 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from testcluster.api import Api, ApiError
-from testcluster.waiting import consistently, eventually
+from testcluster.waiting import SOON, consistently, eventually
 
 if TYPE_CHECKING:
     from tests.integration.operator.conftest import Kserve, Models, Operator
 
-SOON = 20.0
 KSERVE = "serving.kserve.io/v1beta1"
 Object = dict[str, Any]
 pytestmark = pytest.mark.usefixtures("operator")
@@ -37,7 +36,10 @@ def test_a_model_gets_its_children(models: Models) -> None:
 
 @pytest.mark.usefixtures("kserve")
 def test_a_model_becomes_ready_and_then_nothing_is_written(
-    models: Models, operator_writes: Callable[[str], list[str]], a_few_passes: Callable[[], None]
+    models: Models,
+    operator_writes: Callable[[str], list[str]],
+    settled_writes: Callable[..., list[str]],
+    a_few_passes: Callable[[], None],
 ) -> None:
     models.apply(
         serving={
@@ -51,8 +53,7 @@ def test_a_model_becomes_ready_and_then_nothing_is_written(
     assert (status["replicas"], status["readyReplicas"]) == (2, 2)
     assert status["address"]["url"] == f"http://m-predictor.{models.namespace}.svc.cluster.local"
     assert "url" not in status, "KServe names one, and there is no ingress"
-    time.sleep(1)
-    writes = operator_writes(models.namespace)
+    writes = settled_writes(models.namespace)
     versions = [
         item["metadata"]["resourceVersion"] for item in (models.get(), models.has_isvc(), *models.config_maps())
     ]
@@ -298,7 +299,7 @@ def test_a_model_made_anew_at_once_gets_children_of_its_own(models: Models) -> N
     models.becomes("NewestGenerationServes")
     models.delete()
     made = models.apply()
-    models.becomes("NewestGenerationServes", timeout=40)
+    models.becomes("NewestGenerationServes", timeout=SOON)
     assert models.has_isvc()["metadata"]["ownerReferences"][0]["uid"] == made["metadata"]["uid"]
 
 
@@ -321,10 +322,12 @@ def test_an_inference_service_of_the_name_is_never_taken_over(
     consistently(models.isvc, 1, "their InferenceService stays")
     models.apply()
     admin.delete(KSERVE, "InferenceService", "m", models.namespace)
-    models.becomes("WaitingForKServe", timeout=70)
+    models.becomes("WaitingForKServe", timeout=2 * SOON)
 
 
-def test_a_schedule_comes_is_repaired_and_goes(admin: Api, models: Models) -> None:
+def test_a_schedule_comes_is_repaired_and_goes(
+    admin: Api, models: Models, settled_writes: Callable[..., list[str]], a_few_passes: Callable[[], None]
+) -> None:
     def cron_job() -> Object | None:
         return admin.find("batch/v1", "CronJob", "m", models.namespace)
 
@@ -341,9 +344,9 @@ def test_a_schedule_comes_is_repaired_and_goes(admin: Api, models: Models) -> No
     assert (made["spec"]["timeZone"], made["spec"]["concurrencyPolicy"]) == ("Europe/London", "Forbid")
     admin.delete("batch/v1", "CronJob", "m", models.namespace)
     eventually(lambda: (cron_job() or made)["metadata"]["uid"] != made["metadata"]["uid"], SOON, "it is there again")
-    time.sleep(1)
+    settled_writes(models.namespace)
     version = (cron_job() or {})["metadata"]["resourceVersion"]
-    time.sleep(2)
+    a_few_passes()
     assert (cron_job() or {})["metadata"]["resourceVersion"] == version, "a CronJob that is right is left alone"
     models.apply()
     eventually(lambda: cron_job() is None, SOON, "it has gone")
@@ -392,7 +395,7 @@ def test_a_namespace_that_ends_takes_everything_along(admin: Api, operator: Oper
     admin.create({**models.manifest(), "metadata": {"name": "m", "namespace": made}})
     eventually(lambda: admin.find(KSERVE, "InferenceService", "m", made), SOON, "there is an InferenceService")
     admin.delete("v1", "Namespace", made)
-    eventually(lambda: admin.find("v1", "Namespace", made) is None, 40, "the namespace is gone")
+    eventually(lambda: admin.find("v1", "Namespace", made) is None, SOON, "the namespace is gone")
 
 
 def test_probes_and_metrics(operator: Operator, models: Models) -> None:

@@ -9,14 +9,13 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from testcluster.api import ApiError
-from testcluster.waiting import eventually
+from testcluster.waiting import SOON, eventually
 
 if TYPE_CHECKING:
     from tests.integration.operator.conftest import Models
 
     from testcluster.api import Api
 
-SOON = 20.0
 KSERVE = "serving.kserve.io/v1beta1"
 ADMISSION = "admissionregistration.k8s.io/v1"
 MODE, CLASS = "serving.kserve.io/deploymentMode", "serving.kserve.io/autoscalerClass"
@@ -88,6 +87,7 @@ def test_before_0_16_the_mode_has_its_old_name(
     models: Models,
     refusing: Callable[..., None],
     operator_writes: Callable[[str], list[str]],
+    settled_writes: Callable[..., list[str]],
     a_few_passes: Callable[[], None],
 ) -> None:
     refusing(named("RawDeployment"))
@@ -98,10 +98,26 @@ def test_before_0_16_the_mode_has_its_old_name(
     eventually(lambda: models.condition("Available")["status"] == "True", SOON, "it serves")
     models.apply(serving={"env": [{"name": "A", "value": "b"}]})
     models.becomes("NewestGenerationServes")
-    a_few_passes()
-    writes = operator_writes(models.namespace)
+    writes = settled_writes(models.namespace)
     a_few_passes()
     assert operator_writes(models.namespace) == writes
+
+
+@pytest.mark.usefixtures("kserve", "knative")
+@pytest.mark.parametrize(("other", "name"), [("RawDeployment", "Serverless"), ("Standard", "Knative")])
+def test_in_knative_mode_the_name_is_kserve_s_as_well(
+    other: str, name: str, models: Models, refusing: Callable[..., None]
+) -> None:
+    """Nothing of an InferenceService in Knative mode would be refused, so the name is found by asking."""
+    refusing(named(other))
+    models.apply(serving={"mode": "Knative"})
+    models.becomes("NewestGenerationServes")
+    assert models.has_isvc()["metadata"]["annotations"][MODE] == name
+    models.apply(serving={"mode": "Knative", "env": [{"name": "A", "value": "b"}]})
+    models.becomes("NewestGenerationServes")
+    assert models.has_isvc()["metadata"]["annotations"][MODE] == name
+    models.apply(serving={"mode": "Knative"}, suspend=True)
+    models.becomes("Suspended")
 
 
 @pytest.mark.usefixtures("kserve")

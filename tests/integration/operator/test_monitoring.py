@@ -15,7 +15,7 @@ from chartfiles.grafana import expressions
 from predictorserver import Server, serve
 from promql import SCRAPED, exported, missing, wanted
 from testcluster.chart import CHART, chart_manifests
-from testcluster.waiting import eventually
+from testcluster.waiting import SOON, eventually
 
 if TYPE_CHECKING:
     from tests.integration.operator.conftest import Kserve, Models, Operator
@@ -72,7 +72,7 @@ def predictor_page(predictor: Server) -> Pages:
         ends = {sample["status"] for sample in found.get("prediction_tasks_ended_total", ())}
         return found if ends == {"success", "failure"} and "prediction_callbacks_total" in found else None
 
-    return eventually(page, 30, "the tasks have ended and their callbacks were given up")
+    return eventually(page, SOON, "the tasks have ended and their callbacks were given up")
 
 
 @pytest.fixture
@@ -88,7 +88,7 @@ def pages(predictor_page: Pages, operator: Operator, models: Models, kserve: Kse
         results = {sample["result"] for sample in found.get("gpux_operator_models", ())}
         return found if {"ready", "problem"} <= results else None
 
-    return predictor_page | eventually(page, 20, "both models are counted")
+    return predictor_page | eventually(page, SOON, "both models are counted")
 
 
 def test_every_metric_and_label_that_is_asked_for_is_exported(pages: Pages) -> None:

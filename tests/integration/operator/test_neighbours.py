@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from testcluster.waiting import eventually
+from testcluster.waiting import SOON, eventually
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -15,7 +15,6 @@ if TYPE_CHECKING:
 
     from testcluster.api import Api
 
-SOON = 20.0
 KSERVE = "serving.kserve.io/v1beta1"
 Object = dict[str, Any]
 pytestmark = pytest.mark.usefixtures("operator")
@@ -96,8 +95,8 @@ def test_what_others_write_into_the_predictor_is_removed_after_a_while(models: M
         "affinity": {"nodeAffinity": {}},
     }
     admin.patch(KSERVE, "InferenceService", "m", {"spec": {"predictor": drift}}, models.namespace)
-    eventually(lambda: models.has_isvc()["spec"] == before, 60, "the drift is removed")
-    models.becomes("NewestGenerationServes", timeout=40)
+    eventually(lambda: models.has_isvc()["spec"] == before, SOON, "the drift is removed")
+    models.becomes("NewestGenerationServes", timeout=SOON)
 
 
 @pytest.mark.usefixtures("kserve")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from testcluster.waiting import consistently, eventually
+from testcluster.waiting import SOON, consistently, eventually
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -21,8 +21,9 @@ if TYPE_CHECKING:
 SYSTEM = "gpux-system"
 USER = f"system:serviceaccount:{SYSTEM}:gpux"
 COORDINATION = "coordination.k8s.io/v1"
-SOON = 20.0
-FAILOVER_SECONDS, HAND_OVER_SECONDS = 20.0, 3.0
+FAILOVER_SECONDS = 60.0
+HAND_OVER_SECONDS = 10.0
+"""Less than a lease lasts, which is 15 s."""
 Object = dict[str, Any]
 pytestmark = [pytest.mark.timeout(300), pytest.mark.usefixtures("service_account")]
 
@@ -53,12 +54,10 @@ def leads(operator: Operator) -> bool:
     return operator.metric("gpux_operator_leader ") == 1
 
 
-def takes_a_model(models: Models, name: str, within: float) -> float:
-    """Seconds until the model has an InferenceService."""
-    started = time.monotonic()
+def takes_a_model(models: Models, name: str, within: float) -> None:
+    """Waits until a new model has an InferenceService."""
     models.apply(name)
     eventually(lambda: models.isvc(name), within, f"somebody acts on {name}")
-    return time.monotonic() - started
 
 
 def test_one_leads_and_the_other_says_that_it_stands_by(replicas: tuple[Operator, Operator], models: Models) -> None:
@@ -78,7 +77,7 @@ def test_a_killed_leader_is_replaced(replicas: tuple[Operator, Operator], models
     one, two = replicas
     takes_a_model(models, "before", SOON)
     one.kill()
-    assert takes_a_model(models, "after", FAILOVER_SECONDS) < FAILOVER_SECONDS
+    takes_a_model(models, "after", FAILOVER_SECONDS)
     assert leads(two)
     one.start().ready()
     assert (leads(one), leads(two)) == (False, True)
@@ -108,7 +107,7 @@ def test_a_leader_that_hung_does_not_write_when_it_wakes_up(
     eventually(lambda: leads(two), FAILOVER_SECONDS, "the other one leads")
     eventually(lambda: all(models.isvc(f"m{number}") for number in range(30)), SOON, "it makes up for the rest")
     one.thaw()
-    eventually(lambda: not leads(one), 10, "it knows")
+    eventually(lambda: not leads(one), SOON, "it knows")
     consistently(lambda: leads(two) and not leads(one), 5, "one leads")
     late = overlaps(control_plane, models.namespace)
     assert [line for line in late if line.split()[2].partition("-")[0] in made] == []
@@ -133,7 +132,7 @@ def test_a_minute_without_an_api_server(
         control_plane.thaw_apiserver() if frozen else control_plane.start_apiserver()
         control_plane.stop_controller_manager()  # it needs long to come back by itself, and the next tests need it
         control_plane.start_controller_manager()
-    eventually(lambda: leads(one) != leads(two), 40, "one leads again")
+    eventually(lambda: leads(one) != leads(two), SOON, "one leads again")
     eventually(lambda: models.apply("after"), SOON, "the API server takes the model")
     eventually(lambda: models.isvc("after"), SOON, "it is acted on")
     assert overlaps(control_plane, models.namespace) == []

@@ -1,9 +1,12 @@
-"""Replicas: autoscalers that nobody fights, models that are suspended and come back, budgets that come and go."""
+"""Replicas: autoscalers that nobody fights, models that are suspended and come back, budgets that come and go.
+
+The HorizontalPodAutoscaler is real, and so is the controller that scales by it; the CPU that pods use is the test's.
+"""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -12,21 +15,25 @@ from gpux_api.manifests import parse
 from gpux_operator.build.inference_service import Images
 from gpux_operator.engine.children import desired_children
 from testcluster.api import ApiError
-from testcluster.waiting import eventually
+from testcluster.metrics_api import MetricsApi
+from testcluster.waiting import SOON, eventually
 
 if TYPE_CHECKING:
-    from tests.integration.operator.conftest import Models
+    from tests.integration.operator.conftest import Kserve, Models
 
-SOON = 20.0
+    from testcluster.controlplane import ControlPlane
+
 Object = dict[str, Any]
 CPU = {"min": 2, "max": 5, "target": {"metric": "cpu", "value": 70}}
+ONE_CORE = {"requests": {"cpu": "1"}}
+HPA = "autoscaling/v2", "HorizontalPodAutoscaler"
 pytestmark = pytest.mark.usefixtures("operator")
 
 
-def scale(models: Models, replicas: int) -> None:
-    """What an autoscaler does."""
-    patch = {"spec": {"replicas": replicas}}
-    models.api.patch("apps/v1", "Deployment", "m-predictor", patch, models.namespace, subresource="scale")
+@pytest.fixture(scope="module")
+def metrics(control_plane: ControlPlane) -> Iterator[MetricsApi]:
+    with MetricsApi(control_plane.api) as running:
+        yield running
 
 
 def kubectl_scale(models: Models, replicas: int) -> None:
@@ -49,27 +56,72 @@ def serving(models: Models, replicas: int) -> None:
     eventually(probe, SOON, f"{replicas} replicas serve")
 
 
+def told(models: Models, message: str) -> None:
+    eventually(lambda: models.condition("Ready")["message"] == message, SOON, message)
+
+
 @pytest.mark.usefixtures("kserve")
 def test_the_replicas_are_the_autoscaler_s(
-    models: Models, operator_writes: Callable[[str], list[str]], a_few_passes: Callable[[], None]
+    models: Models,
+    metrics: MetricsApi,
+    operator_writes: Callable[[str], list[str]],
+    settled_writes: Callable[..., list[str]],
+    a_few_passes: Callable[[], None],
 ) -> None:
-    models.apply(serving={"replicas": CPU})
-    eventually(models.deployment, SOON, "there is a Deployment")
-    eventually(lambda: "1 of 2 replicas" in models.condition("Ready")["message"], SOON, "an autoscaler is waited for")
-    scale(models, 2)
+    metrics.millicores[models.namespace] = 1400
+    models.apply(serving={"replicas": CPU, "resources": ONE_CORE})
     models.becomes("NewestGenerationServes")
-    scale(models, 4)
+    told(models, "2 of 2 replicas run the newest generation")
+    metrics.millicores[models.namespace] = 2800  # 140 % of a core in each of two pods, 70 % in four
     serving(models, 4)
-    all_of_them = "4 of 4 replicas run the newest generation"
-    eventually(lambda: models.condition("Ready")["message"] == all_of_them, SOON, "all of them are told")
-    time.sleep(1)  # the event of becoming ready follows the status
-    writes = operator_writes(models.namespace)
+    told(models, "4 of 4 replicas run the newest generation")
+    writes = settled_writes(models.namespace)
     a_few_passes()
     assert operator_writes(models.namespace) == writes
     deployment = models.deployment()
     assert deployment is not None
     assert deployment["spec"]["replicas"] == 4
-    assert models.becomes("NewestGenerationServes")["message"] == all_of_them
+    metrics.millicores[models.namespace] = 9000
+    serving(models, 5)
+    metrics.millicores[models.namespace] = 100
+    serving(models, 2)
+    assert models.becomes("NewestGenerationServes")["status"] == "True"
+    after = operator_writes(models.namespace)[len(writes) :]
+    assert {line.split()[1] for line in after} == {"gpuxmodels"}, "no event: it was ready all the time"
+
+
+def test_replicas_that_only_start_are_counted_and_change_nothing_of_ready(
+    models: Models, metrics: MetricsApi, kserve: Kserve
+) -> None:
+    metrics.millicores[models.namespace] = 1400
+    models.apply(serving={"replicas": CPU, "resources": ONE_CORE})
+    models.becomes("NewestGenerationServes")
+    told(models, "2 of 2 replicas run the newest generation")
+    first = {pod["metadata"]["name"] for pod in models.api.list("v1", "Pod", models.namespace)}
+    serves = kserve.pod_status
+    kserve.pod_status = lambda pod: serves(pod) if pod["metadata"]["name"] in first else {"phase": "Pending"}
+    metrics.millicores[models.namespace] = 2800
+    told(models, "2 of 4 replicas run the newest generation")
+    status = models.get()["status"]
+    assert (status["replicas"], status["readyReplicas"]) == (4, 2)
+    assert models.condition("Ready")["status"] == models.condition("Available")["status"] == "True"
+    kubectl_scale(models, 3)  # what starts counts as soon as it is asked for
+    assert models.becomes("PodsNotReady")["status"] == "False"
+    kserve.pod_status = serves
+    models.becomes("NewestGenerationServes")
+
+
+@pytest.mark.usefixtures("kserve")
+def test_kubectl_scale_of_an_autoscaled_model_is_kept(models: Models, metrics: MetricsApi) -> None:
+    metrics.millicores[models.namespace] = 0
+    models.apply(serving={"replicas": CPU, "resources": ONE_CORE})
+    serving(models, 2)
+    kubectl_scale(models, 3)
+    serving(models, 3)
+    time.sleep(4)  # the autoscaler would have taken one away by now
+    serving(models, 3)
+    kubectl_scale(models, 2)
+    serving(models, 2)
 
 
 def test_kubectl_scale_sets_min_and_stays_below_max(models: Models) -> None:
@@ -92,8 +144,6 @@ def test_kubectl_scale_sets_min_and_stays_below_max(models: Models) -> None:
 def test_suspend_and_resume(models: Models, replicas: Object) -> None:
     models.apply(serving={"replicas": replicas})
     eventually(models.deployment, SOON, "there is a Deployment")
-    if replicas is CPU:
-        scale(models, 2)
     models.becomes("NewestGenerationServes")
     models.apply(serving={"replicas": replicas}, suspend=True)
     assert models.becomes("Suspended")["status"] == "False"
@@ -109,7 +159,6 @@ def test_suspend_and_resume(models: Models, replicas: Object) -> None:
     models.apply(serving={"replicas": replicas})
     if replicas is CPU:
         eventually(models.deployment, SOON, "there is a Deployment again")
-        scale(models, 3)
     models.becomes("NewestGenerationServes")
 
 

@@ -8,10 +8,8 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
-import pytest
-
 from testcluster.proxy import Refusal
-from testcluster.waiting import eventually
+from testcluster.waiting import SOON, eventually
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -22,9 +20,8 @@ if TYPE_CHECKING:
     from testcluster.proxy import ApiProxy, Asked
 
 KSERVE = "serving.kserve.io/v1beta1"
-SOON, SILENT_SECONDS = 20.0, 90.0
+SILENT_SECONDS, QUIET_SECONDS = 150.0, 3.0
 GONE = Refusal(410, "Expired")
-pytestmark = pytest.mark.timeout(240)
 
 
 def prepare(models: Models) -> None:
@@ -56,14 +53,6 @@ def replicas(models: Models, name: str) -> int:
     return found
 
 
-def nothing_is_written_any_more(models: Models, operator_writes: Callable[[str], list[str]]) -> list[str]:
-    time.sleep(1)
-    writes = operator_writes(models.namespace)
-    time.sleep(3)
-    assert operator_writes(models.namespace) == writes
-    return writes
-
-
 def once(writes: list[str]) -> None:
     """Each ConfigMap and InferenceService written once, and once more for each change."""
     expected = {"changed": 2, "drifted": 2, "new": 1, "deleted": 1}
@@ -72,7 +61,7 @@ def once(writes: list[str]) -> None:
 
 
 def test_a_version_that_is_too_old_within_a_watch(
-    proxied: Operator, proxy: ApiProxy, models: Models, admin: Api, operator_writes: Callable[[str], list[str]]
+    proxied: Operator, proxy: ApiProxy, models: Models, admin: Api, settled_writes: Callable[..., list[str]]
 ) -> None:
     """An ERROR event with the code 410: everything between is lost, so it is listed anew."""
     prepare(models)
@@ -80,11 +69,11 @@ def test_a_version_that_is_too_old_within_a_watch(
     change(models, admin)
     proxy.end_with_error(GONE)
     acted_on(models, SOON)
-    once(nothing_is_written_any_more(models, operator_writes))
+    once(settled_writes(models.namespace, QUIET_SECONDS))
 
 
 def test_a_version_that_is_too_old_for_a_watch(
-    proxied: Operator, proxy: ApiProxy, models: Models, admin: Api, operator_writes: Callable[[str], list[str]]
+    proxied: Operator, proxy: ApiProxy, models: Models, admin: Api, settled_writes: Callable[..., list[str]]
 ) -> None:
     """The answer 410 to the request for a watch."""
     prepare(models)
@@ -102,7 +91,7 @@ def test_a_version_that_is_too_old_for_a_watch(
     proxy.cut()
     acted_on(models, SOON)
     assert len(refused) >= 2
-    once(nothing_is_written_any_more(models, operator_writes))
+    once(settled_writes(models.namespace, QUIET_SECONDS))
 
 
 def test_an_error_within_a_watch_that_is_none_of_ours(
@@ -117,17 +106,17 @@ def test_an_error_within_a_watch_that_is_none_of_ours(
 
 
 def test_watches_that_break_off_amid_an_event(
-    proxied: Operator, proxy: ApiProxy, models: Models, admin: Api, operator_writes: Callable[[str], list[str]]
+    proxied: Operator, proxy: ApiProxy, models: Models, admin: Api, settled_writes: Callable[..., list[str]]
 ) -> None:
     prepare(models)
     proxy.cut_amid_next()
     change(models, admin)
     acted_on(models, SOON)
-    once(nothing_is_written_any_more(models, operator_writes))
+    once(settled_writes(models.namespace, QUIET_SECONDS))
 
 
 def test_watches_that_last_two_seconds(
-    proxied: Operator, proxy: ApiProxy, models: Models, admin: Api, operator_writes: Callable[[str], list[str]]
+    proxied: Operator, proxy: ApiProxy, models: Models, admin: Api, settled_writes: Callable[..., list[str]]
 ) -> None:
     prepare(models)
     proxy.watch_seconds = 2.0
@@ -137,7 +126,7 @@ def test_watches_that_last_two_seconds(
         time.sleep(0.7)
     change(models, admin)
     acted_on(models, SOON)
-    writes = nothing_is_written_any_more(models, operator_writes)
+    writes = settled_writes(models.namespace, QUIET_SECONDS)
     assert writes.count("patch inferenceservices drifted") == 2
     assert writes.count("patch inferenceservices changed") <= 12
     started = time.monotonic()
@@ -146,11 +135,11 @@ def test_watches_that_last_two_seconds(
 
 
 def test_watches_that_fall_silent(
-    proxied: Operator, proxy: ApiProxy, models: Models, admin: Api, operator_writes: Callable[[str], list[str]]
+    proxied: Operator, proxy: ApiProxy, models: Models, admin: Api, settled_writes: Callable[..., list[str]]
 ) -> None:
     """Half-dead connections. The API server sends bookmarks at least every minute; a watch without any is opened anew."""
     prepare(models)
     proxy.mute()
     change(models, admin)
     acted_on(models, SILENT_SECONDS)
-    once(nothing_is_written_any_more(models, operator_writes))
+    once(settled_writes(models.namespace, QUIET_SECONDS))

@@ -28,7 +28,7 @@ from mountedsecret import mount
 from onnxmodels import identity
 from predictorserver import PROGRAM, Server, serve
 from testcluster.ports import free_ports
-from testcluster.waiting import eventually
+from testcluster.waiting import SOON, eventually
 
 ALICE, BOB = "alice-" + "a" * 26, "bob-" + "b" * 28
 BODY = {"x": [1, 2]}
@@ -345,14 +345,14 @@ def test_keys_change_under_load_without_one_wrong_answer(tmp_path: Path) -> None
         for number in range(4):
             new = f"alice-{number}-" + "n" * 24
             mount(keys, {"alice": f"{new} {old}", "bob": BOB})
-            eventually(lambda: asks(lasting, new), 5, "the new key lets in")  # noqa: B023
+            eventually(lambda: asks(lasting, new), SOON, "the new key lets in")  # noqa: B023
             assert asks(lasting, old), "both count while one follows the other"
             mount(keys, {"alice": new, "bob": BOB})
-            eventually(lambda: not asks(lasting, old), 5, "the old key is out")  # noqa: B023
+            eventually(lambda: not asks(lasting, old), SOON, "the old key is out")  # noqa: B023
             assert asks(lasting, new)
             old = new
         mount(keys, {"bob": BOB, "broken": "short"})
-        eventually(lambda: not asks(lasting, old), 5, "alice is out")
+        eventually(lambda: not asks(lasting, old), SOON, "alice is out")
         ended.set()
         for thread in threads:
             thread.join()
@@ -362,7 +362,7 @@ def test_keys_change_under_load_without_one_wrong_answer(tmp_path: Path) -> None
         assert "the entry broken of the API keys is left out: it has a key of 5 characters" in server.log.read_text()
         mount(keys, {})
         eventually(
-            lambda: server.http.post("/predict", json=BODY, headers=bearer(BOB)).status_code == 401, 5, "all out"
+            lambda: server.http.post("/predict", json=BODY, headers=bearer(BOB)).status_code == 401, SOON, "all out"
         )
         assert "nobody is let in" in server.log.read_text()
 
@@ -420,6 +420,18 @@ def test_what_is_to_be_closed_is_never_served_open(
 LIMIT = {"requestsPerSecond": 2, "burst": 5}
 
 
+MOST_ASKED = 50
+"""Until one is refused; where nobody waits, the sixth is."""
+
+
+def until_refused(server: Server, path: str) -> httpx.Response:
+    for _ in range(MOST_ASKED):
+        answer = server.http.post(path, json=BODY, headers=bearer(ALICE))
+        if answer.status_code == 429:
+            return answer
+    raise AssertionError(f"{MOST_ASKED} requests were let in: {answer.status_code}")
+
+
 def test_a_client_that_asks_too_fast_waits_and_others_do_not(tmp_path: Path, secret: Path) -> None:
     port = free_ports(1)[0]
     arguments = ("--api-keys-dir", str(secret), "--grpc-port", str(port))
@@ -427,10 +439,11 @@ def test_a_client_that_asks_too_fast_waits_and_others_do_not(tmp_path: Path, sec
         answers = [server.http.post("/predict", json=BODY, headers=bearer(ALICE)) for _ in range(5)]
         assert [answer.status_code for answer in answers] == [200] * 5
         assert answers[0].headers["ratelimit-policy"] == '"client";q=5;w=3'
-        assert [int(answer.headers["ratelimit"].split(";")[1][2:]) for answer in answers] == [4, 3, 2, 1, 0]
+        left = [int(answer.headers["ratelimit"].split(";")[1][2:]) for answer in answers]
+        assert left[0] == 4
+        assert left[-1] < 4, "two come back in a second"
         for path in ("/predict", "/v2/models/test/infer", "/nowhere"):
-            refused = server.http.post(path, json=BODY, headers=bearer(ALICE))
-            assert refused.status_code == 429
+            refused = until_refused(server, path)
             assert refused.headers["retry-after"] == "1"
             assert refused.headers["ratelimit"].startswith('"client";r=0;t=')
             text = refused.json()["error" if "v2" in path else "detail"]
@@ -441,7 +454,8 @@ def test_a_client_that_asks_too_fast_waits_and_others_do_not(tmp_path: Path, sec
         with grpc.insecure_channel(f"127.0.0.1:{port}") as channel:
             infer = GRPCInferenceServiceStub(channel).ModelInfer
             metadata = (("x-api-key", ALICE),)
-            assert code(lambda: infer(infer_request(), metadata=metadata)) is grpc.StatusCode.RESOURCE_EXHAUSTED
+            too_fast = lambda: code(lambda: infer(infer_request(), metadata=metadata))  # noqa: E731
+            assert any(too_fast() is grpc.StatusCode.RESOURCE_EXHAUSTED for _ in range(MOST_ASKED))
             assert code(lambda: infer(infer_request(), metadata=(("x-api-key", BOB),))) is grpc.StatusCode.OK
         assert asks(server.http, BOB)
         assert server.http.get("/health").status_code == 200
@@ -457,7 +471,9 @@ def test_a_request_that_changes_its_way_costs_one_token(tmp_path: Path, secret: 
     ) as server:
         bad = [server.http.post("/predict", json={"z": 1}, headers=bearer(BOB)) for _ in range(3)]
         assert [answer.status_code for answer in bad] == [400] * 3
-        assert [int(answer.headers["ratelimit"].split(";")[1][2:]) for answer in bad] == [5, 4, 3]
+        left = [int(answer.headers["ratelimit"].split(";")[1][2:]) for answer in bad]
+        assert left[0] == 5
+        assert left[-1] >= 3, "counted twice it would be none, and one comes back in a second"
         assert value(server.http.get("/metrics").text, 'prediction_client_requests_total{client="bob"}') == 3
 
 
@@ -465,9 +481,14 @@ def test_the_request_log_names_the_client(tmp_path: Path, secret: Path) -> None:
     with serve(keyed(tmp_path), "--api-keys-dir", str(secret), "--log-requests") as server:
         assert asks(server.http, ALICE)
         assert server.http.get("/info").status_code == 401
-        lines = [line for line in server.log.read_text().splitlines() if line.startswith("{")]
-        assert any('"path":"/predict"' in line and '"client":"alice"' in line for line in lines)
-        assert any('"path":"/info","status":401' in line and "client" not in line for line in lines)
+
+        def logged(*words: str) -> list[str]:
+            lines = [line for line in server.log.read_text().splitlines() if line.startswith("{")]
+            return [line for line in lines if all(word in line for word in words)]
+
+        eventually(lambda: logged('"path":"/predict"', '"client":"alice"'), SOON, "the client is named")
+        [refused] = eventually(lambda: logged('"path":"/info","status":401'), SOON, "so is who was refused")
+        assert "client" not in refused
         assert ALICE not in server.log.read_text()
 
 

@@ -7,10 +7,12 @@ import re
 import shutil
 import subprocess
 import sys
+from typing import Any
 
 import pytest
 
 from predictorserver import Server
+from testcluster.waiting import SOON, eventually
 
 CURL = r"""
 curl -X POST http://localhost:8080/predict \
@@ -188,10 +190,13 @@ def test_curl_of_a_task(match_outcome: Server) -> None:
     where = f"/monitoring/task_status/{submitted['task_id']}"
     assert submitted == {"task_id": submitted["task_id"], "status": "submitted", "status_url": where}
     poll = f"curl http://localhost:8000{where}"
-    for _ in range(50):
-        found = json.loads(output_of(match_outcome, poll, "bash", "-c"))
-        if found != {"task_id": submitted["task_id"], "status": "pending"}:
-            break
+    pending = {"task_id": submitted["task_id"], "status": "pending"}
+
+    def ended() -> dict[str, Any] | None:
+        found: dict[str, Any] = json.loads(output_of(match_outcome, poll, "bash", "-c"))
+        return None if found == pending else found
+
+    found = eventually(ended, SOON, "the task ends")
     assert found == {"task_id": submitted["task_id"], "status": "success", "result": PREDICTION}
 
 

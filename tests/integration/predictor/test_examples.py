@@ -1,6 +1,6 @@
 """The committed example models are what their scripts build, from data that packages carry."""
 
-import runpy
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -38,14 +38,15 @@ def test_the_tokenizer_is_the_packages(built: Any) -> None:
     assert file.stat().st_size < 1_000_000
 
 
-def test_the_digits_models_know_their_digits() -> None:
+def test_the_digits_models_know_their_digits(monkeypatch: pytest.MonkeyPatch) -> None:
     """Training differs in the last digits from machine to machine: what the model can do is what counts."""
-    builder = runpy.run_path(str(EXAMPLES / "builders" / "digits.py"))
-    network, accuracy = builder["train"]()
+    monkeypatch.syspath_prepend(EXAMPLES.parent)
+    builder = import_module("examples.builders.digits")
+    network, accuracy = builder.train()
     assert accuracy > 0.95
     images, labels = load_digits(return_X_y=True)
     pictures = (images / 16).astype(np.float32).reshape(-1, 1, 1, 8, 8)
-    models = [builder["build"](network), builder["graph"](network, "batch", "logits")]
+    models = [builder.build(network), builder.graph(network, "batch", "logits")]
     for model in (*(model.SerializeToString() for model in models), *DIGITS):
         session = onnxruntime.InferenceSession(model, providers=["CPUExecutionProvider"])
         guesses = [int(np.argmax(session.run(None, {"image": picture})[0])) for picture in pictures]

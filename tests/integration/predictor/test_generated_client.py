@@ -1,6 +1,7 @@
 """A client that is generated from /openapi.json, as docs/clients.md says, asks the server that it is generated from."""
 
-import json
+import ast
+import base64
 import re
 import subprocess
 import sys
@@ -17,14 +18,27 @@ PROGRAM = Path(sys.executable).parent / "openapi-python-client"
 DOCS = Path(__file__).parents[3] / "docs" / "clients.md"
 
 
-def json_only(document: dict[str, Any]) -> dict[str, Any]:
-    """The document without the other bodies of images: with several bodies the generator (0.29.1) forgets an import."""
-    for operations in document["paths"].values():
-        for operation in operations.values():
-            if "requestBody" in operation:
-                content = operation["requestBody"]["content"]
-                operation["requestBody"]["content"] = {"application/json": content["application/json"]}
-    return document
+def blocks() -> list[str]:
+    """Shell and Python of the docs: install and generate, use; for images, take the document, generate, use."""
+    return re.findall("```(?:sh|python)\n(.*?)```", DOCS.read_text(), re.DOTALL)
+
+
+def run_program(program: str, folder: Path, server: Server) -> str:
+    """Runs Python of the docs against a server; what it prints."""
+    command = [sys.executable, "-c", program.replace("http://localhost:8080", here(server))]
+    return subprocess.run(command, cwd=folder, check=True, capture_output=True, text=True, timeout=60).stdout
+
+
+def run_generator(shell: str, folder: Path, server: Server) -> None:
+    """Runs the generator's line of a shell block; it may have nothing to complain of."""
+    [line] = [line for line in shell.splitlines() if line.startswith(PROGRAM.name)]
+    command = line.replace("http://localhost:8080", here(server)).replace(PROGRAM.name, str(PROGRAM), 1).split()
+    done = subprocess.run(command, cwd=folder, check=True, capture_output=True, text=True, timeout=60)
+    assert "WARNING" not in done.stdout + done.stderr  # with one of those it leaves out what it does not understand
+
+
+def here(server: Server) -> str:
+    return str(server.http.base_url).rstrip("/")
 
 
 class Client:
@@ -32,11 +46,9 @@ class Client:
 
     def __init__(self, folder: Path, name: str, server: Server) -> None:
         self.name, self.folder = name, folder / name
-        document = folder / "openapi.json"
-        document.write_text(json.dumps(json_only(server.http.get("/openapi.json").json())))
-        command = [str(PROGRAM), "generate", "--path", str(document), "--output-path", str(self.folder)]
-        done = subprocess.run([*command, "--meta", "none"], check=True, capture_output=True, text=True, timeout=60)
-        assert "WARNING" not in done.stdout + done.stderr  # with one of those it leaves out what it does not understand
+        _, _, take, generate, _ = blocks()
+        run_program(take, folder, server)
+        run_generator(generate.replace("digits_model", name), folder, server)
         self.models = import_module(f"{name}.models")
         self.client = import_module(name).Client(base_url=str(server.http.base_url))
 
@@ -100,25 +112,22 @@ def test_the_open_inference_protocol(generate: Any, match_outcome: Server) -> No
 
 
 def test_the_program_of_the_docs(tmp_path: Path, match_outcome: Server) -> None:
-    shell, program = re.findall("```(?:sh|python)\n(.*?)```", DOCS.read_text(), re.DOTALL)
-    here = str(match_outcome.http.base_url).rstrip("/")
-    [generate] = [line for line in shell.splitlines() if line.startswith(PROGRAM.name)]
-    command = generate.replace("http://localhost:8080", here).replace(PROGRAM.name, str(PROGRAM), 1)
-    subprocess.run(command.split(), cwd=tmp_path, check=True, capture_output=True, timeout=60)
-    program = program.replace("http://localhost:8080", here)
-    done = subprocess.run([sys.executable, "-c", program], cwd=tmp_path, check=True, capture_output=True, text=True)
-    lines = done.stdout.splitlines()
+    generate, program, *_ = blocks()
+    run_generator(generate, tmp_path, match_outcome)
+    lines = run_program(program, tmp_path, match_outcome).splitlines()
     assert [line[0] for line in lines] == ["0", "0"]
     assert "{'0': 0." in lines[0]
 
 
-def test_a_picture(generate: Any, digits_image: Server) -> None:
-    made = generate("generated_pictures", digits_image)
+def test_the_program_of_the_docs_for_pictures(tmp_path: Path, digits_image: Server) -> None:
     example = digits_image.http.get("/openapi.json").json()["paths"]["/predict"]["post"]["requestBody"]["content"]
     picture = example["application/json"]["example"]["image"]
-    answer = made.call("predict.predict", body=made.models.OneSampleOfImages(image=picture))
-    assert type(answer.parsed) is made.models.AnswerToOneSample
-    assert answer.parsed.to_dict() == digits_image.http.post("/predict", json={"image": picture}).json()
+    (tmp_path / "digit.png").write_bytes(base64.b64decode(picture))
+    _, _, take, generate, program = blocks()
+    run_program(take, tmp_path, digits_image)
+    run_generator(generate, tmp_path, digits_image)
+    answer = ast.literal_eval(run_program(program, tmp_path, digits_image))
+    assert answer == digits_image.http.post("/predict", json={"image": picture}).json()
 
 
 def test_every_operation_has_a_function(generate: Any, review: Server) -> None:

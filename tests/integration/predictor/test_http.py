@@ -15,7 +15,7 @@ from onnx import helper
 import onnxmodels
 from gpux_predictor.http.body import MAX_BODY_BYTES
 from predictorserver import PROGRAM, Server, serve
-from testcluster.waiting import eventually
+from testcluster.waiting import SOON, eventually
 
 BODY = {"input_ids": [1045, 2293], "attention_mask": [1, 1]}
 V2_INPUTS = [{"name": name, "shape": [1, 2], "datatype": "INT64", "data": data} for name, data in BODY.items()]
@@ -274,7 +274,7 @@ def test_kserve_v2_strings(tmp_path: Path) -> None:
 def test_a_model_that_cannot_be_served_keeps_the_port_open_and_says_why(tmp_path: Path) -> None:
     with serve(manifest(tmp_path), ready=False) as server:
         eventually(
-            lambda: server.http.get("/health").json()["reason"] == "ModelFileNotFound", 10, "the reason is there"
+            lambda: server.http.get("/health").json()["reason"] == "ModelFileNotFound", SOON, "the reason is there"
         )
         health = server.http.get("/health")
         assert health.status_code == 503
@@ -361,10 +361,10 @@ def test_an_invalid_manifest_is_exit_1(tmp_path: Path) -> None:
 
 
 def test_what_was_accepted_before_sigterm_is_answered(tmp_path: Path) -> None:
-    onnxmodels.slow(tmp_path / "model.onnx", 1_000_000)
-    with serve(manifest(tmp_path)) as server, ThreadPoolExecutor() as pool:
-        asked = pool.submit(server.http.post, "/predict", json={"x": [1, 2]})
-        eventually(lambda: 'source="sync"} 1.0' in server.http.get("/metrics").text, 10, "the request is running")
+    onnxmodels.slow(tmp_path / "model.onnx", 2_000_000)
+    with serve(manifest(tmp_path, more=", runtime: {timeoutSeconds: 120}")) as server, ThreadPoolExecutor() as pool:
+        asked = pool.submit(server.http.post, "/predict", json={"x": [1, 2]}, timeout=120)
+        eventually(lambda: 'source="sync"} 1.0' in server.http.get("/metrics").text, SOON, "the request is running")
         assert not asked.done()
         assert server.stop() == 0
         assert asked.result().status_code == 200

@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from threading import Thread
+from typing import Any
 
 import pytest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
@@ -13,7 +14,7 @@ from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
 import onnxmodels
 from predictorserver import serve
-from testcluster.waiting import eventually
+from testcluster.waiting import SOON, eventually
 
 MANIFEST = """
 apiVersion: gpux.io/v1alpha1
@@ -35,8 +36,13 @@ def test_the_request_log(manifest: Path) -> None:
     with serve(manifest, "--log-requests") as server:
         server.http.post("/predict", json={"x": [1, 2]})
         server.http.post("/predict", json={"x": "no"})
-        lines = [json.loads(line) for line in server.log.read_text().splitlines() if line.startswith("{")]
-    predictions = [line for line in lines if line["path"] == "/predict"]
+
+        def lines() -> list[dict[str, Any]]:
+            found = [json.loads(line) for line in server.log.read_text().splitlines() if line.startswith("{")]
+            return [line for line in found if line["path"] == "/predict"]
+
+        eventually(lambda: len(lines()) == 2, SOON, "a line follows its answer")
+        predictions = lines()
     assert [line["status"] for line in predictions] == [200, 400]
     assert predictions[0]["method"] == "POST"
     assert {"time", "milliseconds", "queue", "preprocess", "run", "postprocess"} <= predictions[0].keys()
@@ -81,11 +87,13 @@ def test_traces(manifest: Path, monkeypatch: pytest.MonkeyPatch) -> None:
             trace = "0af7651916cd43dd8448eb211c80319c"
             parent = {"traceparent": f"00-{trace}-b7ad6b7169203331-01"}
             assert server.http.post("/predict", json={"x": [1, 2]}, headers=parent).status_code == 200
-            eventually(lambda: any(s.name == "POST /predict" for s in spans), 10, "the span was exported")
+            assert server.http.get("/nobody/knows/7").status_code == 404
+            eventually(lambda: {"POST /predict", "GET"} <= {s.name for s in spans}, SOON, "the spans were exported")
     [span] = [span for span in spans if span.name == "POST /predict"]
     assert span.trace_id.hex() == trace
     assert span.parent_span_id.hex() == "b7ad6b7169203331"
     attributes = {item.key: item.value for item in span.attributes}
     assert attributes["http.response.status_code"].int_value == 200
+    assert attributes["http.route"].string_value == "/predict"
     assert "gpux.run_ms" in attributes
     assert span.end_time_unix_nano > span.start_time_unix_nano

@@ -20,7 +20,7 @@ from gpux_api.v1alpha1 import ModelSourceSpec
 from gpux_predictor.engine import source, storage
 from gpux_predictor.errors import LoadError, LoadReason
 from stores import Store, store
-from testcluster.waiting import eventually
+from testcluster.waiting import SOON, eventually
 
 MODEL = os.urandom(3_000_000)
 SHA256 = hashlib.sha256(MODEL).hexdigest()
@@ -272,11 +272,11 @@ def test_nothing_survives_the_server(https: Store, cache: Path) -> None:
         source.root(ModelSourceSpec(uri="{https.url}/model.onnx"), Path(), None, lambda done, total: None)
     """
     server = subprocess.Popen([sys.executable, "-c", textwrap.dedent(code)])
-    eventually(lambda: any(path.stat().st_size for path in cache.rglob("model.onnx")), 20, "some of it is there")
+    eventually(lambda: any(path.stat().st_size for path in cache.rglob("model.onnx")), SOON, "some of it is there")
     assert downloads()
     server.kill()
     server.wait()
-    eventually(lambda: not downloads(), 5, "the download has ended")
+    eventually(lambda: not downloads(), SOON, "the download has ended")
     assert not list(cache.rglob("model.onnx"))
 
 

@@ -21,7 +21,7 @@ from onnxmodels import identity
 from predictorserver import PROGRAM, Server, serve
 from testcluster.certs import Authority, KeyPair
 from testcluster.ports import free_ports
-from testcluster.waiting import eventually
+from testcluster.waiting import SOON, eventually
 
 MANIFEST = """
 apiVersion: gpux.io/v1alpha1
@@ -174,10 +174,10 @@ def test_a_renewed_certificate_is_taken_without_a_restart(
     host, port = address(server)
     for name in ("second", "third"):
         mount(secret, files(authority.issue(name, hosts=("127.0.0.1",))))
-        eventually(lambda: names(host, port) == name, 10, "HTTP has the new certificate")  # noqa: B023
-        eventually(lambda: names(host, grpc_port) == name, 10, "gRPC has it, too")  # noqa: B023
+        eventually(lambda: names(host, port) == name, SOON, "HTTP has the new certificate")  # noqa: B023
+        eventually(lambda: names(host, grpc_port) == name, SOON, "gRPC has it, too")  # noqa: B023
     mount(secret, {**files(authority.issue("fourth")), "tls.key": authority.issue("other").key})
-    eventually(lambda: "cannot be read, what was there before still counts" in server.log.read_text(), 10, "a word")
+    eventually(lambda: "cannot be used, what was there before still counts" in server.log.read_text(), SOON, "a word")
     assert (names(host, port), names(host, grpc_port)) == ("third", "third")
     ended.set()
     for thread in threads:
@@ -185,7 +185,7 @@ def test_a_renewed_certificate_is_taken_without_a_restart(
     assert failed == []
     assert right[0] > 50
     mount(secret, files(authority.issue("first", hosts=("127.0.0.1", "localhost"))))
-    eventually(lambda: names(host, port) == "first", 10, "what can be used is taken again")
+    eventually(lambda: names(host, port) == "first", SOON, "what can be used is taken again")
 
 
 @pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
@@ -198,11 +198,11 @@ def test_a_certificate_of_another_kind_of_key_is_taken(
     hosts = ("127.0.0.1", "localhost")
     try:
         mount(secret, files(authority.issue("rsa", hosts=hosts, key=key)))
-        eventually(lambda: shown(server, version, called) == "rsa", 10, "HTTP has the certificate of RSA")
-        eventually(lambda: names("127.0.0.1", grpc_port) == "rsa", 10, "gRPC has it, too")
+        eventually(lambda: shown(server, version, called) == "rsa", SOON, "HTTP has the certificate of RSA")
+        eventually(lambda: names("127.0.0.1", grpc_port) == "rsa", SOON, "gRPC has it, too")
     finally:
         mount(secret, files(authority.issue("first", hosts=hosts)))
-    eventually(lambda: shown(server, version, called) == "first", 10, "and back")
+    eventually(lambda: shown(server, version, called) == "first", SOON, "and back")
 
 
 def shown(server: Server, version: ssl.TLSVersion, called: str | None) -> str:

@@ -1,6 +1,7 @@
-"""A batcher in front of a real session whose runs take as long as their input says."""
+"""A batcher in front of a real session whose runs take as long as their input says, or until the test lets them."""
 
 import asyncio
+import threading
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
@@ -55,13 +56,16 @@ def spinning(folder: Path) -> Session:
 
 
 class Setup:
-    """A batcher on a session, and the rows of each of its runs."""
+    """A batcher on a session, and the rows of each of its runs. `hold` lets a test do things while one is sure to run."""
 
     def __init__(self, session: Session, plan: Plan, limits: Limits) -> None:
         self.runs: list[list[float]] = []
+        self._held: threading.Semaphore | None = None
 
         def run(feeds: Any, options: Any) -> dict[str, Any]:
             self.runs.append(feeds["x"].ravel().tolist())
+            if self._held is not None:
+                self._held.acquire(timeout=60)
             return session.run(["y"], feeds, options)
 
         self.batcher = Batcher(Runner(run, plan), plan, run_options, limits)
@@ -73,6 +77,31 @@ class Setup:
     def start(self, *values: float, seconds: float = 30.0) -> "asyncio.Task[Result]":
         return asyncio.create_task(self.ask(*values, seconds=seconds))
 
+    def hold(self) -> None:
+        """Runs that begin from now on wait for `release`."""
+        self._held = threading.Semaphore(0)
+
+    def release(self, runs: int = 1) -> None:
+        """Lets so many of them go on."""
+        assert self._held is not None
+        self._held.release(runs)
+
+    def release_all(self) -> None:
+        """Lets them go on, and those that come later."""
+        self.release(1000)
+
+    async def until(self, waiting: int, running: int) -> None:
+        """Returns when so many requests wait and so many run."""
+        async with asyncio.timeout(30):
+            while self.batcher.depth != (waiting, running):
+                await asyncio.sleep(0.001)
+
+    async def begun(self, runs: int = 1) -> None:
+        """Returns when so many runs have begun."""
+        async with asyncio.timeout(30):
+            while len(self.runs) < runs:
+                await asyncio.sleep(0.001)
+
     def behind(self, *values: float) -> "asyncio.Task[Result]":
         """Submits work that nobody waits for."""
         return asyncio.create_task(self.batcher.background.submit({"x": np.array(values, np.float32)[:, None]}))
@@ -80,6 +109,8 @@ class Setup:
 
 BUSY = 20_000.0
 """Iterations that keep a run busy for tens of milliseconds."""
+HOURS = 1e10
+"""Iterations that do not end in a test's time: such a run is stopped, or the test fails."""
 
 
 def run(setup: Setup, work: Callable[[], Awaitable[None]]) -> None:

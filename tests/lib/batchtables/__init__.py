@@ -54,7 +54,7 @@ def write(folder: Path, **spec: Any) -> Case:
 def killed_midway(case: Case, *arguments: str) -> Path:
     """Kills a run (SIGKILL) that has done some pieces; returns its unfinished file."""
     process = subprocess.Popen(case.command(*arguments), stderr=subprocess.DEVNULL)
-    deadline = time.monotonic() + 40
+    deadline = time.monotonic() + 100
     while not any(part.stat().st_size > 300_000 for part in case.results.glob(".part-*.sqlite")):
         assert process.poll() is None
         assert time.monotonic() < deadline

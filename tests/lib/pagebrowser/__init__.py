@@ -12,6 +12,8 @@ from typing import Any
 
 from playwright.sync_api import Browser, Page, Playwright, Request
 
+from testcluster.waiting import SOON
+
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 HOW_TO = "the page's tests need chromium: apt-get install -y --no-install-recommends chromium fonts-dejavu-core"
 
@@ -50,6 +52,7 @@ def opened(browser: Browser, **context: Any) -> Iterator[tuple[Page, Seen]]:
         seen.requests.append(request.url)
 
     made.on("request", requested)
+    made.set_default_timeout(SOON * 1000)
     page = made.new_page()
     page.on("pageerror", lambda error: seen.problems.append(str(error)))
     page.on("console", lambda message: seen.problems.append(message.text) if message.type == "error" else None)

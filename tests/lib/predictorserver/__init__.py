@@ -13,7 +13,7 @@ from pathlib import Path
 import httpx
 
 from testcluster.ports import free_ports
-from testcluster.waiting import eventually
+from testcluster.waiting import SOON, eventually
 
 PROGRAM = Path(sys.executable).parent / "gpux-predictor"
 
@@ -35,13 +35,13 @@ class Server:
     def wait_ready(self) -> None:
         """Waits until /health is 200."""
         eventually(
-            lambda: self.http.get("/health").status_code == 200, 30, f"the model is ready: {self.log.read_text()}"
+            lambda: self.http.get("/health").status_code == 200, SOON, f"the model is ready: {self.log.read_text()}"
         )
 
     def stop(self) -> int:
         """Sends SIGTERM and returns the exit code."""
         self.process.send_signal(signal.SIGTERM)
-        return self.process.wait(timeout=30)
+        return self.process.wait(timeout=SOON)
 
 
 @contextmanager
@@ -63,7 +63,7 @@ def serve(
         client = httpx.Client(base_url=base, timeout=30, verify=True if trust is None else trust)
         server = Server(client, process, Path(log.name))
         try:
-            eventually(lambda: server.http.get("/v2/health/live").status_code == 200, 30, "the port is open")
+            eventually(lambda: server.http.get("/v2/health/live").status_code == 200, SOON, "the port is open")
             if ready:
                 server.wait_ready()
             yield server

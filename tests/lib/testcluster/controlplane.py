@@ -21,7 +21,7 @@ from testcluster.processes import Program
 from testcluster.tools import ensure
 
 ETCD, APISERVER, CONTROLLERS = TOOLS = ("etcd", "kube-apiserver", "kube-controller-manager")
-READY_SECONDS = 60.0
+READY_SECONDS = 120.0
 POLL_SECONDS = 0.05
 TOKEN_SECONDS = 24 * 60 * 60
 

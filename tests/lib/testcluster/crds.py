@@ -9,7 +9,7 @@ from testcluster.waiting import eventually
 
 API_VERSION = "apiextensions.k8s.io/v1"
 KIND = "CustomResourceDefinition"
-SERVED_SECONDS = 30.0
+SERVED_SECONDS = 60.0
 
 
 def install(api: Api, crds: Iterable[Mapping[str, Any]]) -> None:

@@ -6,6 +6,8 @@ from typing import TypeVar
 
 T = TypeVar("T")
 POLL_SECONDS = 0.05
+SOON = 60.0
+"""The deadline of what takes a second or two: a busy machine is slow, and who waits so long in vain has failed anyway."""
 
 
 def eventually(probe: Callable[[], T | None], timeout: float, what: str) -> T:

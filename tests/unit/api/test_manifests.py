@@ -98,6 +98,23 @@ def test_what_cannot_be_read(tmp_path: Path) -> None:
         documents(tmp_path / "none")
 
 
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        ("a: [1\n", "line 2, column 1: expected ',' or ']', but got '<stream end>' while parsing a flow sequence that begins in line 1"),
+        ("a: b: c\n", "line 1, column 5: mapping values are not allowed here"),
+        ("a: !x 1\n", "line 1, column 4: could not determine a constructor for the tag '!x'"),
+        ("a: \x00\n", "unacceptable character #x0000: special characters are not allowed in \"<unicode string>\", position 3"),
+    ],
+)  # fmt: skip
+def test_what_is_not_yaml_is_said_in_a_line(tmp_path: Path, content: str, said: str) -> None:
+    path = tmp_path / "m.yaml"
+    path.write_text(content)
+    with pytest.raises(ManifestError) as refused:
+        documents(path)
+    assert str(refused.value) == f"{path}: not YAML: {said}"
+
+
 def test_load_finds_the_one_model_of_a_file(tmp_path: Path) -> None:
     model = 'apiVersion: gpux.io/v1alpha1\nkind: GpuxModel\nmetadata: {name: m}\nspec: {model: {source: {uri: "s3://b/m"}}}\n'
     path = tmp_path / "m.yaml"

@@ -51,7 +51,8 @@ def test_manifests(block: Block) -> None:
     for document in manifests(block):
         if document["kind"] == "GpuxModel":
             found = [str(problem.reason) for problem in spec_problems(parse(document, str(block)), "default")]
-            laptop = document["spec"]["model"]["source"]["uri"].startswith("file://")
+            spec = document["spec"]
+            laptop = spec["model"]["source"]["uri"].startswith("file://") and "image" not in spec.get("serving", {})
             assert found == (["FileSourceInCluster"] if laptop else [])
         else:
             assert {"apiVersion", "kind", "metadata"} <= set(document), f"{block}: not a whole object"
@@ -129,6 +130,12 @@ def test_every_link_exists() -> None:
 def _anchors(page: Path) -> set[str]:
     headings = re.findall(r"^#+ (.+)$", page.read_text(), re.MULTILINE)
     return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+def test_every_page_is_in_the_index() -> None:
+    index = ROOT / "docs" / "README.md"
+    linked = set(re.findall(r"\]\(([\w-]+\.md)\)", index.read_text()))
+    assert linked == {page.name for page in (ROOT / "docs").glob("*.md")} - {index.name}
 
 
 def test_make_targets_in_the_text_exist() -> None:

@@ -100,6 +100,10 @@ class FakeApi:
             stored["metadata"].setdefault("resourceVersion", str(next(self._versions)))
             return copy.deepcopy(stored)
 
+    def admit(self, resource: Resource, obj: Manifest) -> None:
+        with self._call("admit", resource, obj["metadata"]["name"]):
+            pass
+
     def merge(self, resource: Resource, namespace: str, name: str, patch: Manifest) -> Manifest:
         with self._call("merge", resource, name):
             stored = self.objects[resource, namespace, name]

@@ -250,6 +250,22 @@ def samples(numbers: int) -> Manifest:
     return {**spec(), "samples": [{"request": {"x": "0" * numbers}, "response": {"y": 1}}]}
 
 
+IN_AN_IMAGE: Manifest = {
+    "model": {"source": {"uri": "file:///models/my model", "path": "m.onnx"}},
+    "serving": {"image": "registry/m:1"},
+}
+
+
+def test_a_model_in_the_image_is_not_brought(images: Images) -> None:
+    [container] = predictor(build(IN_AN_IMAGE, images))["containers"]
+    assert container["image"] == "registry/m:1"
+    assert "--model-dir" not in container["args"]
+    assert "STORAGE_URI" not in {variable["name"] for variable in container["env"]}
+    [container] = predictor(build(spec(serving=IN_AN_IMAGE["serving"]), images))["containers"]
+    assert "--model-dir" in container["args"]
+    assert "STORAGE_URI" in {variable["name"] for variable in container["env"]}
+
+
 CHECKS = [
     (samples(2**20 - 1000), "m", "ns", None, ""),
     (samples(2**20), "m", "ns", Reason.SPEC_TOO_LARGE, "make spec.samples smaller"),
@@ -257,6 +273,14 @@ CHECKS = [
     (spec(), "m" * 40, "n" * 13, Reason.NAME_TOO_LONG, "at most 39 characters"),
     (spec(), "m" * 40, "n" * 12, None, ""),
     ({"model": {"source": {"uri": "file:///models/m.onnx"}}}, "m", "ns", Reason.FILE_SOURCE_IN_CLUSTER, "pvc://"),
+    (IN_AN_IMAGE, "m", "ns", None, ""),
+    (
+        {**IN_AN_IMAGE, "model": {"source": {"uri": "file://m.onnx"}}},
+        "m",
+        "ns",
+        Reason.FILE_SOURCE_IN_CLUSTER,
+        "write file:///…, not file://m.onnx",
+    ),
     (
         {"model": {"source": {"uri": "pvc://claim/a/m.onnx"}}},
         "m",

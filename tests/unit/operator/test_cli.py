@@ -41,6 +41,29 @@ def test_yaml(tmp_path: Path) -> None:
     assert yaml.safe_load(config_map["data"]["model.yaml"])["spec"]["model"]["source"]["uri"] == "s3://b/m"
 
 
+@pytest.mark.parametrize(
+    ("release", "mode"),
+    [
+        (None, "Standard"),
+        ("0.15", "RawDeployment"),
+        ("v0.15.2", "RawDeployment"),
+        ("v0.16.0-rc1", "Standard"),
+        ("1.0", "Standard"),
+    ],
+)
+def test_the_mode_has_the_name_that_the_release_of_kserve_knows(release: str | None, mode: str, tmp_path: Path) -> None:
+    done = render(write(tmp_path / "m.yaml"), *(["--kserve", release] if release else []))
+    isvc = next(item for item in yaml.safe_load_all(done.stdout) if item["kind"] == "InferenceService")
+    assert isvc["metadata"]["annotations"]["serving.kserve.io/deploymentMode"] == mode
+
+
+@pytest.mark.parametrize("release", ["0.14.1", "new", "0.15.2 or so"])
+def test_another_release_of_kserve_is_a_mistake(release: str, tmp_path: Path) -> None:
+    done = render(write(tmp_path / "m.yaml"), "--kserve", release)
+    assert done.exit_code == 2
+    assert "write 0.15, or v0.21.0" in " ".join(done.stderr.split())
+
+
 def test_json_of_several_files_is_one_list(tmp_path: Path) -> None:
     done = render(write(tmp_path / "a.yaml", "a"), write(tmp_path / "b.yaml", "b"), "-o", "json")
     found = json.loads(done.stdout)
@@ -73,6 +96,14 @@ def test_a_mistake_is_named_on_stderr(tmp_path: Path, content: str, words: str) 
     assert done.stdout == ""
     assert words in done.stderr
     assert all(line.startswith(str(path)) for line in done.stderr.splitlines())
+
+
+def test_standard_input_is_a_file_too() -> None:
+    done = CliRunner().invoke(main, ["render", "-"], input=MODEL % ("m", "s3://b/m"))
+    assert (done.exit_code, done.stderr) == (0, "")
+    assert [item["metadata"]["name"] for item in yaml.safe_load_all(done.stdout)][-1] == "m"
+    refused = CliRunner().invoke(main, ["render", "-"], input="kind: Secret\n")
+    assert (refused.exit_code, refused.stderr) == (1, "-: holds no GpuxModel\n")
 
 
 def test_a_file_that_is_not_there(tmp_path: Path) -> None:

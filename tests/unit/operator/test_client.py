@@ -19,6 +19,11 @@ from gpux_operator.kube.client import SHORT, Client, Patience
 from gpux_operator.kube.login import log_in
 
 Answer = tuple[int, Any, dict[str, str]]
+UNMAPPED = (
+    'configmaps "m" is forbidden: cannot set blockOwnerDeletion in this case because cannot find RESTMapping for APIVersion '
+    'gpux.io/v1alpha1 Kind GpuxModel: no matches for kind "GpuxModel" in version "gpux.io/v1alpha1"'
+)
+"""What kube-apiserver 1.34 said in the seconds after the CRD was installed."""
 
 
 class Server:
@@ -133,6 +138,7 @@ def test_a_delete_is_of_one_object_only(server: Server, client: Client) -> None:
         (403, {"message": 'cronjobs.batch "access-denied" is forbidden: User "x" cannot patch resource "cronjobs"'}, errors.Forbidden),
         (403, {"message": 'configmaps is forbidden: User "admission" cannot create resource "configmaps"'}, errors.Forbidden),
         (403, {"message": 'admission webhook "v" denied the request: m is forbidden: User "x" cannot get resource "m"'}, errors.Rejected),
+        (403, {"message": UNMAPPED}, errors.Transient),
         (403, {"message": 'configmaps "m" is forbidden: exceeded quota: q, requested: count/configmaps=1'}, errors.QuotaExceeded),
         (403, {"message": 'admission webhook "v" denied the request: no'}, errors.Rejected),
         (403, {"message": "ns is forbidden", "details": {"causes": [{"reason": "NamespaceTerminating"}]}}, errors.NamespaceEnding),

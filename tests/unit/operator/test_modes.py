@@ -39,6 +39,13 @@ class Webhook:
             raise Rejected(self._words)
         return wanted
 
+    def admit(self, wanted: Manifest) -> None:
+        """What it is asked about Knative's names: an InferenceService in the other mode, with a strategy."""
+        assert wanted["metadata"]["annotations"][MODE] == "Standard"
+        assert wanted["spec"]["predictor"] == {"minReplicas": 0, "deploymentStrategy": {"type": "Recreate"}}
+        if self._known == "Serverless":
+            raise Rejected(self._words)
+
 
 @pytest.mark.parametrize(
     ("stored", "known", "tried"),
@@ -56,7 +63,7 @@ def test_the_stored_name_stays_and_the_other_follows_its_refusal(
     stored: Manifest | None, known: str, tried: list[str]
 ) -> None:
     webhook = Webhook(known)
-    written = write_named(stored, isvc("Standard"), webhook.write)
+    written = write_named(stored, isvc("Standard"), webhook.write, webhook.admit)
     assert webhook.tried == tried
     assert written["metadata"]["annotations"][MODE] == known
 
@@ -64,8 +71,33 @@ def test_the_stored_name_stays_and_the_other_follows_its_refusal(
 def test_another_refusal_is_no_matter_of_names() -> None:
     webhook = Webhook("RawDeployment", "denied the request: MinReplicas cannot be greater than MaxReplicas.")
     with pytest.raises(Rejected, match="MinReplicas"):
-        write_named(None, isvc("Standard"), webhook.write)
+        write_named(None, isvc("Standard"), webhook.write, webhook.admit)
     assert webhook.tried == ["Standard"]
+
+
+@pytest.mark.parametrize(
+    ("stored", "known"),
+    [
+        (None, "Knative"),
+        (None, "Serverless"),
+        (isvc("Serverless"), "Serverless"),
+        (isvc("Knative"), "Knative"),
+    ],
+)
+def test_in_knative_mode_the_name_is_asked_for_before_the_first_write(stored: Manifest | None, known: str) -> None:
+    webhook = Webhook(known)
+    predictor = {"minReplicas": 0, "scaleMetric": "concurrency", "scaleTarget": 8}
+    written = write_named(stored, {**isvc("Knative"), "spec": {"predictor": predictor}}, webhook.write, webhook.admit)
+    assert webhook.tried == [known]
+    assert written["spec"]["predictor"] == predictor
+
+
+def test_what_else_is_refused_when_the_name_is_asked_for_is_told() -> None:
+    webhook = Webhook("Serverless", "denied the request: no")
+    desired = {**isvc("Knative"), "spec": {"predictor": {"minReplicas": 0}}}
+    with pytest.raises(Rejected, match="denied the request: no"):
+        write_named(None, desired, webhook.write, webhook.admit)
+    assert webhook.tried == []
 
 
 @pytest.mark.parametrize(
@@ -97,6 +129,9 @@ def test_a_refusal_says_what_helps(words: str, reason: Reason, hint: str) -> Non
         ("Standard", "Serverless", "Serverless"),
         ("RawDeployment", "Knative", "Knative"),
         ("Standard", None, None),
+        ("Knative", "Serverless", None),
+        ("Serverless", "Knative", None),
+        ("Knative", "RawDeployment", "RawDeployment"),
     ],
 )
 def test_a_mode_is_the_same_by_either_name(asked: str, chosen: str | None, other: str | None) -> None:
@@ -110,6 +145,7 @@ def test_a_mode_is_the_same_by_either_name(asked: str, chosen: str | None, other
         (isvc("RawDeployment", "RawDeployment"), None, False),
         (isvc("RawDeployment", "Standard"), "true", False),
         (isvc("RawDeployment"), "true", False),
+        (isvc("Serverless", "Serverless"), "true", False),
         (None, "true", False),
     ],
 )

@@ -13,6 +13,7 @@ from gpux_operator.kube.api import (
     CONFIG_MAPS,
     DEPLOYMENTS,
     GPUX_MODELS,
+    HORIZONTAL_POD_AUTOSCALERS,
     HTTP_ROUTES,
     INFERENCE_SERVICES,
     INGRESSES,
@@ -63,6 +64,7 @@ NAMES = [
     (HTTP_ROUTES, "sentiment-predictor"),
     (SERVICES, "sentiment-predictor"),
     (DEPLOYMENTS, "sentiment-predictor"),
+    (HORIZONTAL_POD_AUTOSCALERS, "sentiment-predictor"),
 ]
 
 
@@ -103,7 +105,9 @@ def test_names_are_asked_for_only_before_kserve_first_writes_them(
     reconciler.reconcile(key)
     change(settled, manifest, {"serving": {"nodeSelector": {"zone": "a"}}})
     reconciler.reconcile(key)
-    assert not [call for call in settled.calls if call[1] in {"services", "ingresses", "httproutes"}]
+    assert not [
+        call for call in settled.calls if call[1] in {"services", "ingresses", "httproutes", "horizontalpodautoscalers"}
+    ]
 
 
 def test_a_user_s_ingress_to_a_cluster_local_model_is_fine_until_the_model_becomes_public(

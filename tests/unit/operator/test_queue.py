@@ -146,3 +146,14 @@ def test_a_look_at_all_models_lets_changes_go_first() -> None:
     queue.add_idle(B)
     queue.done(B)
     assert queue.get(block=False) == B, "it ran when it was asked for"
+
+
+def test_a_look_that_is_due_lets_changes_and_retries_go_first() -> None:
+    """A thousand models without a KServe are due together; who changes one of them does not wait for all."""
+    clock = Clock()
+    keys = queue(clock)
+    keys.add_after(A, 5, idle=True)
+    keys.add_after(B, 5, idle=True)
+    keys.add_after(B, 6)
+    clock.now += 7
+    assert [keys.get(block=False) for _ in range(3)] == [B, A, None]

@@ -513,6 +513,8 @@ def test_every_reason_is_reached_and_has_its_meaning() -> None:
         Reason.CONTESTED,
     }
     reached |= {Reason.SUSPENDED, Reason.AUTOSCALER_MISSING}  # test_scaling.py
+    reached |= {Reason.REVISION_FAILED, Reason.CANARY_IN_PROGRESS, Reason.SCALED_TO_ZERO}  # test_knative.py
+    reached |= {Reason.KNATIVE_NOT_INSTALLED}  # likewise
     reached |= {Reason.VALID, Reason.SERVING, Reason.MODEL_READY}
     reached |= {*OF_THE_PREDICTOR, Reason.MODEL_LOADING}  # test_predictor_words
     reached |= {Reason.POD_START_FAILED, Reason.DRAINED}  # test_troubles, and below

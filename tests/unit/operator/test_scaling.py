@@ -21,11 +21,14 @@ from gpux_operator.kube.api import (
     DEPLOYMENTS,
     EVENTS,
     GPUX_MODELS,
+    HORIZONTAL_POD_AUTOSCALERS,
     INGRESSES,
     POD_DISRUPTION_BUDGETS,
     PODS,
     SCALED_OBJECTS,
+    Resource,
 )
+from gpux_operator.kube.errors import Forbidden, Rejected
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -264,6 +267,100 @@ def test_replicas_are_the_autoscaler_s(api: Any, key: Key, manifest: Manifest, r
     deployment["status"] |= {"availableReplicas": 1}
     reconciler.reconcile(key)
     assert ready(api, key)[0] == "False", "fewer than min"
+
+
+def test_a_deployment_that_was_just_scaled_serves_as_before(
+    api: Any, key: Key, manifest: Manifest, reconciler: Reconciler
+) -> None:
+    """Its status is a moment behind, and the pods are those of the newest generation."""
+    served(api, key, manifest, reconciler, CPU)
+    deployment = api.objects[DEPLOYMENTS, key.namespace, f"{key.name}-predictor"]
+    before = ready(api, key)
+    deployment["metadata"]["generation"] = 2
+    reconciler.reconcile(key)
+    assert ready(api, key) == before
+    assert not [call for call in api.writes if call[1] == "events"]
+    pod = next(item for item in api.of(PODS))
+    pod["metadata"]["annotations"] = {
+        "gpux.io/pod-hash": "older"
+    }  # the template is new, and the status is of the old one
+    reconciler.reconcile(key)
+    assert ready(api, key)[:2] == ("False", "RolloutInProgress")
+
+
+def put_autoscaler(api: Any, key: Key, resource: Resource, uid: str) -> None:
+    """As KServe makes it for the InferenceService of that uid."""
+    owner = {"kind": "InferenceService", "name": key.name, "uid": uid, "controller": True}
+    metadata = {"namespace": key.namespace, "name": f"{key.name}-predictor", "uid": "x", "ownerReferences": [owner]}
+    api.objects[resource, key.namespace, f"{key.name}-predictor"] = {"metadata": metadata}
+
+
+FIXED: Manifest = {"min": 2}
+LEFT = [(QUEUE, SCALED_OBJECTS, CPU), (QUEUE, SCALED_OBJECTS, FIXED), (CPU, HORIZONTAL_POD_AUTOSCALERS, QUEUE)]
+
+
+@pytest.mark.parametrize(("before", "resource", "after"), LEFT, ids=["keda-hpa", "keda-fixed", "hpa-keda"])
+def test_kserve_s_autoscaler_of_an_earlier_target_goes(
+    before: Manifest,
+    resource: Resource,
+    after: Manifest,
+    api: Any,
+    key: Key,
+    manifest: Manifest,
+    reconciler: Reconciler,
+) -> None:
+    served(api, key, manifest, reconciler, before)
+    uid = api.isvc(key)["metadata"]["uid"]
+    put_autoscaler(api, key, resource, uid)
+    reconciler.reconcile(key)
+    assert api.of(resource), "the target's own stays"
+    scale(api, manifest, after)
+    reconciler.reconcile(key)
+    assert not api.of(resource)
+    put_autoscaler(api, key, resource, uid)  # by a pass of KServe's that had not seen the change
+    reconciler.reconcile(key)
+    assert not api.of(resource)
+    api.kserve_and_kubelet(key)
+    reconciler.reconcile(key)
+    assert ready(api, key)[0] == "True"
+    api.calls.clear()
+    reconciler.reconcile(key)
+    assert not [call for call in api.calls if call[1] == resource.plural], "nothing is asked for once it serves"
+
+
+@pytest.mark.parametrize("error", [Forbidden("cannot delete"), Rejected("denied")], ids=["forbidden", "refused"])
+def test_an_autoscaler_that_cannot_be_deleted_is_named(
+    error: Exception, api: Any, key: Key, manifest: Manifest, reconciler: Reconciler
+) -> None:
+    def refuse(_: int, verb: str) -> None:
+        if verb == "delete":
+            raise error
+
+    served(api, key, manifest, reconciler, QUEUE)
+    put_autoscaler(api, key, SCALED_OBJECTS, api.isvc(key)["metadata"]["uid"])
+    api.before = refuse
+    scale(api, manifest, CPU)
+    outcome = reconciler.reconcile(key)
+    status, reason, message = ready(api, key)
+    assert (status, outcome.retry_seconds) == ("False", 60.0)
+    assert reason == ("OperatorForbidden" if isinstance(error, Forbidden) else "Rejected")
+    assert "ScaledObject sentiment-predictor, made by KServe for an earlier" in message
+
+
+def test_another_s_autoscaler_stays_and_is_never_taken_over(
+    api: Any, key: Key, manifest: Manifest, reconciler: Reconciler
+) -> None:
+    """KServe looks at the name only, and makes itself the owner."""
+    served(api, key, manifest, reconciler, FIXED)
+    put_autoscaler(api, key, SCALED_OBJECTS, "another's")
+    api.objects[SCALED_OBJECTS, key.namespace, f"{key.name}-predictor"]["metadata"]["ownerReferences"] = []
+    scale(api, manifest, QUEUE)
+    reconciler.reconcile(key)
+    assert ready(api, key)[1] == "NameConflict"
+    scale(api, manifest, CPU)
+    reconciler.reconcile(key)
+    assert ready(api, key)[1] == "RolloutInProgress"
+    assert api.of(SCALED_OBJECTS)
 
 
 @pytest.mark.parametrize(

@@ -25,7 +25,8 @@ import sys
 
 class Gone:
     def find_spec(self, name, path=None, target=None):
-        if name.split(".")[0] in ("kubernetes", "pandas", "grpc_tools") or name in ("pyarrow._flight", "pyarrow._s3fs"):
+        gone = ("kubernetes", "pandas", "grpc_tools", "setuptools", "pkg_resources", "distutils", "_distutils_hack")
+        if name.split(".")[0] in gone or name in ("pyarrow._flight", "pyarrow._s3fs"):
             raise ModuleNotFoundError(f"No module named {name!r}", name=name)
 
 sys.meta_path.insert(0, Gone())

@@ -6,12 +6,7 @@ from typing import Annotated
 from pydantic import Field
 
 from gpux_api.base import SET, ApiModel, Rule, distinct
-
-
-class SecretRef(ApiModel):
-    """A Secret in the model's namespace."""
-
-    name: Annotated[str, Field(min_length=1, max_length=253)] = Field(description="The Secret's name.")
+from gpux_api.v1alpha1.secrets import SecretRef
 
 
 class RateLimitSpec(ApiModel):

@@ -7,24 +7,7 @@ from pydantic import Field
 
 from gpux_api.base import SET, ApiModel, Rule, distinct
 from gpux_api.quantity import Quantity, value_of
-
-
-class SecretKeyRef(ApiModel):
-    """A key of a Secret in the model's namespace."""
-
-    name: Annotated[str, Field(min_length=1, max_length=253)] = Field(description="The Secret's name.")
-    key: Annotated[str, Field(min_length=1, max_length=253)] = Field(default="url", description="The key in it.")
-
-
-class WebhookSecretRef(ApiModel):
-    """A key of a Secret in the model's namespace that holds what callbacks are signed with."""
-
-    name: Annotated[str, Field(min_length=1, max_length=253)] = Field(description="The Secret's name.")
-    key: Annotated[str, Field(min_length=1, max_length=253)] = Field(
-        default="secret",
-        description="The key in it: whsec_ and the base64 of 24 to 64 random bytes; several with blanks.",
-    )
-
+from gpux_api.v1alpha1.secrets import UrlSecretKeyRef, WebhookSecretKeyRef
 
 _BYTE = "(25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])"
 _H = "[0-9a-fA-F]{1,4}"
@@ -61,7 +44,7 @@ def _each(field: str, name: str, pattern: str, message: str) -> Rule:
 class CallbacksSpec(ApiModel):
     """Signed POSTs of a task's end to the `callback_url` of its caller."""
 
-    secret_ref: WebhookSecretRef = Field(description="What callbacks are signed with (Standard Webhooks).")
+    secret_ref: WebhookSecretKeyRef = Field(description="What callbacks are signed with (Standard Webhooks).")
     allowed_hosts: Hosts | None = Field(
         default=None,
         description="Hosts that callbacks may go to, such as hooks.example.com or *.example.com. Omitted: any.",
@@ -94,7 +77,7 @@ class AsyncSpec(ApiModel):
         default="embedded",
         description="Where tasks are kept: embedded, in a file of the one replica; redis, for any number of replicas.",
     )
-    redis_url_secret_ref: SecretKeyRef | None = Field(
+    redis_url_secret_ref: UrlSecretKeyRef | None = Field(
         default=None, description="The Secret with the URL of Redis, such as redis://user:password@redis:6379/0."
     )
     claim_name: Annotated[str, Field(min_length=1, max_length=253)] | None = Field(

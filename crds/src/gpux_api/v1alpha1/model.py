@@ -20,7 +20,7 @@ class ModelSourceSpec(ApiModel):
 
     uri: Annotated[str, Field(min_length=1, max_length=2048)] = Field(
         description="Where the files are: s3://bucket/path, gs://bucket/path, hf://owner/name, https://host/file.onnx, "
-        "pvc://claim/path, or file:///path for runs on one machine."
+        "pvc://claim/path, or file:///path for runs on one machine and for a model that serving.image holds."
     )
     path: Annotated[str, Field(min_length=1, max_length=512)] | None = Field(
         default=None,

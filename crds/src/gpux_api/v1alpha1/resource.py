@@ -10,6 +10,7 @@ from gpux_api.v1alpha1.access import ACCESS_RULES, AccessSpec
 from gpux_api.v1alpha1.batch import BATCH_RULES, BatchSpec
 from gpux_api.v1alpha1.inference import RuntimeSpec
 from gpux_api.v1alpha1.jobs import AsyncSpec
+from gpux_api.v1alpha1.knative import KNATIVE_RULES
 from gpux_api.v1alpha1.model import Inputs, ModelSpec, Outputs
 from gpux_api.v1alpha1.processing import PostprocessingSpec, PreprocessingSpec, SampleSpec
 from gpux_api.v1alpha1.serving import RolloutSpec, ServingSpec
@@ -85,6 +86,7 @@ class GpuxModelSpec(ApiModel):
     rules = (
         *ACCESS_RULES,
         *BATCH_RULES,
+        *KNATIVE_RULES,
         Rule(
             cel="!has(self.async) || !self.async.enabled || self.async.store != 'embedded' || "
             "(self.serving.replicas.min == 1 && (!has(self.serving.replicas.max) || self.serving.replicas.max == 1))",

@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from gpux_api.base import ATOMIC, SET, ApiModel, JsonObject, Rule, distinct, list_map, unsupported
+from gpux_api.base import ATOMIC, SET, ApiModel, JsonObject, Rule, distinct, list_map
 from gpux_api.v1alpha1.pods import EnvVar, LabelValue, ResourcesSpec, Toleration
 
 
@@ -13,7 +13,7 @@ class TargetSpec(ApiModel):
 
     metric: Literal["cpu", "queue", "concurrency"] = Field(
         description="cpu: use of the CPU that the pods request, by a HorizontalPodAutoscaler. queue: requests and tasks that wait; "
-        "concurrency: requests that wait or run; both by KEDA from Prometheus."
+        "concurrency: requests that wait or run; both by KEDA from Prometheus. In Knative mode concurrency only, by Knative."
     )
     value: Annotated[int, Field(ge=1, le=1000000)] = Field(description="Its value for each replica; percent for cpu.")
 
@@ -29,9 +29,10 @@ class TargetSpec(ApiModel):
 class ReplicasSpec(ApiModel):
     """How many copies of the model run."""
 
-    min: Annotated[int, Field(ge=1, le=1000)] = Field(
+    min: Annotated[int, Field(ge=0, le=1000)] = Field(
         default=1,
-        description="Replicas that always run. `kubectl scale` sets it. For none at all there is spec.suspend.",
+        description="Replicas that always run. `kubectl scale` sets it. 0, in Knative mode only: none while nobody asks. For none at all "
+        "there is spec.suspend.",
     )
     max: Annotated[int, Field(ge=1, le=1000)] | None = Field(
         default=None, description="Replicas that an autoscaler may run. Omitted: there is none, min replicas run."
@@ -49,6 +50,12 @@ class ReplicasSpec(ApiModel):
             check=lambda r: (r.max is None) == (r.target is None),
             message="an autoscaler needs replicas.max and replicas.target: write for instance max: 4 and target: "
             "{metric: cpu, value: 80}, or remove both",
+        ),
+        Rule(
+            cel="!has(self.min) || self.min > 0 || has(self.max)",
+            check=lambda r: r.min > 0 or r.max is not None,
+            message="replicas.min: 0 needs an autoscaler: write for instance max: 4 and target: {metric: concurrency, value: 8}; for no "
+            "replica at all set suspend: true",
         ),
     )
 
@@ -68,6 +75,11 @@ Protocols = Annotated[
 class ServingSpec(ApiModel):
     """The pods that serve the model, and who reaches them."""
 
+    mode: Literal["Standard", "Knative"] = Field(
+        default="Standard",
+        description="What KServe makes of the model. Standard: a Deployment. Knative: a Knative Service, which can run no replica while "
+        "nobody asks (replicas.min: 0), and split traffic between versions (rollout.canary), and refuses much else. It cannot be changed.",
+    )
     port: Annotated[int, Field(ge=1024, le=65535)] = Field(default=8080, description="The HTTP port of the container.")
     protocols: Protocols | None = Field(
         default=None,
@@ -102,6 +114,13 @@ class ServingSpec(ApiModel):
 
     rules = (
         Rule(
+            cel="!has(self.mode) || !has(oldSelf.mode) || self.mode == oldSelf.mode",
+            check=lambda _: True,
+            transition=lambda old, new: new.mode == old.mode,
+            message="mode cannot be changed (KServe keeps the one that an InferenceService began with): delete the GpuxModel and apply it "
+            "again, or make another one beside it and move the callers",
+        ),
+        Rule(
             cel="!has(self.port) || !has(oldSelf.port) || self.port == oldSelf.port",
             check=lambda _: True,  # a manifest alone has no past
             transition=lambda old, new: new.port == old.port,
@@ -122,9 +141,12 @@ class ServingSpec(ApiModel):
 
 
 class CanarySpec(ApiModel):
-    """A share of the traffic for the new version."""
+    """A share of the traffic for the newest version; the rest goes to the last one that had all of it."""
 
-    percent: Annotated[int, Field(ge=0, le=100)] = Field(description="The new version's share, in percent.")
+    percent: Annotated[int, Field(ge=0, le=100)] = Field(
+        description="The newest version's share, in percent. 100, or no canary, gives it all traffic. What had all of it already gives "
+        "the rest back to the version before."
+    )
 
 
 class RolloutSpec(ApiModel):
@@ -134,6 +156,7 @@ class RolloutSpec(ApiModel):
         default="auto",
         description="auto: a new pod first and the old one after it; with GPUs the other way round, since a spare GPU may not exist.",
     )
-    canary: CanarySpec | None = unsupported(
-        "KServe's Standard mode splits no traffic between versions; deploy a second GpuxModel, and split it at your ingress"
+    canary: CanarySpec | None = Field(
+        default=None,
+        description="In Knative mode: how much of the traffic a new version takes. Omitted: all of it, once it is ready.",
     )

@@ -59,11 +59,16 @@ def _names(model: GpuxModel, namespace: str) -> Iterator[Problem]:
 
 def _source(model: GpuxModel) -> Iterator[Problem]:
     uri = model.spec.model.source.uri
-    if uri.startswith("file://"):
+    if uri.startswith("file://") and model.spec.serving.image is None:
         yield Problem(
             Reason.FILE_SOURCE_IN_CLUSTER,
             "spec.model.source.uri: file:// is for runs on one machine, a pod cannot see that file: "
-            "use s3://, gs://, hf://, https:// or pvc://claim/path",
+            "use s3://, gs://, hf://, https:// or pvc://claim/path, or name an image that holds it in spec.serving.image",
+        )
+    elif uri.startswith("file://") and not uri.startswith("file:///"):
+        yield Problem(
+            Reason.FILE_SOURCE_IN_CLUSTER,
+            f"spec.model.source.uri: a file of spec.serving.image is named from its root: write file:///…, not {uri}",
         )
     if uri.startswith("pvc://") and uri.endswith(".onnx"):
         folder, _, file = uri.rpartition("/")

@@ -2,16 +2,17 @@
 
 from gpux_api.v1alpha1 import GpuxModel
 from gpux_operator.build.metadata import Manifest, child_metadata
+from gpux_operator.build.revision import is_knative
 
 _TOPOLOGIES = ("kubernetes.io/hostname", "topology.kubernetes.io/zone")
 
 
 def pod_disruption_budget(model: GpuxModel, namespace: str) -> Manifest | None:
-    """The budget, of the model's name; None for one replica, whose node could never be drained.
+    """The budget, of the model's name; None for one replica, whose node could never be drained, and where Knative ends pods as it likes.
 
     Not `<name>-predictor`: KServe after v0.20 deletes a budget of that name which its InferenceService does not ask for.
     """
-    if model.spec.serving.replicas.most == 1:
+    if model.spec.serving.replicas.most == 1 or is_knative(model):
         return None
     return {
         "apiVersion": "policy/v1",

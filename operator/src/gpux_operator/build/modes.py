@@ -4,10 +4,15 @@ Releases before 0.16 do not know the new names, and 0.16 checks the old ones as 
 webhook writes the new name in an old one's place.
 """
 
+import re
+
 from gpux_operator.build.metadata import MODE, Manifest
 
 _OLD_NAMES = {"Standard": "RawDeployment", "Knative": "Serverless"}
 _NEW_NAMES = {old: new for new, old in _OLD_NAMES.items()}
+
+
+KNATIVE = "Knative"
 
 
 def mode_of(isvc: Manifest) -> str | None:
@@ -19,6 +24,19 @@ def mode_of(isvc: Manifest) -> str | None:
 def new_name(mode: str) -> str:
     """The mode by its name since 0.16."""
     return _NEW_NAMES.get(mode, mode)
+
+
+def knows_new_names(release: str) -> bool:
+    """Whether a release of KServe, such as 0.15 or v0.21.0, calls the mode Standard.
+
+    Raises:
+        ValueError: it is no release from 0.15 on.
+    """
+    found = re.fullmatch(r"v?(\d+)\.(\d+)(\.\d+)?(-[\w.]+)?", release)
+    version = (int(found[1]), int(found[2])) if found else (0, 0)
+    if version < (0, 15):
+        raise ValueError(f"{release!r} is no release of KServe from 0.15 on: write 0.15, or v0.21.0")
+    return version >= (0, 16)
 
 
 def renamed(isvc: Manifest) -> Manifest:

@@ -72,8 +72,7 @@ def _container(model: GpuxModel, image: str) -> Manifest:
         "args": [
             "serve",
             f"{CONFIG_DIRECTORY}/{FILE_NAME}",
-            "--model-dir",
-            MODEL_DIRECTORY,
+            *([] if _in_the_image(model) else ["--model-dir", MODEL_DIRECTORY]),
             "--host",
             "0.0.0.0",  # noqa: S104
             "--port",
@@ -106,8 +105,11 @@ def _container(model: GpuxModel, image: str) -> Manifest:
 
 
 def _ports(model: GpuxModel) -> list[Manifest]:
-    """HTTP first: KServe's Service sends its port 80 to the first one, and gives each further one a port of its own number."""
-    ports = {"http1": model.spec.serving.port}
+    """HTTP first: KServe's Service sends its port 80 to the first one, and gives each further one a port of its own number.
+
+    A name says what is spoken: KServe gives it to the Service's port, where meshes read it, and a PodMonitor selects by it.
+    """
+    ports = {"https" if access.has_tls(model) else "http1": model.spec.serving.port}
     if "grpc" in model.spec.serving.open_protocols:
         ports["h2c"] = GRPC_PORT
     return [{"name": name, "containerPort": port, "protocol": "TCP"} for name, port in ports.items()]
@@ -115,8 +117,13 @@ def _ports(model: GpuxModel) -> list[Manifest]:
 
 def _environment(model: GpuxModel) -> list[Manifest]:
     """STORAGE_URI makes KServe bring the model."""
-    defaults = {"STORAGE_URI": model.spec.model.source.uri, "ORT_DISABLE_TELEMETRY": "1"}
-    return environment(model, [*named(defaults), *tasks.environment(model)])
+    brought = {} if _in_the_image(model) else {"STORAGE_URI": model.spec.model.source.uri}
+    return environment(model, [*named({**brought, "ORT_DISABLE_TELEMETRY": "1"}), *tasks.environment(model)])
+
+
+def _in_the_image(model: GpuxModel) -> bool:
+    """Whether spec.serving.image holds the model: the predictor then finds it by its uri. `checks` refuses other files."""
+    return model.spec.model.source.uri.startswith("file://")
 
 
 def named(values: Mapping[str, str]) -> list[Manifest]:

@@ -2,6 +2,7 @@
 
 from gpux_api.projection import resource_name
 from gpux_api.v1alpha1 import GpuxModel
+from gpux_operator.build import revision
 from gpux_operator.build.metadata import Manifest
 from gpux_operator.build.tasks import keeps_a_claim
 
@@ -24,6 +25,8 @@ def explanation(model: GpuxModel) -> str:
     """What `auto` came to, and why; empty where the spec chooses the strategy."""
     if model.spec.rollout.strategy != "auto":
         return ""
+    if revision.is_knative(model):
+        return revision.explanation(model)
     if keeps_a_claim(model):
         return "rollout.strategy auto is Recreate here: no two nodes can mount the claim of the tasks at once"
     if resource_name(model) is not None:

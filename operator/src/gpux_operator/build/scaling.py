@@ -1,4 +1,4 @@
-"""How many pods there are, and who decides: the spec, a HorizontalPodAutoscaler or KEDA, and nobody while suspended.
+"""How many pods there are, and who decides: the spec, a HorizontalPodAutoscaler, KEDA or Knative, and nobody while suspended.
 
 KServe makes the autoscaler. The Deployment's replicas are KServe's or the autoscaler's, never the operator's.
 """
@@ -8,6 +8,7 @@ from typing import Literal
 from gpux_api.v1alpha1 import GpuxModel
 from gpux_operator.build.checks import Problem
 from gpux_operator.build.metadata import STOP, Manifest
+from gpux_operator.build.revision import is_knative
 from gpux_operator.build.tasks import tasks_of
 from gpux_operator.status.reasons import Reason
 
@@ -15,9 +16,11 @@ CLASS = "serving.kserve.io/autoscalerClass"
 _SLOWLY = 60.0
 
 
-def autoscaler(model: GpuxModel) -> Literal["none", "hpa", "keda"]:
-    """KServe's class of the autoscaler: none keeps the Deployment at minReplicas."""
+def autoscaler(model: GpuxModel) -> Literal["none", "hpa", "keda", "knative"]:
+    """KServe's class of the autoscaler: none keeps the Deployment at minReplicas. Knative's own is no class of KServe's."""
     target = model.spec.serving.replicas.target
+    if is_knative(model):
+        return "knative"
     if target is None:
         return "none"
     return "hpa" if target.metric == "cpu" else "keda"

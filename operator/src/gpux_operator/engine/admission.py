@@ -2,14 +2,16 @@
 
 A `deploymentStrategy` is allowed by each release under its own name of the mode only (`validateScalingKPACompExtension` of
 pkg/apis/serving/v1beta1/inference_service_validation.go). No version of KServe is to be found in the cluster otherwise: its CRD
-carries none and may come without a schema, and images are named as one likes.
+carries none and may come without a schema, and images are named as one likes. In Knative mode there is no strategy, and 0.15 takes
+the new name for none at all: so it is asked, without storing anything, what it would say to one in the other mode.
 """
 
 from collections.abc import Callable
 
 from gpux_operator.build.checks import Problem
-from gpux_operator.build.metadata import STOP, Manifest
-from gpux_operator.build.modes import named_as, new_name, renamed
+from gpux_operator.build.metadata import MODE, STOP, Manifest
+from gpux_operator.build.modes import KNATIVE, mode_of, named_as, renamed
+from gpux_operator.build.scaling import CLASS
 from gpux_operator.kube.errors import Rejected
 from gpux_operator.status.reasons import Reason
 
@@ -19,13 +21,26 @@ _FIXED = "deploymentMode cannot be changed"
 _SLOWLY = 60.0
 
 
-def write_named(stored: Manifest | None, desired: Manifest, write: Callable[[Manifest], Manifest]) -> Manifest:
+def write_named(
+    stored: Manifest | None,
+    desired: Manifest,
+    write: Callable[[Manifest], Manifest],
+    admit: Callable[[Manifest], None],
+) -> Manifest:
     """Writes `desired` with the name of its mode that is stored, else with the new one, else with the old one.
+
+    Args:
+        stored: what is there.
+        desired: what is wanted, with the new name.
+        write: writes it.
+        admit: asks whether it would be taken.
 
     Raises:
         ApiError: it is refused under both names, or the request failed.
     """
     wanted = named_as(stored, desired)
+    if stored is None and mode_of(desired) == KNATIVE and not _knows_new_names(desired, admit):
+        wanted = renamed(desired)
     try:
         return write(wanted)
     except Rejected as error:
@@ -34,11 +49,27 @@ def write_named(stored: Manifest | None, desired: Manifest, write: Callable[[Man
     return write(renamed(wanted))
 
 
+def _knows_new_names(desired: Manifest, admit: Callable[[Manifest], None]) -> bool:
+    """Whether this KServe takes a strategy under its Standard mode's new name."""
+    annotations = {**desired["metadata"]["annotations"], MODE: "Standard", CLASS: "none"}
+    predictor = {**desired["spec"]["predictor"], "deploymentStrategy": {"type": "Recreate"}}
+    for field in ("scaleMetric", "scaleTarget"):
+        predictor.pop(field, None)
+    metadata = {**desired["metadata"], "annotations": annotations}
+    try:
+        admit({**desired, "metadata": metadata, "spec": {"predictor": predictor}})
+    except Rejected as error:
+        if _OTHER_NAME not in str(error):
+            raise
+        return False
+    return True
+
+
 def stopping_problem(stored: Manifest | None, desired: Manifest) -> Problem | None:
     """Why KServe would not stop the InferenceService: before 0.16 it does so in Knative mode only."""
     stops = (desired["metadata"].get("annotations") or {}).get(STOP) == "true"
     chosen = ((stored or {}).get("status") or {}).get("deploymentMode")
-    if not stops or chosen is None or new_name(chosen) == chosen:
+    if not stops or chosen != "RawDeployment":
         return None
     message = (
         "KServe before 0.16 neither ends the pods of an autoscaled model nor starts them from zero: upgrade it, or remove "

@@ -18,6 +18,7 @@ from gpux_operator.build.metadata import (
     of_version,
     pod_hash_of,
 )
+from gpux_operator.build.revision import is_knative
 from gpux_operator.build.rollout import explanation
 from gpux_operator.build.scaling import autoscaler
 from gpux_operator.engine.admission import refusal, stopping_problem, write_named
@@ -73,13 +74,15 @@ def desired_children(model: GpuxModel, namespace: str, images: Images, prometheu
         pod_hash=pod_hash_of(isvc) or "",
         replicas=serving.replicas.min,
         public=serving.visibility == "Public",
-        strategy=isvc["spec"]["predictor"]["deploymentStrategy"],
+        strategy=isvc["spec"]["predictor"].get("deploymentStrategy", {}),
         rollout=explanation(model),
         autoscaled=autoscaler(model) != "none",
         suspended=model.spec.suspend,
         tls=access.has_tls(model),
         keyed=access.has_keys(model),
         undescribed=access.is_undescribed(model),
+        knative=is_knative(model),
+        canary=isvc["spec"]["predictor"].get("canaryTrafficPercent"),
     )
     budget = pod_disruption_budget(model, namespace)
     return Desired(configuration, isvc, intent, cron_job(model, namespace, mounted, images), budget)
@@ -144,7 +147,12 @@ def _write(api: KubeApi, key: Key, desired: Desired, observed: Observed, turn: T
         return Written(observed, problem)
     _ensure(api, CONFIG_MAPS, stored, desired.config_map, turn)
     before = isvc
-    isvc = write_named(before, wanted, lambda named: _ensure(api, INFERENCE_SERVICES, before, named, turn))
+    isvc = write_named(
+        before,
+        wanted,
+        lambda named: _ensure(api, INFERENCE_SERVICES, before, named, turn),
+        lambda asked: api.admit(INFERENCE_SERVICES, asked),
+    )
     isvc, later = remove_foreign(api, key, isvc, wanted, turn.now)
     problem = withdraw(api, key, isvc) if is_cluster_local(wanted) else None
     uid = (controller_of(wanted) or {}).get("uid", "")
@@ -197,7 +205,7 @@ def remove_old_config_maps(api: KubeApi, key: Key, uid: str, current: str, obser
         and is_controlled_by(item, uid)
         and "deletionTimestamp" not in item["metadata"]
     ]
-    in_use = _mounted_by_runs(api, key) if old else set()
+    in_use = _mounted_by_runs(api, key) | _mounted_by_revisions(observed) if old else set()
     for metadata in (item["metadata"] for item in old):
         if metadata["name"] not in in_use:
             api.delete(CONFIG_MAPS, metadata["namespace"], metadata["name"], metadata["uid"])
@@ -213,6 +221,12 @@ def _mounted_by_runs(api: KubeApi, key: Key) -> set[str]:
         for volume in pod["spec"].get("volumes") or ()
         if "configMap" in volume
     }
+
+
+def _mounted_by_revisions(observed: Observed) -> set[str]:
+    """Knative starts pods of any revision that still gets requests, or gets them again; it deletes old ones itself, in time."""
+    volumes = (volume for item in observed.revisions for volume in item["spec"].get("volumes") or ())
+    return {volume["configMap"]["name"] for volume in volumes if "configMap" in volume}
 
 
 def _ensure(api: KubeApi, resource: Resource, stored: Manifest | None, desired: Manifest, turn: Turn) -> Manifest:

@@ -11,9 +11,20 @@ from gpux_api.v1alpha1 import KIND
 from gpux_operator.build.checks import Problem
 from gpux_operator.build.inference_service import is_cluster_local
 from gpux_operator.build.metadata import Manifest, controller_of
+from gpux_operator.build.modes import KNATIVE, mode_of
+from gpux_operator.engine.autoscalers import made_by
 from gpux_operator.engine.observe import find
 from gpux_operator.engine.queue import Key
-from gpux_operator.kube.api import DEPLOYMENTS, HTTP_ROUTES, INGRESSES, SERVICES, KubeApi, Resource
+from gpux_operator.kube.api import (
+    DEPLOYMENTS,
+    HTTP_ROUTES,
+    INGRESSES,
+    KNATIVE_SERVICES,
+    SERVICES,
+    VIRTUAL_SERVICES,
+    KubeApi,
+    Resource,
+)
 from gpux_operator.status.reasons import Reason
 
 _SOON, _SLOWLY = 5.0, 60.0
@@ -55,9 +66,17 @@ def kserve_conflict(api: KubeApi, key: Key, stored: Manifest | None, desired: Ma
 def _first_written(key: Key, stored: Manifest | None, desired: Manifest) -> Iterator[tuple[str, Resource, str]]:
     """What KServe writes for `desired` and not for `stored`; a ClusterLocal model has no way in from outside."""
     predictor = f"{key.name}-predictor"
+    if mode_of(desired) == KNATIVE:
+        if stored is None:
+            yield "Knative Service", KNATIVE_SERVICES, predictor
+            yield "Service", SERVICES, key.name
+            yield "VirtualService", VIRTUAL_SERVICES, key.name
+        return
     if stored is None:
         yield "Deployment", DEPLOYMENTS, predictor
         yield "Service", SERVICES, predictor
+    if stored is None or made_by(stored) != made_by(desired):
+        yield *made_by(desired), predictor
     if not is_cluster_local(desired) and (stored is None or is_cluster_local(stored)):
         yield "Ingress", INGRESSES, key.name
         yield "HTTPRoute", HTTP_ROUTES, key.name

@@ -12,7 +12,7 @@ from gpux_operator.engine.pause import age_seconds
 from gpux_operator.engine.queue import Key
 from gpux_operator.kube.api import EVENTS, KubeApi
 from gpux_operator.kube.errors import Forbidden
-from gpux_operator.status.deployment import picked_up
+from gpux_operator.status import deployment, knative
 from gpux_operator.status.observed import Intent, Observed
 
 _FAILED = "InternalError"
@@ -29,10 +29,10 @@ def look(api: KubeApi, key: Key, intent: Intent | None, observed: Observed, now:
     Raises:
         ApiError: the events cannot be read; without the permission to, there are none.
     """
-    isvc, deployment = observed.inference_service, observed.own_deployment()
+    isvc = observed.inference_service
     if isvc is None or intent is None or intent.suspended or observed.is_stopped():
         return observed
-    if deployment is not None and picked_up(deployment, intent):
+    if _follows(observed, intent):
         return observed
     since = _written(isvc)
     age = age_seconds(since, now) or 0.0
@@ -40,6 +40,14 @@ def look(api: KubeApi, key: Key, intent: Intent | None, observed: Observed, now:
     waits = [pause, *filter(None, [observed.look_again_seconds])]
     words = _words(api, key, isvc, since) if age >= _USUAL_SECONDS else None
     return replace(observed, kserve_trouble=words, look_again_seconds=min(waits))
+
+
+def _follows(observed: Observed, intent: Intent) -> bool:
+    """Whether what KServe makes of the InferenceService is there, of the newest version."""
+    made, service = observed.own_deployment(), observed.own_knative_service()
+    if intent.knative:
+        return service is not None and knative.picked_up(service, intent)
+    return made is not None and deployment.picked_up(made, intent, observed)
 
 
 def _written(isvc: Manifest) -> str:

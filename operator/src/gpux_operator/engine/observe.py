@@ -1,6 +1,7 @@
 """Reads what exists below a model. Always from the API server: events only say that it is time to look."""
 
 from gpux_operator.build.metadata import MODEL_LABEL, Manifest
+from gpux_operator.build.modes import KNATIVE, mode_of
 from gpux_operator.engine.queue import Key
 from gpux_operator.kube.api import (
     CONFIG_MAPS,
@@ -9,6 +10,8 @@ from gpux_operator.kube.api import (
     HTTP_ROUTES,
     INFERENCE_SERVICES,
     INGRESSES,
+    KNATIVE_REVISIONS,
+    KNATIVE_SERVICES,
     POD_DISRUPTION_BUDGETS,
     PODS,
     KubeApi,
@@ -21,6 +24,10 @@ ISVC_LABEL = "serving.kserve.io/inferenceservice"
 """KServe sets it on the pods of an InferenceService."""
 
 
+SERVICE_LABEL = "serving.knative.dev/service"
+"""Knative sets it on the revisions of a Knative Service."""
+
+
 def observe(api: KubeApi, key: Key, with_url: bool) -> Observed:
     """What exists. Kinds that the cluster doesn't have hold nothing.
 
@@ -31,15 +38,26 @@ def observe(api: KubeApi, key: Key, with_url: bool) -> Observed:
     """
     isvc = find(api, INFERENCE_SERVICES, key, key.name)
     url = ((isvc or {}).get("status") or {}).get("url")
+    knative = isvc is not None and mode_of(isvc) == KNATIVE
+    predictor = f"{key.name}-predictor"
     return Observed(
         inference_service=isvc,
-        deployment=find(api, DEPLOYMENTS, key, f"{key.name}-predictor") if isvc else None,
+        deployment=find(api, DEPLOYMENTS, key, predictor) if isvc and not knative else None,
+        knative_service=find(api, KNATIVE_SERVICES, key, predictor) if knative else None,
+        revisions=_revisions(api, key, predictor) if knative else (),
         pods=tuple(api.list(PODS, key.namespace, f"{ISVC_LABEL}={key.name}")) if isvc else (),
-        hosts=_hosts(api, key) if with_url and url else frozenset(),
+        hosts=_hosts(api, key) if with_url and url and not knative else frozenset(),
         config_maps=tuple(api.list(CONFIG_MAPS, key.namespace, f"{MODEL_LABEL}={key.name}")),
         cron_job=find(api, CRON_JOBS, key, key.name),
         disruption_budget=find(api, POD_DISRUPTION_BUDGETS, key, key.name),
     )
+
+
+def _revisions(api: KubeApi, key: Key, service: str) -> tuple[Manifest, ...]:
+    try:
+        return tuple(api.list(KNATIVE_REVISIONS, key.namespace, f"{SERVICE_LABEL}={service}"))
+    except KindMissing:
+        return ()
 
 
 def _hosts(api: KubeApi, key: Key) -> frozenset[str]:

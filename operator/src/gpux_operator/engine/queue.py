@@ -42,8 +42,8 @@ class KeyQueue:
         self._idle: dict[Key, None] = {}  # taken when nothing else is ready
         self._running: set[Key] = set()
         self._again: dict[Key, set[str | None]] = {}
-        self._due: dict[Key, float] = {}
-        self._later: list[tuple[float, Key]] = []
+        self._due: dict[tuple[Key, bool], float] = {}
+        self._later: list[tuple[float, Key, bool]] = []
         self._failures: dict[Key, int] = {}
         self._closed = False
 
@@ -64,19 +64,15 @@ class KeyQueue:
     def add_idle(self, key: Key) -> None:
         """Run the key when no other waits: a look at all models must not keep a user's change waiting."""
         with self._changed:
-            if key in self._running:
-                self._add(key)
-            elif key not in self._ready:
-                self._idle[key] = None
-                self._changed.notify()
+            self._add_idle(key)
 
-    def add_after(self, key: Key, seconds: float) -> None:
-        """Run the key after a while; of several such requests the earliest counts."""
+    def add_after(self, key: Key, seconds: float, idle: bool = False) -> None:
+        """Run the key after a while, idle: when no other waits then; of several such requests the earliest counts."""
         with self._changed:
             due = self._clock() + seconds
-            if due < self._due.get(key, float("inf")):
-                self._due[key] = due
-                heapq.heappush(self._later, (due, key))
+            if due < self._due.get((key, idle), float("inf")):
+                self._due[key, idle] = due
+                heapq.heappush(self._later, (due, key, idle))
                 self._changed.notify_all()
 
     def retry(self, key: Key, at_least: float = 0.0) -> int:
@@ -129,16 +125,23 @@ class KeyQueue:
             self._ready[key] = None
             self._changed.notify()
 
+    def _add_idle(self, key: Key) -> None:
+        if key in self._running:
+            self._add(key)
+        elif key not in self._ready:
+            self._idle[key] = None
+            self._changed.notify()
+
     def _promote(self) -> float | None:
         """Makes keys ready whose time has come. Returns the seconds to the next one."""
         while self._later:
-            due, key = self._later[0]
-            if self._due.get(key) != due:  # a superseded entry
+            due, key, idle = self._later[0]
+            if self._due.get((key, idle)) != due:  # a superseded entry
                 heapq.heappop(self._later)
                 continue
             if due > self._clock():
                 return due - self._clock()
             heapq.heappop(self._later)
-            del self._due[key]
-            self._add(key)
+            del self._due[key, idle]
+            (self._add_idle if idle else self._add)(key)
         return None

@@ -15,8 +15,9 @@ from gpux_api.v1alpha1 import API_VERSION, KIND, GpuxModel
 from gpux_operator.build.checks import Problem, spec_problem
 from gpux_operator.build.inference_service import Platform
 from gpux_operator.build.metadata import Manifest, of_version
+from gpux_operator.build.revision import is_knative, knative_problem
 from gpux_operator.build.scaling import autoscaler, autoscaler_problem
-from gpux_operator.engine import kserve_words, troubles
+from gpux_operator.engine import autoscalers, kserve_words, troubles
 from gpux_operator.engine.children import (
     Desired,
     desired_children,
@@ -29,7 +30,7 @@ from gpux_operator.engine.predictors import FIRST_SECONDS, Predictors
 from gpux_operator.engine.queue import Key
 from gpux_operator.engine.recorder import Recorder
 from gpux_operator.engine.repairs import Repairs, Turn
-from gpux_operator.kube.api import GPUX_MODELS, SCALED_OBJECTS, KubeApi
+from gpux_operator.kube.api import GPUX_MODELS, KNATIVE_SERVICES, SCALED_OBJECTS, KubeApi
 from gpux_operator.kube.errors import KindMissing, NamespaceEnding, NotFound
 from gpux_operator.status.observed import Observed
 from gpux_operator.status.reasons import Reason
@@ -126,6 +127,8 @@ class Reconciler:
             desired = for_what_exists(desired, observed)
             written = write_children(self._api, key, desired, observed, Turn(self._repairs, key, self._clock()))
             problem, observed, later = written.problem, written.observed, written.retry_seconds
+            if problem is None and observed.inference_service is not None:
+                problem = autoscalers.retire(self._api, key, stored, observed.inference_service)
         intent = desired.intent if desired else None
         observed = troubles.look(self._api, key, intent, observed, self._clock())
         if problem is None:  # which would be told first
@@ -148,13 +151,16 @@ class Reconciler:
             )
         except ValidationError as error:
             return Problem(Reason.INVALID_SPEC, "; ".join(map(str, problems(error)))), None, False
-        found = spec_problem(model, key.namespace) or self._autoscaler_problem(model)
+        found = spec_problem(model, key.namespace) or self._lack(model)
         desired = (
             None if found else desired_children(model, key.namespace, self._platform.images, self._platform.prometheus)
         )
         return found, desired, model.spec.serving.visibility == "Public"
 
-    def _autoscaler_problem(self, model: GpuxModel) -> Problem | None:
+    def _lack(self, model: GpuxModel) -> Problem | None:
+        """What the cluster lacks for the model."""
+        if is_knative(model):
+            return knative_problem(model, self._api.serves(KNATIVE_SERVICES))
         if autoscaler(model) != "keda":
             return None
         return autoscaler_problem(model, self._platform.prometheus, self._api.serves(SCALED_OBJECTS))

@@ -88,7 +88,7 @@ class Workers:
         else:
             self._queue.forget(key)
             if outcome.retry_seconds is not None:
-                self._queue.add_after(key, outcome.retry_seconds)
+                self._queue.add_after(key, outcome.retry_seconds, idle=True)
         self._tell(key, outcome, time.monotonic() - started)
 
     def _failed(self, key: Key, error: ApiError) -> Outcome:

@@ -38,6 +38,10 @@ EVENTS = Resource("", "v1", "events")
 DEPLOYMENTS = Resource("apps", "v1", "deployments")
 CRON_JOBS = Resource("batch", "v1", "cronjobs")
 POD_DISRUPTION_BUDGETS = Resource("policy", "v1", "poddisruptionbudgets")
+HORIZONTAL_POD_AUTOSCALERS = Resource("autoscaling", "v2", "horizontalpodautoscalers")
+KNATIVE_SERVICES = Resource("serving.knative.dev", "v1", "services")
+KNATIVE_REVISIONS = Resource("serving.knative.dev", "v1", "revisions")
+VIRTUAL_SERVICES = Resource("networking.istio.io", "v1beta1", "virtualservices")
 SCALED_OBJECTS = Resource("keda.sh", "v1alpha1", "scaledobjects")
 LEASES = Resource("coordination.k8s.io", "v1", "leases")
 INGRESSES = Resource("networking.k8s.io", "v1", "ingresses")
@@ -61,6 +65,9 @@ class KubeApi(Protocol):
 
     def delete(self, resource: Resource, namespace: str, name: str, uid: str) -> None:
         """Delete this very object, not a namesake."""
+
+    def admit(self, resource: Resource, obj: Manifest) -> None:
+        """Ask whether the object would be created; nothing is stored."""
 
     def create(self, resource: Resource, obj: Manifest) -> Manifest:
         """Create the object; Conflict if it exists."""

@@ -20,6 +20,9 @@ from typing import Any
 _OF_RBAC = re.compile(r'\S+ (".*?" )?is forbidden: User ".*" cannot \w+ resource ')
 """How an authorizer's refusal begins (k8s.io/apiserver, responsewriters/errors.go); names in it, and its reason, may be any words."""
 
+_UNMAPPED = "cannot find RESTMapping for APIVersion"
+"""OwnerReferencesPermissionEnforcement, up to 30 s after a CRD was installed (plugin/pkg/admission/gc): it lists kinds that seldom."""
+
 
 class ApiError(Exception):
     """A request failed; the message is the API server's."""
@@ -97,6 +100,8 @@ def _forbidden(message: str, status: dict[str, Any]) -> ApiError:
         return NamespaceEnding(message)
     if "exceeded quota" in message:
         return QuotaExceeded(message)
+    if _UNMAPPED in message:
+        return Transient(message)
     return Rejected(message) if "denied" in message or "admission" in message else Forbidden(message)
 
 

@@ -1,17 +1,27 @@
 """What a Deployment says of the current intent. It is KServe's, and follows the InferenceService with a delay."""
 
 from gpux_operator.build.metadata import Manifest, pod_hash_of
-from gpux_operator.status.observed import Intent
+from gpux_operator.status.observed import Intent, Observed, is_ready
 
 
-def picked_up(deployment: Manifest, intent: Intent) -> bool:
+def picked_up(deployment: Manifest, intent: Intent, observed: Observed) -> bool:
     """Whether the Deployment and its controller carry the current intent."""
     spec = deployment["spec"]
     return (
         pod_hash_of(spec["template"]) == intent.pod_hash
         and (intent.autoscaled or spec.get("replicas") == intent.replicas)
         and _has_strategy(spec.get("strategy") or {}, intent.strategy)
-        and _is_seen(deployment)
+        and (_is_seen(deployment) or _was_only_scaled(intent, observed))
+    )
+
+
+def _was_only_scaled(intent: Intent, observed: Observed) -> bool:
+    """An autoscaler's write is a new version of the Deployment too. It changes no pod: all are of the newest generation."""
+    current = observed.current_pods(intent.pod_hash)
+    return (
+        intent.autoscaled
+        and len(current) == len(observed.alive_pods())
+        and sum(map(is_ready, current)) >= intent.replicas
     )
 
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from gpux_operator.build.metadata import STOP, Manifest, is_controlled_by, pod_hash_of
-from gpux_operator.build.modes import mode_of, new_name
+from gpux_operator.build.modes import KNATIVE, mode_of, new_name
 from gpux_operator.status.predictor import Described, Health
 
 
@@ -24,6 +24,8 @@ class Intent:
         tls: whether the pods speak TLS.
         keyed: whether callers need an API key.
         undescribed: whether the model is described to those only who have one, which the operator has not.
+        knative: whether KServe is to make a Knative Service of it.
+        canary: the newest version's share of the requests in percent, None where it is to get them all.
     """
 
     pod_hash: str
@@ -37,6 +39,8 @@ class Intent:
     tls: bool = False
     keyed: bool = False
     undescribed: bool = False
+    knative: bool = False
+    canary: int | None = None
 
 
 @dataclass(frozen=True)
@@ -57,6 +61,8 @@ class Observed:
         unheard: whether one of them was asked for the first time and may answer soon.
         look_again_seconds: when another answer may be had; None: nobody is to be asked.
         described: the model of the newest version, None if it isn't known.
+        knative_service: in Knative mode the Knative Service `<name>-predictor`, whoever owns it.
+        revisions: its revisions.
     """
 
     inference_service: Manifest | None = None
@@ -72,16 +78,25 @@ class Observed:
     unheard: bool = False
     look_again_seconds: float | None = None
     described: Described | None = None
+    knative_service: Manifest | None = None
+    revisions: tuple[Manifest, ...] = ()
 
     def own_deployment(self) -> Manifest | None:
         """The Deployment, if KServe made it for this InferenceService."""
-        if self.deployment is None or self.inference_service is None:
+        return self._if_own(self.deployment)
+
+    def own_knative_service(self) -> Manifest | None:
+        """The Knative Service, if KServe made it for this InferenceService."""
+        return self._if_own(self.knative_service)
+
+    def _if_own(self, child: Manifest | None) -> Manifest | None:
+        if child is None or self.inference_service is None:
             return None
-        return (
-            self.deployment
-            if is_controlled_by(self.deployment, self.inference_service["metadata"].get("uid", ""))
-            else None
-        )
+        return child if is_controlled_by(child, self.inference_service["metadata"].get("uid", "")) else None
+
+    def is_knative(self) -> bool:
+        """Whether the InferenceService asks for KServe's Knative mode."""
+        return self.inference_service is not None and mode_of(self.inference_service) == KNATIVE
 
     def is_stopped(self) -> bool:
         """Whether somebody asked KServe to take the pods away and keep the InferenceService."""
@@ -100,8 +115,11 @@ class Observed:
 
     def current_pods(self, pod_hash: str) -> tuple[Manifest, ...]:
         """The pods of one version that are not on their way out."""
-        alive = (pod for pod in self.pods if "deletionTimestamp" not in pod["metadata"])
-        return tuple(pod for pod in alive if pod_hash_of(pod) == pod_hash)
+        return tuple(pod for pod in self.alive_pods() if pod_hash_of(pod) == pod_hash)
+
+    def alive_pods(self) -> tuple[Manifest, ...]:
+        """The pods of all versions that are not on their way out."""
+        return tuple(pod for pod in self.pods if "deletionTimestamp" not in pod["metadata"])
 
 
 def condition(obj: Manifest | None, kind: str) -> Manifest:

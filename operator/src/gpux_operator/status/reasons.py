@@ -24,7 +24,7 @@ class Reason(StrEnum):
     )
     FILE_SOURCE_IN_CLUSTER = (
         "FileSourceInCluster",
-        "The source is a file:// of one machine. Put the model where a pod can fetch it.",
+        "The source is a file:// of one machine. Put the model where a pod can fetch it, or into the image that serving.image names.",
     )
     CLAIM_PATH_IS_FILE = (
         "ClaimPathIsFile",
@@ -57,6 +57,10 @@ class Reason(StrEnum):
     KSERVE_NOT_INSTALLED = (
         "KServeNotInstalled",
         "The cluster has no InferenceService resource. Install KServe; nothing else is to be done.",
+    )
+    KNATIVE_NOT_INSTALLED = (
+        "KnativeNotInstalled",
+        "serving.mode is Knative, and the cluster has no Knative Serving. Install it, or make the model anew in Standard mode.",
     )
     AUTOSCALER_MISSING = (
         "AutoscalerMissing",
@@ -155,6 +159,10 @@ class Reason(StrEnum):
     )
     INTERNAL_ERROR = "InternalError", "A bug of the predictor: its log has the traceback. Please report it."
     POD_FAILED = "PodFailed", "A pod was stopped by the node, for instance evicted for want of memory or disk."
+    REVISION_FAILED = (
+        "RevisionFailed",
+        "Knative cannot make or start a revision of the model, and no pod says why. The message has Knative's words.",
+    )
     INFERENCE_SERVICE_FAILED = (
         "InferenceServiceFailed",
         "KServe reports a failure of the InferenceService, in the message.",
@@ -197,6 +205,14 @@ class Reason(StrEnum):
     # what is well
     SERVING = "Serving", "At least one replica answers requests."
     NEWEST_SERVES = "NewestGenerationServes", "All replicas run the newest generation and are ready."
+    CANARY_IN_PROGRESS = (
+        "CanaryInProgress",
+        "The newest generation takes the share of the requests that spec.rollout.canary gives it, an older one the rest.",
+    )
+    SCALED_TO_ZERO = (
+        "ScaledToZero",
+        "The newest generation has served, and no replica runs while nobody asks. The next request starts one.",
+    )
     MODEL_READY = "ModelReady", "A replica of the newest generation loaded the model and is ready."
 
 

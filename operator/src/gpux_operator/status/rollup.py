@@ -10,18 +10,12 @@ from datetime import datetime
 from gpux_api.v1alpha1 import GpuxModelStatus
 from gpux_operator.build.checks import Problem
 from gpux_operator.build.metadata import STOP, Manifest
-from gpux_operator.status import hints, pods, served
+from gpux_operator.status import hints, knative, kserve, pods, served
 from gpux_operator.status.conditions import Verdict, conditions
+from gpux_operator.status.containers import words
 from gpux_operator.status.deployment import all_newest, complete, count, picked_up
 from gpux_operator.status.observed import Intent, Observed, condition, is_ready
 from gpux_operator.status.reasons import OF_THE_PREDICTOR, OF_THE_SPEC, PROGRESS, Reason
-
-_DEPLOYMENT_REASONS = {
-    "MinimumReplicasUnavailable",
-    "ProgressDeadlineExceeded",
-    "FailedCreate",
-    "ReplicaSetCreateError",
-}
 
 
 def roll_up(
@@ -42,7 +36,7 @@ def roll_up(
     verdicts = {
         "Accepted": _accepted(problem, intent),
         "ModelLoaded": _model_loaded(intent, observed, ready),
-        "Available": _available(intent, deployment, ready),
+        "Available": _available(intent, observed, ready),
         "Ready": ready,
     }
     before = model.get("status") or {}
@@ -52,9 +46,9 @@ def roll_up(
         conditions=conditions(before.get("conditions") or (), verdicts, metadata["generation"], now),
         url=url,
         address=address,
-        replicas=count(deployment, "replicas"),
+        replicas=len(observed.alive_pods()) if observed.is_knative() else count(deployment, "replicas"),
         ready_replicas=_ready_count(intent, observed),
-        selector=f"app=isvc.{metadata['name']}-predictor",
+        selector=_selector(metadata["name"], observed),
         model=served.model(observed.described, before, intent),
         example=served.example(observed.described, url or (address.url if address else None), before, intent),
     )
@@ -72,8 +66,17 @@ def _accepted(problem: Problem | None, intent: Intent | None) -> Verdict:
     return Verdict("True", Reason.VALID, f"the spec is valid{rollout}")
 
 
-def _available(intent: Intent | None, deployment: Manifest | None, ready: Verdict) -> Verdict:
+def _selector(name: str, observed: Observed) -> str:
+    """KServe's own labels; Knative gives each revision another `app`."""
+    return f"serving.kserve.io/inferenceservice={name}" if observed.is_knative() else f"app=isvc.{name}-predictor"
+
+
+def _available(intent: Intent | None, observed: Observed, ready: Verdict) -> Verdict:
+    deployment = observed.own_deployment()
     available = count(deployment, "availableReplicas")
+    found = knative.available(observed, intent) if observed.is_knative() else None
+    if found is not None:
+        return found
     if deployment is None or available == 0:
         return Verdict("Unknown" if ready.status == "Unknown" else "False", ready.reason, ready.message)
     newest = "" if all_newest(deployment, intent) else ", not all of them of the newest generation"
@@ -90,6 +93,8 @@ def _model_loaded(intent: Intent | None, observed: Observed, ready: Verdict) -> 
         return Verdict("Unknown", Reason.SUSPENDED, "no replica runs")
     if ready.reason in OF_THE_PREDICTOR:
         return Verdict("False", ready.reason, ready.message)
+    if ready.reason == Reason.SCALED_TO_ZERO:
+        return Verdict("Unknown", Reason.SCALED_TO_ZERO, "no replica runs")
     return Verdict("Unknown", Reason.PODS_NOT_READY, "no replica of the newest generation is ready yet")
 
 
@@ -97,13 +102,20 @@ def _ready(problem: Problem | None, intent: Intent | None, observed: Observed) -
     if problem is not None:
         unknown = problem.reason in {Reason.REQUEST_FAILED, Reason.WAITING_FOR_DELETION}
         return Verdict("Unknown" if unknown else "False", problem.reason, problem.message)
-    deployment = observed.own_deployment()
     if observed.is_stopped() or (intent is not None and intent.suspended):
         return _without_pods(intent, observed)
+    if intent is not None and intent.knative:
+        return knative.ready(observed, intent)
+    return _deployed(intent, observed)
+
+
+def _deployed(intent: Intent | None, observed: Observed) -> Verdict:
+    """In Standard mode."""
+    deployment = observed.own_deployment()
     if intent is None or deployment is None:
-        return _kserve(observed) or _waiting("KServe has not made a Deployment yet")
-    if not picked_up(deployment, intent):
-        return _kserve(observed) or Verdict(
+        return kserve.trouble(observed) or kserve.waiting("KServe has not made a Deployment yet")
+    if not picked_up(deployment, intent, observed):
+        return kserve.trouble(observed) or Verdict(
             "False", Reason.ROLLOUT_IN_PROGRESS, "KServe has not passed the newest generation on yet"
         )
     if not complete(deployment, intent):
@@ -145,30 +157,11 @@ def _ingress(intent: Intent, observed: Observed) -> Verdict:
     """All replicas serve: what is left is KServe's own word on the predictor and its ingress."""
     predictor, ingress = observed.kserve_condition("PredictorReady"), observed.kserve_condition("IngressReady")
     if predictor.get("status") != "True":
-        return _kserve(observed) or _waiting("all replicas serve, and KServe has not noticed yet")
+        return kserve.trouble(observed) or kserve.waiting("all replicas serve, and KServe has not noticed yet")
     if intent.public and ingress.get("status") == "False":
-        return Verdict("False", Reason.INGRESS_NOT_READY, f"KServe reports of the ingress: {_words(ingress)}")
+        return Verdict("False", Reason.INGRESS_NOT_READY, f"KServe reports of the ingress: {words(ingress)}")
     serving, wanted = (count(observed.own_deployment(), field) for field in ("availableReplicas", "replicas"))
     return Verdict("True", Reason.NEWEST_SERVES, f"{serving} of {wanted} replicas run the newest generation")
-
-
-def _kserve(observed: Observed) -> Verdict | None:
-    """KServe's own failure, where that is all there is to say; what it copies from the Deployment is seen better there."""
-    mode, predictor = observed.other_mode(), observed.kserve_condition("PredictorReady")
-    if mode is not None:
-        message = (
-            f"KServe serves the InferenceService in its mode {mode} instead of Standard, as without its webhooks or before 0.15: upgrade "
-            "KServe, then delete the InferenceService (its mode is fixed), and a new one is made"
-        )
-        return Verdict("False", Reason.KSERVE_TOO_OLD, message)
-    if predictor.get("reason") == "Stopped":
-        return _waiting("KServe has not started the InferenceService again yet")
-    copied = observed.deployment is not None and predictor.get("reason") in _DEPLOYMENT_REASONS
-    if predictor.get("status") == "False" and _words(predictor) and not copied:
-        return Verdict("False", Reason.INFERENCE_SERVICE_FAILED, f"KServe reports: {_words(predictor)}")
-    if observed.kserve_trouble is not None:
-        return Verdict("False", Reason.INFERENCE_SERVICE_FAILED, f"KServe reports: {observed.kserve_trouble}")
-    return None
 
 
 def _without_pods(intent: Intent | None, observed: Observed) -> Verdict:
@@ -176,7 +169,7 @@ def _without_pods(intent: Intent | None, observed: Observed) -> Verdict:
     if intent is not None and intent.suspended:
         return _suspended(observed)
     if intent is not None and intent.renewed:
-        return _waiting("the Deployment had no replicas, which no autoscaler changes, so KServe makes a new one")
+        return kserve.waiting("the Deployment had no replicas, which no autoscaler changes, so KServe makes a new one")
     return _stopped(observed)
 
 
@@ -194,14 +187,6 @@ def _stopped(observed: Observed) -> Verdict:
         Reason.STOPPED,
         f"the InferenceService has the annotation {STOP}, put there by hand: resume with {command}",
     )
-
-
-def _waiting(what: str) -> Verdict:
-    return Verdict("Unknown", Reason.WAITING_FOR_KSERVE, f"{what}: if this stays, check that KServe's controller runs")
-
-
-def _words(found: Manifest) -> str:
-    return ": ".join(str(found[key]) for key in ("reason", "message") if found.get(key))
 
 
 def _ready_count(intent: Intent | None, observed: Observed) -> int:

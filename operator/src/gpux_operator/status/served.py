@@ -8,7 +8,8 @@ from pydantic import ValidationError
 
 from gpux_api.v1alpha1 import Address, ModelStatus
 from gpux_operator.build.metadata import Manifest
-from gpux_operator.status.observed import Intent, Observed
+from gpux_operator.status import knative
+from gpux_operator.status.observed import Intent, Observed, condition
 from gpux_operator.status.predictor import Described
 
 MAX_BODY = 8192
@@ -18,16 +19,22 @@ _KEY = '-H "X-API-Key: $API_KEY"'
 
 
 def url(intent: Intent | None, observed: Observed) -> str | None:
-    """KServe's URL, if there really is an ingress for it: it sets the URL where there is none."""
+    """KServe's URL, if there really is an ingress for it: it sets the URL where there is none. In Knative mode Knative's own, once its
+    route is ready; KServe's is another name for it, of an Istio VirtualService that may be missing.
+    """
     if intent is None or not intent.public or observed.inference_service is None:
         return None
+    service = observed.own_knative_service()
+    if service is not None:
+        routed = condition(service, "RoutesReady").get("status") == "True" and knative.is_exposed(service)
+        return str(service["status"]["url"]) if routed else None
     found = (observed.inference_service.get("status") or {}).get("url")
     return found if found and urlsplit(found).hostname in observed.hosts else None
 
 
 def address(intent: Intent | None, observed: Observed) -> Address | None:
     """The way from inside the cluster. KServe always says http://, and its Service has port 80 for whatever the pods speak."""
-    status = (observed.inference_service or {}).get("status") or {}
+    status = (observed.own_knative_service() or observed.inference_service or {}).get("status") or {}
     found = (status.get("address") or {}).get("url")
     if found and intent is not None and intent.tls:
         split = urlsplit(found)

@@ -7,6 +7,7 @@ from typing import Any, TextIO
 
 import yaml
 
+from gpux_api.manifests import not_yaml
 from gpux_api.v1alpha1 import KIND
 
 STDIN = "-"
@@ -82,7 +83,7 @@ def _models(name: str, stream: TextIO) -> Iterator[Document | Unread]:
     try:
         contents = list(yaml.safe_load_all(stream))
     except (yaml.YAMLError, UnicodeDecodeError) as error:
-        yield Unread(Source(name), "not YAML: " + " ".join(str(error).split()))  # PyYAML draws on several lines
+        yield Unread(Source(name), not_yaml(error))
         return
     found = [
         Document(Source(name, number, place), item)

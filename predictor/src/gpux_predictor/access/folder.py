@@ -16,10 +16,14 @@ _VERSION = "..data"
 Print = tuple[tuple[str, int, int, int], ...]
 
 
+def versioned(folder: Path) -> bool:
+    """Whether it is a mounted Secret, whose files change all at once; those of any other folder may be seen half-written."""
+    return (folder / _VERSION).is_symlink()
+
+
 def newest(folder: Path) -> Path:
     """The folder of one version of a mounted Secret; any other folder itself."""
-    version = folder / _VERSION
-    return version.resolve() if version.is_symlink() else folder
+    return (folder / _VERSION).resolve() if versioned(folder) else folder
 
 
 def fingerprint(folder: Path) -> Print:
@@ -60,5 +64,5 @@ async def watch(folder: Path, seen: Print, changed: Callable[[], None]) -> None:
             if str(error) != complaint:
                 complaint = str(error)
                 logger.warning(
-                    "%s has changed and cannot be read, what was there before still counts: %s", folder, error
+                    "%s has changed and cannot be used, what was there before still counts: %s", folder, error
                 )

@@ -25,7 +25,7 @@ class Gate:
         """Takes other keys from the next request on."""
         self._keys = keys
         if self.buckets is not None:
-            self.buckets.keep({client for _, client in keys.digests})
+            self.buckets.keep(keys.clients)
 
     def admit(self, headers: Iterable[tuple[bytes, bytes]]) -> str:
         """The client whose request it is, which is counted.

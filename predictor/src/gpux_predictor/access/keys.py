@@ -5,8 +5,8 @@ That is how a Secret is mounted. Only digests are kept, and none is ever shown.
 
 import hashlib
 import hmac
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence, Set
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from gpux_predictor.access.folder import newest
@@ -36,6 +36,16 @@ class Keys:
             if hmac.compare_digest(digest, shown):
                 found = client
         return found
+
+    @property
+    def clients(self) -> set[str]:
+        """Who has a key."""
+        return {client for _, client in self.digests}
+
+    def keeping(self, before: "Keys", clients: Set[str]) -> "Keys":
+        """These keys, and those that some clients had before; a key that is another client's by now stays that one's."""
+        kept = {digest: client for digest, client in before.digests if client in clients}
+        return replace(self, digests=tuple((kept | dict(self.digests)).items()))
 
 
 def read(folder: Path) -> Keys:

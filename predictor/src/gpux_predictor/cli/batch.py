@@ -7,10 +7,10 @@ from typing import Any
 
 import click
 
-from gpux_predictor.cli.manifest import model_dir_option
+from gpux_predictor.cli.manifest import model_dir_option, read
 
 
-@click.command()
+@click.command(short_help="Predict a table of entities ahead.")
 @click.argument("manifest", metavar="FILE", type=click.Path(path_type=Path))
 @model_dir_option
 @click.option("--entities", metavar="URI", help="The table, a uri or a path.  [default: spec.batch.entities.uri]")
@@ -41,6 +41,9 @@ def batch(manifest: Path, model_dir: Path | None, log_level: str, *, as_json: bo
     4 another run writes to the output, 130 stopped by SIGTERM or Ctrl-C.
     """
     logging.basicConfig(level=log_level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-    from gpux_predictor.precomputed import command  # noqa: PLC0415  (pyarrow takes a while to import; a wrong usage should not)
+    model = read(manifest)
+    from gpux_predictor.precomputed import command  # noqa: PLC0415  (pyarrow takes a while to import; a wrong manifest should not)
+    from gpux_predictor.serving.loading import Origin  # noqa: PLC0415
 
-    sys.exit(command.batch(manifest, model_dir, command.Options(**options), as_json=as_json))
+    origin = Origin(manifest.resolve().parent, model_dir)
+    sys.exit(command.batch(model, origin, command.Options(**options), as_json=as_json))

@@ -10,7 +10,7 @@ import orjson
 from gpux_predictor.cli.manifest import model_dir_option, read
 
 
-@click.command("bench")
+@click.command("bench", short_help="Measure batches, and recommend settings.")
 @click.argument("manifest", metavar="FILE", type=click.Path(path_type=Path))
 @model_dir_option
 @click.option("-o", "--output", type=click.Choice(["text", "json"]), default="text", show_default=True)

@@ -10,7 +10,7 @@ import orjson
 from gpux_predictor.cli.manifest import model_dir_option, read
 
 
-@click.command("check")
+@click.command("check", short_help="Say whether a model would become ready.")
 @click.argument("manifest", metavar="FILE", type=click.Path(path_type=Path))
 @model_dir_option
 @click.option("-o", "--output", type=click.Choice(["text", "json"]), default="text", show_default=True)

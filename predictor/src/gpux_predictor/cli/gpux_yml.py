@@ -6,13 +6,15 @@ from pathlib import Path
 import click
 import yaml
 
-from gpux_api.manifests import ManifestError, documents, parse
+from gpux_api.manifests import ManifestError, Problem, documents, parse
 from gpux_predictor.cli.conversion import convert
+from gpux_predictor.cli.manifest import refused
 
 LOST = 3
+_EXPECTED = "expected one mapping with name, model, inputs and outputs"
 
 
-@click.command("import")
+@click.command("import", short_help="Print the manifest of a gpux.yml.")
 @click.argument("file", metavar="GPUX_YML", type=click.Path(path_type=Path))
 def import_command(file: Path) -> None:
     """Print the GpuxModel manifest of GPUX's own GPUX_YML.
@@ -24,12 +26,13 @@ def import_command(file: Path) -> None:
     try:
         found = documents(file)
         if len(found) != 1 or not isinstance(found[0], dict):
-            raise click.ClickException(f"{file}: expected one mapping with name, model, inputs and outputs")
+            raise ManifestError(file, [Problem("", _EXPECTED)])
+        if "kind" in found[0] and "name" not in found[0]:
+            raise ManifestError(file, [Problem("", f"{_EXPECTED}, found a manifest of kind {found[0]['kind']}")])
         manifest, notes = convert(found[0])
         parse(manifest, str(file))
     except ManifestError as error:
-        click.echo("\n".join(f"gpux-predictor: {line}" for line in str(error).splitlines()), err=True)
-        sys.exit(1)
+        refused(error)
     for note in notes:
         kind = click.style("not converted: ", fg="red") if note.lost else click.style("note: ", fg="yellow")
         click.echo(f"{file}: {kind}{note.path}: {note.message}", err=True)

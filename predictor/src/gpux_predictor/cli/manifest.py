@@ -2,6 +2,7 @@
 
 import sys
 from pathlib import Path
+from typing import NoReturn
 
 import click
 
@@ -20,5 +21,10 @@ def read(file: Path) -> GpuxModel:
     try:
         return load(file)
     except ManifestError as error:
-        click.echo("\n".join(f"gpux-predictor: {line}" for line in str(error).splitlines()), err=True)
-        sys.exit(1)
+        refused(error)
+
+
+def refused(error: ManifestError) -> NoReturn:
+    """Says what is wrong with a file, a problem a line, and exits with 1."""
+    click.echo("\n".join(f"gpux-predictor: {line}" for line in str(error).splitlines()), err=True)
+    sys.exit(1)

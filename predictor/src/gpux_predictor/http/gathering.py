@@ -19,6 +19,10 @@ class Gathering(Lingering):
     def on_headers_complete(self) -> None:
         """Begins the request."""
         self._end_head()
+        self._begin()
+
+    def _begin(self) -> None:
+        """Hands the head over, and decides what becomes of the body."""
         self._parts = [] if self._announced() else None
         super().on_headers_complete()
 

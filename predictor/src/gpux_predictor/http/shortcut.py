@@ -87,7 +87,7 @@ class Shortcut(Gathering):
     def _replay(self) -> None:
         """Hands the request over to uvicorn, as far as it has come."""
         held, self._held = self._held, None
-        super().on_headers_complete()
+        self._begin()  # the head ended when it was held
         for body in held or ():
             super().on_body(body)
 

@@ -1,14 +1,39 @@
 """A span for each request, by OpenTelemetry (extra `telemetry`), exported over OTLP/HTTP as its environment variables say.
 
-Names follow the semantic conventions for HTTP servers; the stages are attributes `gpux.<stage>_ms`.
+Names follow the semantic conventions for HTTP servers: the method and the route, or the method alone where there is no route. The
+stages are attributes `gpux.<stage>_ms`.
 """
 
 import os
+import re
 
 from gpux_predictor.errors import LoadError, LoadReason
 from gpux_predictor.http.observers import Observer, Seen
 
-_ROUTES = ("/predict", "/health", "/info", "/metrics", "/v1", "/v2")
+_OWN = (
+    "/|/docs|/health|/info|/metrics|/model/info|/openapi[.]json|/page/form[.]json|/predict|/predict/async|/predict/upcoming|"
+    "/monitoring/queue|/monitoring/tasks|/v1/models|/v2|/v2/health/live|/v2/health/ready|/v2/models"
+)
+_ROUTES: tuple[tuple[re.Pattern[str], str], ...] = (
+    (re.compile(_OWN), ""),
+    (re.compile("/predict/batch/.+"), "/predict/batch/{entity}"),
+    (re.compile("/monitoring/task_status/[^/]+"), "/monitoring/task_status/{id}"),
+    (re.compile("/page/[^/]+"), "/page/{name}"),
+    (re.compile("/v1/models/[^/:]+:predict"), "/v1/models/{name}:predict"),
+    (re.compile("/v1/models/[^/:]+"), "/v1/models/{name}"),
+    *(
+        (re.compile(f"/v2/models/[^/]+{version}{call}"), f"/v2/models/{{name}}{shown}{call}")
+        for version, shown in (("", ""), ("/versions/[^/]+", "/versions/{version}"))
+        for call in ("", "/ready", "/infer")
+    ),
+)
+"""Paths, and the names of their routes; empty where they are their own."""
+
+
+def route_of(path: str) -> str | None:
+    """The route that a path is of, which there are a few dozen of; None for any other, of which callers make up as many as they like."""
+    plain = path.rstrip("/") or "/"
+    return next((name or plain for pattern, name in _ROUTES if pattern.fullmatch(plain)), None)
 
 
 def tracing() -> Observer:
@@ -34,17 +59,19 @@ def tracing() -> Observer:
 
     def observe(seen: Seen) -> None:
         carrier = {name.decode("latin-1"): value.decode("latin-1") for name, value in seen.headers}
-        route = next((route for route in _ROUTES if seen.path.startswith(route)), seen.path)
+        route = route_of(seen.path)
         attributes: dict[str, str | int | float] = {
             "http.request.method": seen.method,
             "url.path": seen.path,
             "http.response.status_code": seen.status,
             **{f"gpux.{stage}_ms": value for stage, value in seen.stages().items()},
         }
+        if route is not None:
+            attributes["http.route"] = route
         if seen.client is not None:
             attributes["gpux.client"] = seen.client
         span = tracer.start_span(
-            f"{seen.method} {route}",
+            seen.method if route is None else f"{seen.method} {route}",
             propagate.extract(carrier),
             trace.SpanKind.SERVER,
             attributes,

@@ -1,10 +1,15 @@
-"""The files of the page, read once: HTML, CSS, ES modules. What is sent is what is in `assets`, there is no build step."""
+"""The files of the page, read once: HTML, CSS, ES modules. What is sent is what is in `assets`, there is no build step.
+
+Only what the two pages share is put in for a line `<!-- shared-….html -->`.
+"""
 
 import hashlib
+import re
 from dataclasses import dataclass
 from importlib import resources
 
 INDEX, REFERENCE = "index.html", "docs.html"
+_SHARED = re.compile(rb"^<!-- (shared-\w+\.html) -->\n", re.MULTILINE)
 _TYPES = {
     "css": "text/css; charset=utf-8",
     "html": "text/html; charset=utf-8",
@@ -36,6 +41,13 @@ def made(content: bytes, kind: str) -> File:
 
 
 def read() -> dict[str, File]:
-    """All files of the page, by name."""
-    folder = resources.files(__package__) / "assets"
-    return {item.name: made(item.read_bytes(), item.name.rpartition(".")[2]) for item in folder.iterdir()}
+    """All files of the page, by name.
+
+    Raises:
+        KeyError: a page asks for a shared part that there is not.
+    """
+    found = {item.name: item.read_bytes() for item in (resources.files(__package__) / "assets").iterdir()}
+    shared = {name.encode(): found.pop(name) for name in list(found) if name.startswith("shared-")}
+    for name in (INDEX, REFERENCE):
+        found[name] = _SHARED.sub(lambda line: shared[line[1]], found[name])
+    return {name: made(content, name.rpartition(".")[2]) for name, content in found.items()}

@@ -4,12 +4,10 @@ import gc
 import signal
 import sys
 from dataclasses import asdict, dataclass
-from pathlib import Path
 
 import click
 import orjson
 
-from gpux_api.manifests import ManifestError, load
 from gpux_api.v1alpha1 import GpuxModel
 from gpux_predictor.errors import LoadError, PredictorError
 from gpux_predictor.precomputed import job
@@ -36,15 +34,14 @@ class Options:
     rows_per_piece: int
 
 
-def batch(manifest: Path, model_dir: Path | None, options: Options, *, as_json: bool) -> int:
-    """Runs the table, says what came of it, and returns the exit code."""
+def batch(model: GpuxModel, origin: Origin, options: Options, *, as_json: bool) -> int:
+    """Runs the table through a model, says what came of it, and returns the exit code."""
     signal.signal(signal.SIGTERM, _interrupt)  # which a pod's first process does not hear without a handler
     gc.set_threshold(200_000, 20, 100)  # a piece is a hundred thousand objects without a cycle among them
     try:
-        model = load(manifest)
         with Display() as display:
-            done = job.run(model, Origin(manifest.resolve().parent, model_dir), _order(model, options), display)
-    except (ManifestError, PredictorError) as error:
+            done = job.run(model, origin, _order(model, options), display)
+    except PredictorError as error:
         message = f"{error.reason}: {error.message}" if isinstance(error, LoadError) else str(error)
         click.echo(f"gpux-predictor: {message}", err=True)
         return _CODES.get(type(error), UNUSABLE)

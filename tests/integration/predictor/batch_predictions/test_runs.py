@@ -5,7 +5,6 @@ import random
 import sqlite3
 import subprocess
 import sys
-import time
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +17,7 @@ from gpux_api.manifests import load
 from gpux_api.projection import serving_manifest
 from onnxmodels import several
 from predictorserver import PROGRAM, serve
-from testcluster.waiting import eventually
+from testcluster.waiting import SOON, eventually
 
 ROWS = [f"{i},team {i},2026-04-{1 + i % 28:02},{i / 7:.4f},{i % 5}" for i in range(1, 30_001)]
 
@@ -118,7 +117,7 @@ def test_two_runs_do_not_meet(case: Case) -> None:
     process = subprocess.Popen(
         case.command("--rows-per-piece", "100"), stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
     )
-    eventually((case.results / ".lock").exists, 20, "the first run has begun")
+    eventually((case.results / ".lock").exists, SOON, "the first run has begun")
     assert f"another run writes to {case.results}: wait for it" in case.run(code=4)["error"]
     process.communicate(timeout=60)
     assert process.returncode == 0
@@ -130,7 +129,7 @@ def test_a_run_that_is_told_to_stop_says_how_to_go_on(case: Case) -> None:
     process = subprocess.Popen(
         case.command("--rows-per-piece", "10"), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     )
-    eventually(lambda: list(case.results.glob(".part-*")), 20, "the run has begun")
+    eventually(lambda: list(case.results.glob(".part-*")), SOON, "the run has begun")
     process.terminate()
     _, said = process.communicate(timeout=60)
     assert (process.returncode, said.splitlines()[-1]) == (
@@ -154,7 +153,7 @@ def test_older_results_are_removed(case: Case) -> None:
     assert json.loads((case.results / "latest.json").read_text())["result"] in [file.name for file in results]
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(900)
 def test_a_million_rows_in_bounded_memory(case: Case) -> None:
     """Random keys, the worst case of the index. The file has 35 MB, the result 150 MB."""
     numbers = list(range(1_000_000))
@@ -165,7 +164,7 @@ def test_a_million_rows_in_bounded_memory(case: Case) -> None:
     script = "import resource, subprocess, sys; code = subprocess.run(sys.argv[1:]).returncode; "
     script += "print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss); sys.exit(code)"
     done = subprocess.run(
-        [sys.executable, "-c", script, *case.command()], check=False, capture_output=True, text=True, timeout=280
+        [sys.executable, "-c", script, *case.command()], check=False, capture_output=True, text=True, timeout=800
     )
     summary, kilobytes = done.stdout.splitlines()
     assert (json.loads(summary)["rows"], done.returncode) == (1_000_000, 0), done.stderr
@@ -173,10 +172,10 @@ def test_a_million_rows_in_bounded_memory(case: Case) -> None:
     with serve(case.manifest) as server:
         assert server.http.get("/predict/batch/777777").json()["match_id"] == 777777
         with sqlite3.connect(json.loads(summary)["result"]) as database:
-            began = time.perf_counter()
             for n in numbers[:1000]:
-                database.execute("SELECT answer FROM entities WHERE entity = ?", (str(n),)).fetchone()
-        assert time.perf_counter() - began < 1, "under a millisecond each"
+                assert database.execute("SELECT answer FROM entities WHERE entity = ?", (str(n),)).fetchone()
+            plan = database.execute("EXPLAIN QUERY PLAN SELECT answer FROM entities WHERE entity = '1'").fetchall()
+        assert [row[3].partition(" ")[0] for row in plan] == ["SEARCH"], "by the index, not over a million rows"
 
 
 def test_a_model_of_texts(tmp_path: Path) -> None:

@@ -6,12 +6,13 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 from tests.integration.predictor.page.test_answers import manifest
 
 import onnxmodels
 import pagebrowser
 from predictorserver import Server, serve
+from testcluster.waiting import SOON
 
 Open = Callable[..., Page]
 
@@ -21,6 +22,7 @@ def browser() -> Iterator[Browser]:
     """One a module: while it runs, its event loop is this thread's, and no test elsewhere could run one."""
     if (path := pagebrowser.program()) is None:
         pytest.skip(pagebrowser.HOW_TO)
+    expect.set_options(timeout=SOON * 1000)
     with sync_playwright() as playwright:
         browser = pagebrowser.launch(playwright, path)
         yield browser
@@ -35,7 +37,6 @@ def open_page(browser: Browser, request: pytest.FixtureRequest) -> Iterator[Open
 
         def open_page(url: object, *, wait: bool = True, **context: Any) -> Page:
             page, noted = stack.enter_context(pagebrowser.opened(browser, **context))
-            page.set_default_timeout(15_000)
             seen.append(noted)
             if wait:
                 pagebrowser.visit(page, str(url))

@@ -87,7 +87,7 @@ def test_a_closed_model_is_tried_with_a_key(
         assert KEY not in program
         if language == "Python":  # answer_of isolates Python from the environment
             done = subprocess.run(
-                [sys.executable, "-c", program], capture_output=True, text=True, timeout=30, check=True
+                [sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=True
             )
             assert "'y': [1.0, 2.0]" in done.stdout
         else:

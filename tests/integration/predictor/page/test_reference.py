@@ -115,7 +115,7 @@ def test_each_call_works_as_it_is_shown(server: Server, open_page: Open, tmp_pat
             env=os.environ | {"TASK_ID": task, "ENTITY": "1"},
             capture_output=True,
             text=True,
-            timeout=30,
+            timeout=60,
         )
         wanted = (
             {"404"} if "/predict/batch/" in program or "/upcoming" in program else {"200", "202"}

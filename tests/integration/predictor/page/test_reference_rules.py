@@ -79,7 +79,7 @@ def test_a_closed_model_is_described_with_a_key(
         expect(page.locator("#reference")).to_be_visible()
         program = article(page, "POST /predict").locator(".program pre").inner_text()
         assert KEY not in program
-        done = subprocess.run(["sh", "-c", program], capture_output=True, text=True, timeout=30, check=True)
+        done = subprocess.run(["sh", "-c", program], capture_output=True, text=True, timeout=60, check=True)
         assert "y" in json.loads(done.stdout)
         assert "API_KEY" not in article(page, "GET /health").inner_text()
         page.get_by_role("link", name="Try the model").click()

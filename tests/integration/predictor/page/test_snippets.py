@@ -36,7 +36,7 @@ def answer_of(program: str, language: str, folder: Path) -> Any:
         "Python": [sys.executable, "-I", "-c", program],
         "JavaScript": ["node", "--input-type=module", "-e", program],
     }
-    done = subprocess.run(commands[language], cwd=folder, capture_output=True, text=True, timeout=30, check=False)
+    done = subprocess.run(commands[language], cwd=folder, capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 0, done.stderr
     return ast.literal_eval(done.stdout) if language == "Python" else json.loads(done.stdout)
 

@@ -21,7 +21,7 @@ from batchinglab import spinning_graph
 from predictorserver import PROGRAM
 from redisserver import RedisServer, redis_server
 from testcluster.ports import free_ports
-from testcluster.waiting import eventually
+from testcluster.waiting import SOON, eventually
 
 TASKS, KILLS = int(os.environ.get("GPUX_CRASH_TASKS", "400")), int(os.environ.get("GPUX_CRASH_KILLS", "6"))
 """The acceptance's 2,000 and 20 are given by these variables."""
@@ -53,7 +53,7 @@ class Predictor:
         return False
 
     def wait_ready(self) -> None:
-        eventually(self.healthy, 60, f"the predictor is ready: {self.log.read_text()[-2000:]}")
+        eventually(self.healthy, SOON, f"the predictor is ready: {self.log.read_text()[-2000:]}")
 
 
 @contextmanager
@@ -189,17 +189,21 @@ def test_a_redis_that_is_killed_loses_nothing(tmp_path: Path) -> None:
 
 def test_a_task_that_kills_its_predictor_takes_no_other_with_it(tmp_path: Path) -> None:
     """Killed each time that it runs: the task fails with the reason, those that ran beside it the first time succeed."""
-    with predictors(tmp_path, 1, None, maxAttempts=3) as found:
+    with predictors(tmp_path, 1, None, maxAttempts=3, listed=True) as found:
         [predictor] = found
         submit = f"{predictor.url}/predict/async"
-        poison = httpx.post(submit, json={"x": [[50_000_000.0]]}).json()["task_id"]
+
+        def runs(attempt: int) -> bool:
+            tasks = httpx.get(f"{predictor.url}/monitoring/tasks").json()["tasks"]
+            return any(t["task_id"] == poison and (t["running"], t["attempts"]) == (True, attempt) for t in tasks)
+
+        poison = httpx.post(submit, json={"x": [[1e10]]}).json()["task_id"]
         others = [httpx.post(submit, json={"x": [[300_000.0]]}).json()["task_id"] for _ in range(4)]
-        time.sleep(0.5)
-        for _ in range(3):
+        for attempt in (1, 2, 3):
+            eventually(lambda: runs(attempt), SOON, f"it runs for the {attempt}. time")  # noqa: B023
             predictor.kill()
             predictor.start()
             predictor.wait_ready()
-            time.sleep(1)
         status = f"{predictor.url}/monitoring/task_status"
         failed = httpx.get(f"{status}/{poison}", params={"wait": 20}, timeout=30).json()
         assert failed["status"] == "failure"

@@ -24,7 +24,7 @@ class Cluster(ABC):
     kubeconfig: Path
     has_busybox = False  # whether localhost/gpux-busybox:1 is there to test with
     can_fake_gpus = False
-    can_name_images = False
+    takes_images = False
 
     @abstractmethod
     def command(self, command: Sequence[str | Path]) -> list[str]:
@@ -42,6 +42,10 @@ class Cluster(ABC):
     @abstractmethod
     def images(self) -> dict[str, str]:
         """The operator's and the predictor's image, on the cluster's nodes: `{"operator": "repository:tag", …}`."""
+
+    def image_on_predictor(self, context: Path) -> str:
+        """Build the Dockerfile in a folder on the predictor's image, for the cluster's nodes; returns `repository:tag`."""
+        raise NotImplementedError(f"a {self.kind} cluster takes no image from here")
 
     def name_image(self, program: str, name: str) -> None:
         """Give the image of `operator` or `predictor` one more name on the cluster's nodes."""

@@ -1,5 +1,6 @@
 """A kind cluster with KServe's own charts, where Docker and kind are there."""
 
+import re
 import shutil
 import subprocess
 import tempfile
@@ -56,7 +57,7 @@ class KindCluster(Cluster):
     """A fresh kind cluster for one test session."""
 
     kind = "kind"
-    can_name_images = True
+    takes_images = True
 
     def __init__(self) -> None:
         self._folder = tempfile.TemporaryDirectory(prefix="gpux-kind-")
@@ -88,6 +89,14 @@ class KindCluster(Cluster):
 
     def images(self) -> dict[str, str]:
         return self._images
+
+    def image_on_predictor(self, context: Path) -> str:
+        reference, base = f"localhost/{context.name}:e2e", self._images["predictor"]
+        file = context / "Dockerfile"
+        file.write_text(re.sub(r"(?m)^FROM .*$", f"FROM {base}", file.read_text()))
+        _run("docker", "build", "--tag", reference, str(context))
+        _run("kind", "load", "docker-image", reference, "--name", NAME)
+        return reference
 
     def name_image(self, program: str, name: str) -> None:
         _run("docker", "tag", self._images[program], name)

@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TypeVar
@@ -13,6 +14,7 @@ from testcluster.e2e.cluster import Cluster
 from testcluster.errors import ClusterError, tail
 from testcluster.native import NativeNode, images
 from testcluster.native.layout import INITIALIZER_IMAGE
+from testcluster.tools import cache_folder
 
 TESTS = Path(__file__).resolve().parents[3]
 STANDIN_SECONDS = 60.0
@@ -25,7 +27,7 @@ class NativeCluster(Cluster):
     kind = "native"
     has_busybox = True
     can_fake_gpus = True
-    can_name_images = True
+    takes_images = True
 
     def __init__(self) -> None:
         self.node = NativeNode()
@@ -74,6 +76,14 @@ class NativeCluster(Cluster):
                 self.node.load_image(image.archive)
             self._images = {name: image.reference for name, image in built.items()}
         return self._images
+
+    def image_on_predictor(self, context: Path) -> str:
+        reference = f"localhost/{context.name}:e2e"
+        with tempfile.TemporaryDirectory(dir=cache_folder()) as folder:
+            archive = Path(folder) / "image.tar"
+            images.build_on(images.build(["predictor"])["predictor"], context, reference, archive)
+            self.node.load_image(archive)
+        return reference
 
     def name_image(self, program: str, name: str) -> None:
         self.node.name_image(self.images()[program], name)

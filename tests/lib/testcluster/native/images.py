@@ -71,6 +71,25 @@ def _forget_old(folder: Path, name: str) -> None:
         old.unlink()
 
 
+def build_again(name: str, written: Path) -> None:
+    """Build a program's image without the layers of earlier builds, into an archive."""
+    reference = f"localhost/gpux-{name}:again"
+    folder = cache_folder() / "images"
+    with (folder / ".lock").open("w") as lock, tempfile.TemporaryDirectory(dir=folder, prefix=".build-") as work:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        buildah = Buildah()
+        buildah.build(name, reference, buildah.base(folder), Path(work), afresh=True)
+        buildah.run("push", "--quiet", reference, f"docker-archive:{written}:{reference}")
+        buildah.run("rmi", "--force", reference)
+
+
+def build_on(image: Image, context: Path, reference: str, written: Path) -> None:
+    """Build the Dockerfile in a folder on one of our images, into an archive. Whatever its FROM names, it is that image."""
+    with (cache_folder() / "images" / ".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        Buildah().build_on(image.archive, context, reference, written)
+
+
 def content_digest(name: str) -> str:
     """What the image is made of, in short."""
     digest = hashlib.sha256(BASE_DIGEST.encode())

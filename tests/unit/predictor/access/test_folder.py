@@ -65,7 +65,10 @@ def test_a_change_that_cannot_be_read_is_tried_again(
 
     async def run() -> None:
         watching = asyncio.create_task(folder.watch(tmp_path, (), changed))
-        await asyncio.sleep(0.3)
+        async with asyncio.timeout(30):
+            while len(calls) < 3:
+                await asyncio.sleep(0.01)
+        await asyncio.sleep(0.1)
         watching.cancel()
 
     asyncio.run(run())

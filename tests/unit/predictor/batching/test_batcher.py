@@ -8,7 +8,7 @@ import weakref
 import numpy as np
 import pytest
 
-from batchinglab import BUSY, Setup, X, run, spinning
+from batchinglab import BUSY, HOURS, Setup, X, run, spinning
 from gpux_predictor.batching.admission import Pace, admit
 from gpux_predictor.batching.batcher import Limits
 from gpux_predictor.batching.item import Result
@@ -27,9 +27,12 @@ def test_first_come_first_served_up_to_the_limit(session: Session) -> None:
     setup = Setup(session, Plan(X, 4), Limits())
 
     async def work() -> None:
+        setup.hold()
         tasks = [setup.start(BUSY)]
-        await asyncio.sleep(0.005)
+        await setup.until(0, 1)
         tasks += [setup.start(float(i)) for i in range(1, 11)] + [setup.start(11, 12, 13, 14, 15)]
+        await setup.until(11, 1)
+        setup.release_all()
         results = await asyncio.gather(*tasks)
         assert [result.outputs["y"].ravel().tolist() for result in results[1:11]] == [[float(i)] for i in range(1, 11)]
         assert results[11].outputs["y"].ravel().tolist() == [11, 12, 13, 14, 15]
@@ -63,9 +66,12 @@ def test_a_poisoned_batch(session: Session) -> None:
     setup = Setup(session, Plan(X, 16), Limits())
 
     async def work() -> None:
+        setup.hold()
         tasks = [setup.start(BUSY)]
-        await asyncio.sleep(0.005)
+        await setup.until(0, 1)
         tasks += [setup.start(-1.0 if i == 6 else float(i)) for i in range(16)]
+        await setup.until(16, 1)
+        setup.release_all()
         results = await asyncio.gather(*tasks, return_exceptions=True)
         assert [i for i, result in enumerate(results) if isinstance(result, BaseException)] == [7]
         assert isinstance(results[7], BadRequest)
@@ -79,20 +85,21 @@ def test_who_leaves_the_queue_does_not_run(session: Session) -> None:
     setup = Setup(session, Plan(X, 8), Limits())
 
     async def work() -> None:
-        first = setup.start(4 * BUSY)
-        await asyncio.sleep(0.005)
+        setup.hold()
+        first = setup.start(BUSY)
+        await setup.until(0, 1)
         tasks = [setup.start(float(i), seconds=0.005 if i == 2 else 30) for i in range(1, 5)]
         await asyncio.sleep(0)
         tasks[2].cancel()
-        await asyncio.sleep(0.01)
-        assert setup.batcher.depth == (2, 1)
+        await setup.until(2, 1)
+        setup.release_all()
         results = await asyncio.gather(first, *tasks, return_exceptions=True)
         assert [type(result) for result in results] == [
             Result, Result, DeadlineExceeded, asyncio.CancelledError, Result,
         ]  # fmt: skip
 
     run(setup, work)
-    assert setup.runs == [[4 * BUSY], [1, 4]]
+    assert setup.runs == [[BUSY], [1, 4]]
 
 
 def test_a_run_that_nobody_waits_for_is_stopped(session: Session) -> None:
@@ -101,15 +108,14 @@ def test_a_run_that_nobody_waits_for_is_stopped(session: Session) -> None:
     async def work() -> None:
         before = time.monotonic()
         for stop in ("cancel", "deadline"):
-            task = setup.start(2e7, seconds=0.05 if stop == "deadline" else 60)
-            await asyncio.sleep(0.02)
-            assert setup.batcher.depth == (0, 1)
+            task = setup.start(HOURS, seconds=0.5 if stop == "deadline" else 60)
+            await setup.until(0, 1)
             if stop == "cancel":
                 task.cancel()
             with pytest.raises((asyncio.CancelledError, DeadlineExceeded)):
                 await task
             assert (await setup.ask(1.0)).outputs["y"].item() == 1
-        assert time.monotonic() - before < 5
+        assert time.monotonic() - before < 60
 
     run(setup, work)
 
@@ -118,13 +124,16 @@ def test_a_run_that_somebody_waits_for_goes_on(session: Session) -> None:
     setup = Setup(session, Plan(X, 2), Limits())
 
     async def work() -> None:
+        setup.hold()
         first = setup.start(BUSY)
-        await asyncio.sleep(0.005)
+        await setup.until(0, 1)
         leaves, stays = setup.start(BUSY), setup.start(BUSY)
+        await setup.until(2, 1)
+        setup.release()
         await first
-        while setup.batcher.depth != (0, 2):
-            await asyncio.sleep(0.001)
+        await setup.until(0, 2)
         leaves.cancel()
+        setup.release_all()
         result = await stays
         assert (result.outputs["y"].item(), result.timing.rows) == (BUSY, 2)
         assert leaves.cancelled()
@@ -137,9 +146,10 @@ def test_two_runs_in_flight(session: Session) -> None:
     setup = Setup(session, Plan(X, 1), Limits(in_flight=2))
 
     async def work() -> None:
+        setup.hold()
         tasks = [setup.start(BUSY) for _ in range(4)]
-        await asyncio.sleep(0.005)
-        assert setup.batcher.depth == (2, 2)
+        await setup.until(2, 2)
+        setup.release_all()
         await asyncio.gather(*tasks)
 
     run(setup, work)
@@ -147,43 +157,49 @@ def test_two_runs_in_flight(session: Session) -> None:
 
 def test_the_delay_is_that_of_the_oldest(session: Session) -> None:
     """A request that has waited behind a run does not wait again."""
-    setup = Setup(session, Plan(X, 4), Limits(max_delay=0.1))
+    setup = Setup(session, Plan(X, 4), Limits(max_delay=1.0))
 
     async def work() -> None:
-        started = time.monotonic()
         alone = await setup.ask(1.0)
-        assert 0.09 < time.monotonic() - started < 0.2
-        assert alone.timing.queue > 0.09
+        assert 0.95 < alone.timing.queue < 1.9
         started = time.monotonic()
         await asyncio.gather(*(setup.ask(1.0) for _ in range(4)))
-        assert time.monotonic() - started < 0.05, "a full batch goes at once"
-        busy = [setup.start(100 * BUSY, seconds=0.25) for _ in range(4)]
-        await asyncio.sleep(0.01)
+        assert time.monotonic() - started < 0.9, "a full batch goes at once"
+        setup.hold()
+        busy = [setup.start(1.0) for _ in range(4)]
+        await setup.until(0, 4)
         waits = setup.start(2.0)
-        await asyncio.gather(*busy, return_exceptions=True)
+        await asyncio.sleep(1.1)
+        assert setup.batcher.depth == (1, 4)
+        setup.release_all()
+        await asyncio.gather(*busy)
         started = time.monotonic()
         await waits
-        assert time.monotonic() - started < 0.05
+        assert time.monotonic() - started < 0.9
 
     run(setup, work)
 
 
-COST = Curve((Point(1, 0.1), Point(8, 0.8)), 1)
+COST = Curve((Point(1, 10.0), Point(8, 80.0)), 1)
+"""Of runs that in truth take milliseconds: what is expected decides, not this machine."""
 
 
 def test_refused_only_when_it_would_be_late(session: Session) -> None:
     setup = Setup(session, Plan(X, 1, COST), Limits())
 
     async def work() -> None:
-        idle = await setup.ask(1.0, seconds=0.05)
+        idle = await setup.ask(1.0, seconds=5.0)
         assert idle.outputs["y"].item() == 1, "an idle server takes what it may not finish in time"
         setup.batcher._pace.factor = 1.0
-        tasks = [setup.start(BUSY, seconds=1.07) for _ in range(20)]
+        setup.hold()
+        tasks = [setup.start(BUSY, seconds=107.0) for _ in range(20)]
+        await setup.until(7, 1)
+        setup.release_all()
         results = await asyncio.gather(*tasks, return_exceptions=True)
         refused = [result for result in results if isinstance(result, TooManyRequests)]
-        assert len(refused) == 12, "8 of 0.1 s go into eight tenths of 1.07 s"
-        assert {error.retry_after_seconds for error in refused} == {1}
-        assert "take 0.8 s, too long for its deadline: try again in 1 s" in refused[0].detail
+        assert len(refused) == 12, "8 of 10 s go into eight tenths of 107 s"
+        assert {error.retry_after_seconds for error in refused} == {5}
+        assert "take 80.0 s, too long for its deadline: try again in 5 s" in refused[0].detail
 
     run(setup, work)
 
@@ -193,11 +209,12 @@ def test_runs_beside_each_other_take_longer(session: Session) -> None:
     setup = Setup(session, Plan(X, 1, COST), Limits(in_flight=2))
 
     async def work() -> None:
-        tasks = [setup.start(BUSY, seconds=1.07) for _ in range(20)]
-        await asyncio.sleep(0)
+        setup.hold()
+        tasks = [setup.start(BUSY, seconds=107.0) for _ in range(20)]
+        await setup.until(5, 2)
         now = asyncio.get_running_loop().time()
-        assert setup.batcher.depth == (5, 2)
-        assert setup.batcher.expect(now) == pytest.approx(0.7, abs=0.05)
+        assert setup.batcher.expect(now) == pytest.approx(70, abs=5)
+        setup.release_all()
         results = await asyncio.gather(*tasks, return_exceptions=True)
         assert sum(isinstance(result, TooManyRequests) for result in results) == 13
 
@@ -228,7 +245,7 @@ def test_costs_that_no_trial_measured_are_learnt(session: Session) -> None:
         tasks = [setup.start(BUSY, seconds=10 * took) for _ in range(40)]
         results = await asyncio.gather(*tasks, return_exceptions=True)
         assert sum(isinstance(result, TooManyRequests) for result in results) >= 20
-        assert sum(isinstance(result, Result) for result in results) >= 3
+        assert any(isinstance(result, Result) for result in results)
 
     run(setup, work)
 
@@ -239,13 +256,15 @@ def test_a_batch_ends_before_the_deadline_of_its_oldest(seconds: float, rows: in
     setup = Setup(session, Plan(X, 8, Curve((Point(1, 1.0), Point(8, 8.0)), 1)), Limits())
 
     async def work() -> None:
+        setup.hold()
         first = setup.start(BUSY)
-        await asyncio.sleep(0.001)
+        await setup.until(0, 1)
         setup.batcher._pace.factor = 1e-6  # admission is not what is tested: all are let in
         tasks = [setup.start(float(i), seconds=seconds) for i in range(1, 9)]
         await asyncio.sleep(0)
         setup.batcher._pace.factor = 1.0
         setup.batcher._pace.learn = lambda expected, took: None  # type: ignore[method-assign]
+        setup.release_all()
         await asyncio.gather(first, *tasks, return_exceptions=True)
 
     run(setup, work)

@@ -294,6 +294,10 @@ def test_what_nobody_knows_is_named() -> None:
         ("a: [", "not YAML"),
         ("- 1\n", "expected one mapping"),
         ("", "expected one mapping"),
+        (
+            "kind: Pod\nspec: {}\n",
+            "expected one mapping with name, model, inputs and outputs, found a manifest of kind Pod",
+        ),
         ("name: m\n", "spec.model.source: Field required"),
         ("name: '!'\nmodel: {source: a.onnx}\n", "metadata.name: "),
         ("name: m\nmodel: {source: ftp://a}\n", "uri must start with s3://"),
@@ -303,6 +307,7 @@ def test_no_manifest_can_be_made(tmp_path: Path, content: str, words: str) -> No
     done = run(tmp_path, content)
     assert (done.exit_code, done.stdout) == (1, "")
     assert words in done.stderr
+    assert all(line.startswith("gpux-predictor: ") for line in done.stderr.splitlines())
 
 
 def test_a_file_that_is_not_there(tmp_path: Path) -> None:

