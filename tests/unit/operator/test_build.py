@@ -257,7 +257,11 @@ IN_AN_IMAGE: Manifest = {
 
 
 def test_a_model_in_the_image_is_not_brought(images: Images) -> None:
-    [container] = predictor(build(IN_AN_IMAGE, images))["containers"]
+    desired = build({**IN_AN_IMAGE, **batch()}, images)
+    [container] = predictor(desired)["containers"]
+    [run] = job(desired)["containers"]
+    assert run["image"] == container["image"]
+    assert "--model-dir" not in run["args"]
     assert container["image"] == "registry/m:1"
     assert "--model-dir" not in container["args"]
     assert "STORAGE_URI" not in {variable["name"] for variable in container["env"]}
