@@ -133,8 +133,8 @@ def test_kserve_comes_later(stopped_operator: Operator, models: Models, admin: A
     models.apply()
     assert "install KServe" in models.becomes("KServeNotInstalled")["message"]
     assert models.condition("Accepted")["status"] == "True"
-    arrived = time.monotonic()
     isvc_crd.install(admin)
+    arrived = time.monotonic()
     models.becomes("WaitingForKServe")
     assert time.monotonic() - arrived < 15
     drifted = {"spec": {"predictor": {"minReplicas": 7}}}
