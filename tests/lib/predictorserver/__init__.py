@@ -54,7 +54,10 @@ def serve(
     trust: ssl.SSLContext | None = None,
 ) -> Iterator[Server]:
     """Serves a manifest while the block runs; its tasks are in `state`, or gone after it. Over TLS if the client trusts somebody."""
-    port = port or free_ports(1)[0]
+    free, grpc = free_ports(2)
+    port = port or free
+    if "--grpc-port" not in arguments and "grpc" in manifest.read_text():
+        arguments = (*arguments, "--grpc-port", str(grpc))  # the default is one for all that run at a time
     with tempfile.NamedTemporaryFile(suffix=".log") as log, tempfile.TemporaryDirectory() as folder:
         command = [str(PROGRAM), "serve", str(manifest), "--port", str(port), "--state-dir", str(state or folder)]
         command += arguments

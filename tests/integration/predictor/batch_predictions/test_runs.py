@@ -2,6 +2,7 @@
 
 import json
 import random
+import signal
 import sqlite3
 import subprocess
 import sys
@@ -118,7 +119,9 @@ def test_two_runs_do_not_meet(case: Case) -> None:
         case.command("--rows-per-piece", "100"), stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
     )
     eventually((case.results / ".lock").exists, SOON, "the first run has begun")
+    process.send_signal(signal.SIGSTOP)  # so that it cannot end before the second one has looked
     assert f"another run writes to {case.results}: wait for it" in case.run(code=4)["error"]
+    process.send_signal(signal.SIGCONT)
     process.communicate(timeout=60)
     assert process.returncode == 0
     assert case.run()["rows"] == len(ROWS)
