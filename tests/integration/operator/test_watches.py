@@ -14,7 +14,7 @@ from testcluster.waiting import SOON, eventually
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from tests.integration.operator.conftest import Models, Operator
+    from tests.integration.operator.conftest import Kserve, Models, Operator
 
     from testcluster.api import Api
     from testcluster.proxy import ApiProxy, Asked
@@ -143,3 +143,20 @@ def test_watches_that_fall_silent(
     change(models, admin)
     acted_on(models, SILENT_SECONDS)
     once(settled_writes(models.namespace, QUIET_SECONDS))
+
+
+@pytest.mark.usefixtures("proxied", "knative")
+def test_of_a_model_in_knative_mode_what_is_watched_tells_enough(models: Models, kserve: Kserve) -> None:
+    """Its Knative Service and revisions are not watched: KServe's copy of their status, and the pods, come after them."""
+    replicas = {"min": 0, "max": 2, "target": {"metric": "concurrency", "value": 8}}
+    serving = {"mode": "Knative", "replicas": replicas}
+    models.apply(serving=serving, rollout={"canary": {"percent": 20}})
+    models.becomes("NewestGenerationServes")
+    models.apply(serving={**serving, "env": [{"name": "A", "value": "b"}]}, rollout={"canary": {"percent": 20}})
+    models.becomes("CanaryInProgress")
+    models.apply(serving={**serving, "env": [{"name": "A", "value": "b"}]})
+    models.becomes("NewestGenerationServes")
+    kserve.knative.replicas = 0
+    models.becomes("ScaledToZero")
+    kserve.knative.replicas = 1
+    models.becomes("NewestGenerationServes")

@@ -244,6 +244,9 @@ CASES: dict[str, tuple[Observed, Intent, str, Reason, str]] = {
         "False",
     ),
     "local, and still public": (observed(WHOLE, (NEW,)), LOCAL, "False", Reason.STILL_EXPOSED, "True"),
+    "local, by another scheme": (
+        observed(service(("m-2", 100), url=INSIDE.replace("http", "https")), (NEW,)), LOCAL, "True", Reason.SCALED_TO_ZERO, "True",
+    ),
     "local": (observed(service(("m-2", 100), url=INSIDE), (NEW,)), LOCAL, "True", Reason.SCALED_TO_ZERO, "True"),
 }  # fmt: skip
 

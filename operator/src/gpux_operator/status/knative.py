@@ -4,29 +4,12 @@ KServe passes an InferenceService on as a Knative Service with our pod hash on i
 and says in the Service which one is the newest, and how the requests are split. Revisions scale to zero and serve all the same.
 """
 
-from dataclasses import dataclass
-
 from gpux_operator.build.metadata import Manifest, pod_hash_of
-from gpux_operator.status import hints, kserve, pods
+from gpux_operator.status import hints, kserve, pods, traffic
 from gpux_operator.status.conditions import Verdict
 from gpux_operator.status.containers import words
 from gpux_operator.status.observed import Intent, Observed, condition, is_ready
 from gpux_operator.status.reasons import PROGRESS, Reason
-
-_SLEEPS = "no replica runs while nobody asks; the next request starts one, and waits for it"
-
-
-@dataclass(frozen=True)
-class Split:
-    """How the Knative Service splits the requests now.
-
-    Args:
-        newest: the newest revision's share, in percent.
-        others: those of other revisions that get any.
-    """
-
-    newest: int
-    others: dict[str, int]
 
 
 def picked_up(service: Manifest, intent: Intent) -> bool:
@@ -47,16 +30,6 @@ def newest_revision(observed: Observed, intent: Intent) -> Manifest | None:
 def _is_seen(service: Manifest) -> bool:
     seen = (service.get("status") or {}).get("observedGeneration", 0)
     return bool(seen == service["metadata"].get("generation"))
-
-
-def split(service: Manifest, revision: str) -> Split:
-    """The traffic of the Service's status. A revision may stand there twice, as the newest and as the one before."""
-    shares: dict[str, int] = {}
-    for target in (service.get("status") or {}).get("traffic") or ():
-        name = str(target.get("revisionName", ""))
-        shares[name] = shares.get(name, 0) + int(target.get("percent") or 0)
-    others = {name: share for name, share in shares.items() if name != revision and share > 0}
-    return Split(shares.get(revision, 0), others)
 
 
 def ready(observed: Observed, intent: Intent) -> Verdict:
@@ -120,65 +93,26 @@ def _routed(service: Manifest, intent: Intent, observed: Observed, revision: Man
         said = f"Knative reports of the route: {words(routes) or 'no word yet'}"
         return Verdict("False", Reason.INGRESS_NOT_READY, said) if routes.get("status") == "False" else _progress(said)
     wanted = 100 if intent.canary is None else intent.canary
-    now = split(service, name)
-    if _asked_share(service) != wanted or (now.newest != wanted and now.others):
+    now = traffic.split(service, name)
+    if traffic.asked_share(service) != wanted or (now.newest != wanted and now.others):
         return _progress(f"{now.newest} % of the requests go to revision {name}, and {wanted} % are to")
-    if not intent.public and is_exposed(service):
+    if not intent.public and traffic.is_exposed(service):
         return Verdict("False", Reason.STILL_EXPOSED, f"Knative's route still has {service['status']['url']}")
     serving = sum(map(is_ready, observed.current_pods(intent.pod_hash)))
     if now.others:
         return Verdict("True", Reason.CANARY_IN_PROGRESS, _canary(name, now))
     if serving == 0:
-        return Verdict("True", Reason.SCALED_TO_ZERO, _SLEEPS)
+        return Verdict("True", Reason.SCALED_TO_ZERO, traffic.SLEEPS)
     return Verdict(
         "True",
         Reason.NEWEST_SERVES,
-        f"{_count(serving)} of the newest generation {'serves' if serving == 1 else 'serve'}",
+        f"{traffic.count(serving)} of the newest generation {'serves' if serving == 1 else 'serve'}",
     )
 
 
-def _canary(name: str, now: Split) -> str:
+def _canary(name: str, now: traffic.Split) -> str:
     rest = ", ".join(f"{share} % to revision {other}" for other, share in now.others.items())
     return (
         f"{now.newest} % of the requests go to the newest generation (revision {name}), {rest}; without spec.rollout.canary, or with "
         "percent: 100, all do"
     )
-
-
-def _asked_share(service: Manifest) -> int:
-    """What KServe asks Knative to give the newest revision."""
-    targets = service["spec"].get("traffic") or ()
-    return next((int(target.get("percent") or 0) for target in targets if target.get("latestRevision")), 0)
-
-
-def available(observed: Observed, intent: Intent | None) -> Verdict | None:
-    """Whether a revision that gets requests answers them, of whatever generation; None if none does."""
-    service = observed.own_knative_service()
-    if service is None or condition(service, "RoutesReady").get("status") != "True":
-        return None
-    shares = split(service, "").others
-    routed = [item for item in observed.revisions if item["metadata"]["name"] in shares]
-    hashes = {pod_hash_of(item) for item in routed if condition(item, "Ready").get("status") == "True"}
-    alive = [pod for pod in observed.alive_pods() if pod_hash_of(pod) in hashes]
-    serving = sum(map(is_ready, alive))
-    newest = "" if intent is not None and hashes == {intent.pod_hash} else ", not all of them of the newest generation"
-    if serving:
-        return Verdict(
-            "True", Reason.SERVING, f"{_count(serving)} {'answers' if serving == 1 else 'answer'} requests{newest}"
-        )
-    if not hashes:
-        return None
-    trouble = pods.worst(alive, observed.said, observed.troubles)
-    if trouble is not None and trouble.reason not in PROGRESS:
-        return trouble
-    return Verdict("True", Reason.SCALED_TO_ZERO, _SLEEPS)
-
-
-def is_exposed(service: Manifest) -> bool:
-    """Whether there is a way in from outside: without one the Service's URL is the one from inside."""
-    status = service.get("status") or {}
-    return bool(status.get("url")) and status.get("url") != (status.get("address") or {}).get("url")
-
-
-def _count(replicas: int) -> str:
-    return f"{replicas} replica{'' if replicas == 1 else 's'}"

@@ -10,7 +10,7 @@ from datetime import datetime
 from gpux_api.v1alpha1 import GpuxModelStatus
 from gpux_operator.build.checks import Problem
 from gpux_operator.build.metadata import STOP, Manifest
-from gpux_operator.status import hints, knative, kserve, pods, served
+from gpux_operator.status import hints, knative, kserve, pods, served, traffic
 from gpux_operator.status.conditions import Verdict, conditions
 from gpux_operator.status.containers import words
 from gpux_operator.status.deployment import all_newest, complete, count, picked_up
@@ -74,7 +74,7 @@ def _selector(name: str, observed: Observed) -> str:
 def _available(intent: Intent | None, observed: Observed, ready: Verdict) -> Verdict:
     deployment = observed.own_deployment()
     available = count(deployment, "availableReplicas")
-    found = knative.available(observed, intent) if observed.is_knative() else None
+    found = traffic.available(observed, intent) if observed.is_knative() else None
     if found is not None:
         return found
     if deployment is None or available == 0:

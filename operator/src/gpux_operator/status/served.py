@@ -8,7 +8,7 @@ from pydantic import ValidationError
 
 from gpux_api.v1alpha1 import Address, ModelStatus
 from gpux_operator.build.metadata import Manifest
-from gpux_operator.status import knative
+from gpux_operator.status import traffic
 from gpux_operator.status.observed import Intent, Observed, condition
 from gpux_operator.status.predictor import Described
 
@@ -26,7 +26,7 @@ def url(intent: Intent | None, observed: Observed) -> str | None:
         return None
     service = observed.own_knative_service()
     if service is not None:
-        routed = condition(service, "RoutesReady").get("status") == "True" and knative.is_exposed(service)
+        routed = condition(service, "RoutesReady").get("status") == "True" and traffic.is_exposed(service)
         return str(service["status"]["url"]) if routed else None
     found = (observed.inference_service.get("status") or {}).get("url")
     return found if found and urlsplit(found).hostname in observed.hosts else None
