@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+import numpy as np
+import onnxruntime
 import pytest
 import yaml
 
@@ -159,12 +161,16 @@ def test_a_model_in_the_image(installed: Cluster, namespace: str, tmp_path: Path
     try:
         installed.kubectl("wait", "--for=condition=Ready", f"gpuxmodel/{name}", "-n", namespace, "--timeout=180s")
         host = str(urlsplit(installed.get("gpuxmodel", name, namespace)["status"]["url"]).hostname)
-        body = {"image": [[[[0.0] * 8] * 8]]}
-        eventually(
-            lambda: len(installed.http(host, "/predict", "POST", json=body).json()["probabilities"][0]) == 10,
+        session = onnxruntime.InferenceSession(context / "model.onnx", providers=["CPUExecutionProvider"])
+        image = np.random.default_rng(1).random((1, 1, 8, 8), dtype=np.float32)
+        [expected] = session.run(None, {"image": image})
+        body = {"image": image.tolist()}
+        answer = eventually(
+            lambda: installed.http(host, "/predict", "POST", json=body).raise_for_status().json(),
             30,
             "the model answers through the ingress",
         )
+        np.testing.assert_allclose(answer["probabilities"], expected[0], atol=1e-6)
         assert installed.http(host, "/info").json()["path"] == "/models/model.onnx"
         installed.kubectl("exec", "-n", namespace, f"deploy/{name}-predictor", "--", *healthcheck("predictor"))
     finally:
