@@ -131,7 +131,6 @@ def test_kserve_comes_later(stopped_operator: Operator, models: Models, admin: A
     assert "install KServe" in models.becomes("KServeNotInstalled")["message"]
     assert models.condition("Accepted")["status"] == "True"
     isvc_crd.install(admin)
-    arrived = time.monotonic()
     models.becomes("WaitingForKServe")
     drifted = {"spec": {"predictor": {"minReplicas": 7}}}
     time.sleep(2)

@@ -8,6 +8,8 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
+import pytest
+
 from testcluster.proxy import Refusal
 from testcluster.waiting import SOON, eventually
 
