@@ -74,8 +74,8 @@ def stopping_problem(stored: Manifest | None, desired: Manifest) -> Problem | No
     canary = "canaryTrafficPercent" in desired["spec"]["predictor"]
     if chosen == "Serverless" and canary and (stops or _is_stopped(stored or desired)):
         message = (
-            "KServe before 0.16 may give requests to a revision that a suspended model has no more: upgrade it, or remove spec.rollout.canary "
-            "until the model serves again"
+            "KServe before 0.16 may give requests to a revision that a suspended model has no more: upgrade it, or remove "
+            "spec.rollout.canary until the model serves again"
         )
         return Problem(Reason.KSERVE_TOO_OLD, message, _SLOWLY)
     if not stops or chosen != "RawDeployment":
