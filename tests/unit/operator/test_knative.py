@@ -48,7 +48,8 @@ def isvc(**conditions: str) -> Manifest:
         for kind, words in conditions.items()
     ]
     metadata = {"name": "m", "uid": "isvc", "annotations": {MODE: "Knative"}}
-    return {"metadata": metadata, "status": {"deploymentMode": "Knative", "conditions": said}}
+    status = {"deploymentMode": "Knative", "conditions": said, "address": {"url": "http://m.ns.svc.cluster.local"}}
+    return {"metadata": metadata, "status": status}
 
 
 def service(
@@ -292,6 +293,7 @@ def test_counts_and_addresses_are_knative_s() -> None:
 def test_no_url_before_there_is_a_route_or_where_none_is_wanted() -> None:
     assert "url" not in status_of(observed(service(RoutesReady="Unknown"), (NEW,)), INTENT)
     assert "url" not in status_of(observed(service(("m-2", 100), url=INSIDE), (NEW,)), LOCAL)
+    assert "address" not in status_of(observed(None), INTENT), "KServe's copy may be left from before"
 
 
 def test_a_sleeping_model_is_not_known_to_be_loaded() -> None:

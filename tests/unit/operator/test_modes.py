@@ -20,7 +20,7 @@ OTHER_NAME = (
 
 
 def isvc(mode: str, chosen: str | None = None, **annotations: str) -> Manifest:
-    found: Manifest = {"metadata": {"annotations": {MODE: mode, **annotations}}}
+    found: Manifest = {"metadata": {"annotations": {MODE: mode, **annotations}}, "spec": {"predictor": {}}}
     return found if chosen is None else {**found, "status": {"deploymentMode": chosen}}
 
 
@@ -154,3 +154,25 @@ def test_a_kserve_that_stops_nothing_is_not_asked_to(stored: Manifest | None, st
     problem = stopping_problem(stored, desired)
     assert (problem is not None) == told
     assert problem is None or problem.reason == Reason.KSERVE_TOO_OLD
+
+
+@pytest.mark.parametrize(
+    ("chosen", "was", "stop", "canary", "told"),
+    [
+        ("Serverless", "false", "true", True, True),
+        ("Serverless", "true", "false", True, True),
+        ("Serverless", "true", "true", False, False),
+        ("Serverless", "false", "false", True, False),
+        ("Knative", "true", "false", True, False),
+    ],
+)
+def test_an_old_kserve_is_not_asked_to_resume_a_canary(
+    chosen: str, was: str, stop: str, canary: bool, told: bool
+) -> None:
+    """The status of a stopped one kept the names of revisions that were gone (seen with 0.15.2 without Istio)."""
+    stored = isvc(chosen, chosen, **{"serving.kserve.io/stop": was})
+    desired = isvc("Knative", **{"serving.kserve.io/stop": stop})
+    desired["spec"]["predictor"] |= {"canaryTrafficPercent": 10} if canary else {}
+    problem = stopping_problem(stored, desired)
+    assert (problem is not None) == told
+    assert problem is None or "remove spec.rollout.canary" in problem.message

@@ -66,9 +66,18 @@ def _knows_new_names(desired: Manifest, admit: Callable[[Manifest], None]) -> bo
 
 
 def stopping_problem(stored: Manifest | None, desired: Manifest) -> Problem | None:
-    """Why KServe would not stop the InferenceService: before 0.16 it does so in Knative mode only."""
-    stops = (desired["metadata"].get("annotations") or {}).get(STOP) == "true"
+    """Why KServe would not stop the InferenceService, or not start it again. Before 0.16 it stops only those in Knative mode, and without
+    Istio keeps what it knew of the revisions, which a canary would share its requests with.
+    """
+    stops = _is_stopped(desired)
     chosen = ((stored or {}).get("status") or {}).get("deploymentMode")
+    canary = "canaryTrafficPercent" in desired["spec"]["predictor"]
+    if chosen == "Serverless" and canary and (stops or _is_stopped(stored or desired)):
+        message = (
+            "KServe before 0.16 may give requests to a revision that a suspended model has no more: upgrade it, or remove "
+            "spec.rollout.canary until the model serves again"
+        )
+        return Problem(Reason.KSERVE_TOO_OLD, message, _SLOWLY)
     if not stops or chosen != "RawDeployment":
         return None
     message = (
@@ -76,6 +85,10 @@ def stopping_problem(stored: Manifest | None, desired: Manifest) -> Problem | No
         "spec.serving.replicas.max and target until a replica serves again"
     )
     return Problem(Reason.KSERVE_TOO_OLD, message, _SLOWLY)
+
+
+def _is_stopped(isvc: Manifest) -> bool:
+    return bool((isvc["metadata"].get("annotations") or {}).get(STOP) == "true")
 
 
 def refusal(error: Rejected) -> Problem:

@@ -33,8 +33,11 @@ def url(intent: Intent | None, observed: Observed) -> str | None:
 
 
 def address(intent: Intent | None, observed: Observed) -> Address | None:
-    """The way from inside the cluster. KServe always says http://, and its Service has port 80 for whatever the pods speak."""
-    status = (observed.own_knative_service() or observed.inference_service or {}).get("status") or {}
+    """The way from inside the cluster; in Knative mode Knative's own. KServe always says http://, and its Service has port 80 for
+    whatever the pods speak.
+    """
+    made_by = observed.own_knative_service() if observed.is_knative() else observed.inference_service
+    status = (made_by or {}).get("status") or {}
     found = (status.get("address") or {}).get("url")
     if found and intent is not None and intent.tls:
         split = urlsplit(found)
