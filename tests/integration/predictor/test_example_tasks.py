@@ -47,7 +47,7 @@ def test_the_client_is_told_by_callbacks(manifest: Path, tmp_path: Path, monkeyp
     with redis_server(tmp_path) as redis:
         monkeypatch.setenv("GPUX_REDIS_URL", redis.url)
         with serve(manifest, *folder) as first, serve(manifest, *folder) as second:
-            found = client(str(first.http.base_url), SECRET)
+            found = client(str(first.http.base_url), SECRET, "--patience", "60")
             assert {line["text"] for line in found} == set(TEXTS)
             assert {(line["status"], line["told by"]) for line in found} == {("success", "callback")}
             liked = next(line for line in found if line["text"] == TEXTS[0])
@@ -72,7 +72,7 @@ def test_a_receiver_refuses_what_is_not_signed_with_its_secret() -> None:
         for secret, status in (("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", 401), (SECRET, 204)):
             signed = {"webhook-signature": Webhook(secret).sign("1", now, body)}
             assert httpx.post(url, content=body, headers=headers | signed).status_code == status
-        assert ended.get(timeout=1) == {"task_id": "1"}
+        assert ended.get(timeout=10) == {"task_id": "1"}
     finally:
         listener.shutdown()
         listener.server_close()
