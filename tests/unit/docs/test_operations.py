@@ -18,7 +18,14 @@ def anchors(page: Path) -> set[str]:
     return {re.sub(r"[^\w -]", "", heading).lower().replace(" ", "-") for heading in headings}
 
 
-WELL = {Reason.VALID, Reason.SERVING, Reason.NEWEST_SERVES, Reason.MODEL_READY}
+WELL = {
+    Reason.VALID,
+    Reason.SERVING,
+    Reason.NEWEST_SERVES,
+    Reason.MODEL_READY,
+    Reason.CANARY_IN_PROGRESS,
+    Reason.SCALED_TO_ZERO,
+}
 
 
 def test_trouble_of_every_reason_has_a_place_to_look() -> None:
