@@ -184,7 +184,9 @@ def test_monitors_and_policies_select_the_pods_that_the_operator_makes() -> None
     for selector in (monitor["selector"], operator[0]["podSelector"], store[0]["podSelector"]):
         assert selector["matchLabels"].items() <= labels.items()
         assert {item["key"] for item in selector["matchExpressions"]} <= set(labels)
-    assert monitor["podMetricsEndpoints"][0]["port"] in ports
+    [plain, of_knative] = (item["port"] for item in monitor["podMetricsEndpoints"])
+    assert plain in ports
+    assert of_knative == "user-port", "UserPortName of knative.dev/serving, pkg/apis/serving/v1/revision_helpers.go"
     assert monitor["namespaceSelector"] == {"any": True}
     only = one("PodMonitor", {**given, "watchNamespaces": ["team-a"]}, "-models")["spec"]["namespaceSelector"]
     assert only == {"matchNames": ["team-a"]}
