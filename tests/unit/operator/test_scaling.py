@@ -269,6 +269,21 @@ def test_replicas_are_the_autoscaler_s(api: Any, key: Key, manifest: Manifest, r
     assert ready(api, key)[0] == "False", "fewer than min"
 
 
+def test_kserve_s_word_on_replicas_that_start_is_not_the_model_s(
+    api: Any, key: Key, manifest: Manifest, reconciler: Reconciler
+) -> None:
+    """A Deployment with maxUnavailable 0 is not Available while it grows, and KServe then takes IngressReady back, too."""
+    served(api, key, manifest, reconciler, CPU)
+    deployment = api.objects[DEPLOYMENTS, key.namespace, f"{key.name}-predictor"]
+    deployment["status"] |= {"replicas": 4, "updatedReplicas": 4}
+    api.isvc(key)["status"]["conditions"] = [
+        {"type": "PredictorReady", "status": "False", "reason": "MinimumReplicasUnavailable", "message": "no"},
+        {"type": "IngressReady", "status": "False", "reason": "Predictor ingress not created"},
+    ]
+    reconciler.reconcile(key)
+    assert ready(api, key) == ("True", "NewestGenerationServes", "2 of 4 replicas run the newest generation")
+
+
 def test_a_deployment_that_was_just_scaled_serves_as_before(
     api: Any, key: Key, manifest: Manifest, reconciler: Reconciler
 ) -> None:

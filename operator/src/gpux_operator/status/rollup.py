@@ -156,9 +156,11 @@ def _progress(deployment: Manifest, intent: Intent, current: Sequence[Manifest])
 def _ingress(intent: Intent, observed: Observed) -> Verdict:
     """All replicas serve: what is left is KServe's own word on the predictor and its ingress."""
     predictor, ingress = observed.kserve_condition("PredictorReady"), observed.kserve_condition("IngressReady")
-    if predictor.get("status") != "True":
+    # the Deployment's word while an autoscaler's further replicas start; KServe takes back both conditions then, and no Ingress
+    starting = intent.autoscaled and predictor.get("reason") == "MinimumReplicasUnavailable"
+    if predictor.get("status") != "True" and not starting:
         return kserve.trouble(observed) or kserve.waiting("all replicas serve, and KServe has not noticed yet")
-    if intent.public and ingress.get("status") == "False":
+    if intent.public and not starting and ingress.get("status") == "False":
         return Verdict("False", Reason.INGRESS_NOT_READY, f"KServe reports of the ingress: {words(ingress)}")
     serving, wanted = (count(observed.own_deployment(), field) for field in ("availableReplicas", "replicas"))
     return Verdict("True", Reason.NEWEST_SERVES, f"{serving} of {wanted} replicas run the newest generation")
