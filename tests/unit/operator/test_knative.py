@@ -244,6 +244,13 @@ CASES: dict[str, tuple[Observed, Intent, str, Reason, str]] = {
         Reason.CANARY_IN_PROGRESS,
         "False",
     ),
+    "the newest serves with a pod, and cannot grow": (
+        observed(WHOLE, (revision(ready="False|ProgressDeadlineExceeded|x"),), (pod("a"),)),
+        ONE,
+        "False",
+        Reason.REVISION_FAILED,
+        "True",
+    ),
     "local, and still public": (observed(WHOLE, (NEW,)), LOCAL, "False", Reason.STILL_EXPOSED, "True"),
     "local, by another scheme": (
         observed(service(("m-2", 100), url=INSIDE.replace("http", "https")), (NEW,)), LOCAL, "True", Reason.SCALED_TO_ZERO, "True",
@@ -252,13 +259,17 @@ CASES: dict[str, tuple[Observed, Intent, str, Reason, str]] = {
 }  # fmt: skip
 
 
-def status_of(found: Observed, intent: Intent) -> Manifest:
-    model = {"metadata": {"name": "m", "namespace": "ns", "uid": "u", "generation": 3}}
+def status_of(found: Observed, intent: Intent, before: Manifest | None = None) -> Manifest:
+    model = {"metadata": {"name": "m", "namespace": "ns", "uid": "u", "generation": 3}, "status": before or {}}
     return as_stored(roll_up(model, None, intent, found, NOW))
 
 
+def conditions_of(status: Manifest) -> dict[str, Manifest]:
+    return {item["type"]: item for item in status["conditions"]}
+
+
 def conditions(found: Observed, intent: Intent) -> dict[str, Manifest]:
-    return {item["type"]: item for item in status_of(found, intent)["conditions"]}
+    return conditions_of(status_of(found, intent))
 
 
 @pytest.mark.parametrize(("found", "intent", "ready", "reason", "available"), CASES.values(), ids=CASES)
@@ -266,6 +277,28 @@ def test_ready_and_available(found: Observed, intent: Intent, ready: str, reason
     said = conditions(found, intent)
     assert (said["Ready"]["status"], said["Ready"]["reason"]) == (ready, reason), said["Ready"]
     assert said["Available"]["status"] == available, said["Available"]
+
+
+@pytest.mark.parametrize(
+    ("routes", "stays"),
+    [("Unknown|TrafficNotMigrated", True), ("False|RevisionMissing", True), ("False|NotOwned", False)],
+)
+@pytest.mark.parametrize("pods", [(pod("a", "old"),), ()], ids=["running", "sleeping"])
+def test_a_route_that_changes_serves_as_before(routes: str, stays: bool, pods: tuple[Manifest, ...]) -> None:
+    """Knative calls a route Unknown at each change of the split, until its ingress has followed."""
+    before = status_of(observed(service(("m-1", 100), created="m-1", pod_hash="old"), (OLD,), pods), INTENT)
+    status = status_of(observed(service(("m-1", 100), RoutesReady=routes), (OLD, NEW), pods), INTENT, before)
+    assert (conditions_of(status)["Available"]["status"] == "True") is stays
+    assert (status.get("url") == before["url"]) is stays
+    assert conditions_of(status)["Ready"]["status"] == "False"
+
+
+def test_a_first_route_is_waited_for() -> None:
+    status = status_of(
+        observed(service(("m-2", 100), RoutesReady="Unknown|IngressNotConfigured"), (NEW,), (pod("a"),)), INTENT
+    )
+    assert conditions_of(status)["Available"]["status"] == "False"
+    assert "url" not in status
 
 
 def test_a_canary_says_who_gets_what_and_how_it_is_promoted() -> None:

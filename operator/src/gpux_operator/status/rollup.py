@@ -33,14 +33,14 @@ def roll_up(
     metadata = model["metadata"]
     deployment = observed.own_deployment()
     ready = _ready(problem, intent, observed)
+    before = model.get("status") or {}
     verdicts = {
         "Accepted": _accepted(problem, intent),
         "ModelLoaded": _model_loaded(intent, observed, ready),
-        "Available": _available(intent, observed, ready),
+        "Available": _available(intent, observed, ready, before),
         "Ready": ready,
     }
-    before = model.get("status") or {}
-    url, address = served.url(intent, observed), served.address(intent, observed)
+    url, address = served.url(intent, observed, before), served.address(intent, observed)
     return GpuxModelStatus(
         observed_generation=metadata["generation"],
         conditions=conditions(before.get("conditions") or (), verdicts, metadata["generation"], now),
@@ -71,10 +71,11 @@ def _selector(name: str, observed: Observed) -> str:
     return f"serving.kserve.io/inferenceservice={name}" if observed.is_knative() else f"app=isvc.{name}-predictor"
 
 
-def _available(intent: Intent | None, observed: Observed, ready: Verdict) -> Verdict:
+def _available(intent: Intent | None, observed: Observed, ready: Verdict, before: Manifest) -> Verdict:
     deployment = observed.own_deployment()
     available = count(deployment, "availableReplicas")
-    found = traffic.available(observed, intent) if observed.is_knative() else None
+    held = condition({"status": before}, "Available").get("status") == "True"
+    found = traffic.available(observed, intent, held) if observed.is_knative() else None
     if found is not None:
         return found
     if deployment is None or available == 0:
