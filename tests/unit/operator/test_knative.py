@@ -97,6 +97,11 @@ def crashed(name: str, pod_hash: str = "new") -> Manifest:
     return pod(name, pod_hash, ready=False, containerStatuses=[state])
 
 
+def evicted(name: str) -> Manifest:
+    """Kept by Kubernetes long after, when its revision has no pods any more, too."""
+    return pod(name, ready=False, phase="Failed", reason="Evicted", message="The node was low on resource: memory.")
+
+
 def observed(
     found: Manifest | None, revisions: tuple[Manifest, ...] = (), pods: tuple[Manifest, ...] = (), **said: str
 ) -> Observed:
@@ -212,6 +217,22 @@ CASES: dict[str, tuple[Observed, Intent, str, Reason, str]] = {
     "it sleeps": (observed(WHOLE, (NEW,)), INTENT, "True", Reason.SCALED_TO_ZERO, "True"),
     "it wakes up": (observed(WHOLE, (NEW,), (pod("a", ready=False),)), INTENT, "True", Reason.SCALED_TO_ZERO, "True"),
     "it cannot wake up": (observed(WHOLE, (NEW,), (crashed("a"),)), INTENT, "False", Reason.CRASH_LOOP_BACK_OFF, "False"),
+    "it sleeps, and an evicted pod is left": (
+        observed(WHOLE, (NEW,), (evicted("a"),)), INTENT, "True", Reason.SCALED_TO_ZERO, "True",
+    ),
+    "it serves, and an evicted pod is left": (
+        observed(WHOLE, (NEW,), (evicted("a"), pod("b"))), ONE, "True", Reason.NEWEST_SERVES, "True",
+    ),
+    "an evicted pod's place is not taken": (
+        observed(WHOLE, (NEW,), (evicted("a"),)), ONE, "False", Reason.POD_FAILED, "True",
+    ),
+    "its first pod is evicted": (
+        observed(service(RoutesReady="Unknown"), (revision(ready="Unknown"),), (evicted("a"),)),
+        INTENT,
+        "False",
+        Reason.POD_FAILED,
+        "False",
+    ),
     "one of more than the least fails": (
         observed(WHOLE, (NEW,), (pod("a"), crashed("b"))), ONE, "True", Reason.NEWEST_SERVES, "True",
     ),
@@ -316,7 +337,7 @@ def test_what_serves_beside_the_newest_is_named() -> None:
 def test_counts_and_addresses_are_knative_s() -> None:
     ending = pod("b")
     ending["metadata"]["deletionTimestamp"] = "2030-01-01T00:00:00Z"
-    status = status_of(observed(WHOLE, (NEW,), (pod("a"), ending, pod("c", "old"))), ONE)
+    status = status_of(observed(WHOLE, (NEW,), (pod("a"), ending, pod("c", "old"), evicted("d"))), ONE)
     assert (status["replicas"], status["readyReplicas"]) == (2, 1)
     assert status["selector"] == "serving.kserve.io/inferenceservice=m"
     assert status["url"] == "http://m-predictor.ns.example.com"

@@ -81,7 +81,7 @@ def available(observed: Observed, intent: Intent | None, held: bool) -> Verdict 
     if not any(condition(item, "Ready").get("status") == "True" for item in routed):
         return None
     trouble = pods.worst(alive, observed.said, observed.troubles)
-    if trouble is not None and trouble.reason not in PROGRESS:
+    if trouble is not None and trouble.reason not in {*PROGRESS, Reason.POD_FAILED}:
         return trouble
     return Verdict("True", Reason.SCALED_TO_ZERO, SLEEPS)
 
