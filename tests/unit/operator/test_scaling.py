@@ -347,6 +347,28 @@ def test_an_autoscaler_that_cannot_be_deleted_is_named(
     assert "ScaledObject sentiment-predictor, made by KServe for an earlier" in message
 
 
+def test_an_autoscaler_that_may_not_be_looked_for_is_told(
+    api: Any, key: Key, manifest: Manifest, reconciler: Reconciler
+) -> None:
+    """By the rights of an older chart, or of somebody's own (rbac.create: false)."""
+
+    get = api.get
+
+    def allowed(resource: Resource, namespace: str, name: str) -> Manifest:
+        if resource == SCALED_OBJECTS:
+            raise Forbidden("cannot get resource scaledobjects")
+        found: Manifest = get(resource, namespace, name)
+        return found
+
+    served(api, key, manifest, reconciler, FIXED)
+    api.get = allowed
+    scale(api, manifest, {"min": 3})
+    outcome = reconciler.reconcile(key)
+    assert ready(api, key)[:2] == ("False", "OperatorForbidden")
+    assert "cannot get resource scaledobjects" in ready(api, key)[2]
+    assert outcome.retry_seconds == 60.0
+
+
 def test_another_s_autoscaler_stays_and_is_never_taken_over(
     api: Any, key: Key, manifest: Manifest, reconciler: Reconciler
 ) -> None:
