@@ -15,7 +15,9 @@ from gpux_operator.engine.children import desired_children, remove_old_config_ma
 from gpux_operator.kube.api import (
     CONFIG_MAPS,
     GPUX_MODELS,
+    HTTP_ROUTES,
     INFERENCE_SERVICES,
+    INGRESSES,
     KNATIVE_SERVICES,
     SERVICES,
     VIRTUAL_SERVICES,
@@ -385,8 +387,8 @@ def ready(api: FakeApi, key: Key) -> Manifest:
     return next(item for item in api.model(key)["status"]["conditions"] if item["type"] == "Ready")
 
 
-def in_knative_mode(api: FakeApi, manifest: Manifest) -> None:
-    manifest["spec"]["serving"] = {"mode": "Knative"}
+def in_knative_mode(api: FakeApi, manifest: Manifest, **serving: str) -> None:
+    manifest["spec"]["serving"] = {"mode": "Knative", **serving}
     api.store(GPUX_MODELS, manifest, "user")
 
 
@@ -427,3 +429,14 @@ def test_a_second_pass_writes_nothing(api: FakeApi, reconciler: Reconciler, key:
     api.calls.clear()
     reconciler.reconcile(key)
     assert api.writes == []
+
+
+def test_a_local_model_has_no_ingress_of_kserve_s_to_look_for(
+    api: FakeApi, reconciler: Reconciler, key: Key, manifest: Manifest
+) -> None:
+    in_knative_mode(api, manifest, visibility="ClusterLocal")
+    reconciler.reconcile(key)
+    api.calls.clear()
+    reconciler.reconcile(key)
+    kinds = [kind for verb, kind, _ in api.calls if verb == "get"]
+    assert not {INGRESSES.plural, HTTP_ROUTES.plural} & set(kinds), kinds
