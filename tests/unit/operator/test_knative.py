@@ -352,8 +352,9 @@ def test_no_url_before_there_is_a_route_or_where_none_is_wanted() -> None:
     assert "address" not in status_of(observed(None), INTENT), "KServe's copy may be left from before"
 
 
-def test_a_sleeping_model_is_not_known_to_be_loaded() -> None:
-    said = conditions(*CASES["it sleeps"][:2])
+@pytest.mark.parametrize("case", ["it sleeps", "a canary"])
+def test_a_sleeping_model_is_not_known_to_be_loaded(case: str) -> None:
+    said = conditions(*CASES[case][:2])
     assert (said["ModelLoaded"]["status"], said["ModelLoaded"]["reason"]) == ("Unknown", Reason.SCALED_TO_ZERO)
 
 

@@ -94,7 +94,7 @@ def _model_loaded(intent: Intent | None, observed: Observed, ready: Verdict) -> 
         return Verdict("Unknown", Reason.SUSPENDED, "no replica runs")
     if ready.reason in OF_THE_PREDICTOR:
         return Verdict("False", ready.reason, ready.message)
-    if ready.reason == Reason.SCALED_TO_ZERO:
+    if ready.status == "True" and observed.is_knative():  # as a canary, too
         return Verdict("Unknown", Reason.SCALED_TO_ZERO, "no replica runs")
     return Verdict("Unknown", Reason.PODS_NOT_READY, "no replica of the newest generation is ready yet")
 
