@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -367,6 +368,9 @@ def test_a_config_map_stays_while_there_is_a_revision_that_mounts_it(api: FakeAp
     seen = Observed(isvc(), knative_service=WHOLE, revisions=(OLD, NEW), config_maps=maps)
     remove_old_config_maps(api, key, "u", "m-new", seen)
     assert {name for kind, _, name in api.objects if kind == CONFIG_MAPS} == {"m-new", "m-old"}
+    api.calls.clear()
+    remove_old_config_maps(api, key, "u", "m-new", replace(seen, config_maps=maps[:2]))
+    assert api.calls == [], "a pass that has nothing to remove asks for nothing"
 
 
 def test_what_scales_makes_a_new_revision_and_a_canary_none(images: Images) -> None:
