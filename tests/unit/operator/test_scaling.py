@@ -281,6 +281,10 @@ def test_a_deployment_that_was_just_scaled_serves_as_before(
     assert ready(api, key) == before
     assert not [call for call in api.writes if call[1] == "events"]
     pod = next(item for item in api.of(PODS))
+    left = {**pod, "metadata": {**pod["metadata"], "name": "left", "annotations": {"gpux.io/pod-hash": "older"}}}
+    api.objects[PODS, key.namespace, "left"] = {**left, "status": {"phase": "Failed", "reason": "Evicted"}}
+    reconciler.reconcile(key)
+    assert ready(api, key) == before, "a pod that a node stopped long ago is no pod of a rollout"
     pod["metadata"]["annotations"] = {
         "gpux.io/pod-hash": "older"
     }  # the template is new, and the status is of the old one
