@@ -212,6 +212,13 @@ def test_pods_are_scraped_as_they_speak(name: str, scheme: str) -> None:
     assert asked["interval"] == "7s"
 
 
+def test_pods_of_knative_mode_are_scraped() -> None:
+    """Knative calls the predictor's port `user-port`, whatever the revision says (its pkg/reconciler/revision/resources/deploy.go)."""
+    monitor = one("PodMonitor", {"monitoring": {"podMonitors": {"enabled": True, "interval": "7s"}}}, "-models")["spec"]
+    [asked] = [endpoint for endpoint in monitor["podMetricsEndpoints"] if endpoint["port"] == "user-port"]
+    assert asked == {"port": "user-port", "interval": "7s"}
+
+
 def test_alerts_can_be_left_out_and_their_runbooks_be_elsewhere() -> None:
     rules = {
         "enabled": True,

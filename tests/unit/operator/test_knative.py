@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,7 +16,9 @@ from gpux_operator.engine.children import desired_children, remove_old_config_ma
 from gpux_operator.kube.api import (
     CONFIG_MAPS,
     GPUX_MODELS,
+    HTTP_ROUTES,
     INFERENCE_SERVICES,
+    INGRESSES,
     KNATIVE_SERVICES,
     SERVICES,
     VIRTUAL_SERVICES,
@@ -95,6 +98,11 @@ def crashed(name: str, pod_hash: str = "new") -> Manifest:
     ended = {"exitCode": 1, "reason": "Error", "message": "boom"}
     state = {"name": "kserve-container", "restartCount": 3, "state": {"terminated": ended}}
     return pod(name, pod_hash, ready=False, containerStatuses=[state])
+
+
+def evicted(name: str) -> Manifest:
+    """Kept by Kubernetes long after, when its revision has no pods any more, too."""
+    return pod(name, ready=False, phase="Failed", reason="Evicted", message="The node was low on resource: memory.")
 
 
 def observed(
@@ -212,6 +220,22 @@ CASES: dict[str, tuple[Observed, Intent, str, Reason, str]] = {
     "it sleeps": (observed(WHOLE, (NEW,)), INTENT, "True", Reason.SCALED_TO_ZERO, "True"),
     "it wakes up": (observed(WHOLE, (NEW,), (pod("a", ready=False),)), INTENT, "True", Reason.SCALED_TO_ZERO, "True"),
     "it cannot wake up": (observed(WHOLE, (NEW,), (crashed("a"),)), INTENT, "False", Reason.CRASH_LOOP_BACK_OFF, "False"),
+    "it sleeps, and an evicted pod is left": (
+        observed(WHOLE, (NEW,), (evicted("a"),)), INTENT, "True", Reason.SCALED_TO_ZERO, "True",
+    ),
+    "it serves, and an evicted pod is left": (
+        observed(WHOLE, (NEW,), (evicted("a"), pod("b"))), ONE, "True", Reason.NEWEST_SERVES, "True",
+    ),
+    "an evicted pod's place is not taken": (
+        observed(WHOLE, (NEW,), (evicted("a"),)), ONE, "False", Reason.POD_FAILED, "True",
+    ),
+    "its first pod is evicted": (
+        observed(service(RoutesReady="Unknown"), (revision(ready="Unknown"),), (evicted("a"),)),
+        INTENT,
+        "False",
+        Reason.POD_FAILED,
+        "False",
+    ),
     "one of more than the least fails": (
         observed(WHOLE, (NEW,), (pod("a"), crashed("b"))), ONE, "True", Reason.NEWEST_SERVES, "True",
     ),
@@ -244,6 +268,13 @@ CASES: dict[str, tuple[Observed, Intent, str, Reason, str]] = {
         Reason.CANARY_IN_PROGRESS,
         "False",
     ),
+    "the newest serves with a pod, and cannot grow": (
+        observed(WHOLE, (revision(ready="False|ProgressDeadlineExceeded|x"),), (pod("a"),)),
+        ONE,
+        "False",
+        Reason.REVISION_FAILED,
+        "True",
+    ),
     "local, and still public": (observed(WHOLE, (NEW,)), LOCAL, "False", Reason.STILL_EXPOSED, "True"),
     "local, by another scheme": (
         observed(service(("m-2", 100), url=INSIDE.replace("http", "https")), (NEW,)), LOCAL, "True", Reason.SCALED_TO_ZERO, "True",
@@ -252,13 +283,17 @@ CASES: dict[str, tuple[Observed, Intent, str, Reason, str]] = {
 }  # fmt: skip
 
 
-def status_of(found: Observed, intent: Intent) -> Manifest:
-    model = {"metadata": {"name": "m", "namespace": "ns", "uid": "u", "generation": 3}}
+def status_of(found: Observed, intent: Intent, before: Manifest | None = None) -> Manifest:
+    model = {"metadata": {"name": "m", "namespace": "ns", "uid": "u", "generation": 3}, "status": before or {}}
     return as_stored(roll_up(model, None, intent, found, NOW))
 
 
+def conditions_of(status: Manifest) -> dict[str, Manifest]:
+    return {item["type"]: item for item in status["conditions"]}
+
+
 def conditions(found: Observed, intent: Intent) -> dict[str, Manifest]:
-    return {item["type"]: item for item in status_of(found, intent)["conditions"]}
+    return conditions_of(status_of(found, intent))
 
 
 @pytest.mark.parametrize(("found", "intent", "ready", "reason", "available"), CASES.values(), ids=CASES)
@@ -266,6 +301,28 @@ def test_ready_and_available(found: Observed, intent: Intent, ready: str, reason
     said = conditions(found, intent)
     assert (said["Ready"]["status"], said["Ready"]["reason"]) == (ready, reason), said["Ready"]
     assert said["Available"]["status"] == available, said["Available"]
+
+
+@pytest.mark.parametrize(
+    ("routes", "stays"),
+    [("Unknown|TrafficNotMigrated", True), ("False|RevisionMissing", True), ("False|NotOwned", False)],
+)
+@pytest.mark.parametrize("pods", [(pod("a", "old"),), ()], ids=["running", "sleeping"])
+def test_a_route_that_changes_serves_as_before(routes: str, stays: bool, pods: tuple[Manifest, ...]) -> None:
+    """Knative calls a route Unknown at each change of the split, until its ingress has followed."""
+    before = status_of(observed(service(("m-1", 100), created="m-1", pod_hash="old"), (OLD,), pods), INTENT)
+    status = status_of(observed(service(("m-1", 100), RoutesReady=routes), (OLD, NEW), pods), INTENT, before)
+    assert (conditions_of(status)["Available"]["status"] == "True") is stays
+    assert (status.get("url") == before["url"]) is stays
+    assert conditions_of(status)["Ready"]["status"] == "False"
+
+
+def test_a_first_route_is_waited_for() -> None:
+    status = status_of(
+        observed(service(("m-2", 100), RoutesReady="Unknown|IngressNotConfigured"), (NEW,), (pod("a"),)), INTENT
+    )
+    assert conditions_of(status)["Available"]["status"] == "False"
+    assert "url" not in status
 
 
 def test_a_canary_says_who_gets_what_and_how_it_is_promoted() -> None:
@@ -283,7 +340,7 @@ def test_what_serves_beside_the_newest_is_named() -> None:
 def test_counts_and_addresses_are_knative_s() -> None:
     ending = pod("b")
     ending["metadata"]["deletionTimestamp"] = "2030-01-01T00:00:00Z"
-    status = status_of(observed(WHOLE, (NEW,), (pod("a"), ending, pod("c", "old"))), ONE)
+    status = status_of(observed(WHOLE, (NEW,), (pod("a"), ending, pod("c", "old"), evicted("d"))), ONE)
     assert (status["replicas"], status["readyReplicas"]) == (2, 1)
     assert status["selector"] == "serving.kserve.io/inferenceservice=m"
     assert status["url"] == "http://m-predictor.ns.example.com"
@@ -296,8 +353,9 @@ def test_no_url_before_there_is_a_route_or_where_none_is_wanted() -> None:
     assert "address" not in status_of(observed(None), INTENT), "KServe's copy may be left from before"
 
 
-def test_a_sleeping_model_is_not_known_to_be_loaded() -> None:
-    said = conditions(*CASES["it sleeps"][:2])
+@pytest.mark.parametrize("case", ["it sleeps", "a canary"])
+def test_a_sleeping_model_is_not_known_to_be_loaded(case: str) -> None:
+    said = conditions(*CASES[case][:2])
     assert (said["ModelLoaded"]["status"], said["ModelLoaded"]["reason"]) == ("Unknown", Reason.SCALED_TO_ZERO)
 
 
@@ -310,6 +368,9 @@ def test_a_config_map_stays_while_there_is_a_revision_that_mounts_it(api: FakeAp
     seen = Observed(isvc(), knative_service=WHOLE, revisions=(OLD, NEW), config_maps=maps)
     remove_old_config_maps(api, key, "u", "m-new", seen)
     assert {name for kind, _, name in api.objects if kind == CONFIG_MAPS} == {"m-new", "m-old"}
+    api.calls.clear()
+    remove_old_config_maps(api, key, "u", "m-new", replace(seen, config_maps=maps[:2]))
+    assert api.calls == [], "a pass that has nothing to remove asks for nothing"
 
 
 def test_what_scales_makes_a_new_revision_and_a_canary_none(images: Images) -> None:
@@ -331,8 +392,8 @@ def ready(api: FakeApi, key: Key) -> Manifest:
     return next(item for item in api.model(key)["status"]["conditions"] if item["type"] == "Ready")
 
 
-def in_knative_mode(api: FakeApi, manifest: Manifest) -> None:
-    manifest["spec"]["serving"] = {"mode": "Knative"}
+def in_knative_mode(api: FakeApi, manifest: Manifest, **serving: str) -> None:
+    manifest["spec"]["serving"] = {"mode": "Knative", **serving}
     api.store(GPUX_MODELS, manifest, "user")
 
 
@@ -373,3 +434,14 @@ def test_a_second_pass_writes_nothing(api: FakeApi, reconciler: Reconciler, key:
     api.calls.clear()
     reconciler.reconcile(key)
     assert api.writes == []
+
+
+def test_a_local_model_has_no_ingress_of_kserve_s_to_look_for(
+    api: FakeApi, reconciler: Reconciler, key: Key, manifest: Manifest
+) -> None:
+    in_knative_mode(api, manifest, visibility="ClusterLocal")
+    reconciler.reconcile(key)
+    api.calls.clear()
+    reconciler.reconcile(key)
+    kinds = [kind for verb, kind, _ in api.calls if verb == "get"]
+    assert not {INGRESSES.plural, HTTP_ROUTES.plural} & set(kinds), kinds

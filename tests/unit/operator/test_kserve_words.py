@@ -29,6 +29,10 @@ def isvc(written: str = "2030-01-01T11:59:40Z", **annotations: str) -> Manifest:
     return {"metadata": {"name": "m", "uid": "isvc", "managedFields": [entry], "annotations": annotations}}
 
 
+NO_KNATIVE = "It is not possible to use Knative deployment mode when Knative Services are not available"
+RESTART = "it looks for Knative when it starts, so restart KServe's controller"
+
+
 def event(message: str = LONG_NAME, at: str = "2030-01-01T11:59:50Z", **more: Any) -> Manifest:
     return {
         "metadata": {"name": f"{message[:9]}-{at}", "namespace": "prod"},
@@ -58,6 +62,7 @@ def deployment(pod_hash: str) -> Manifest:
         (Observed(isvc(), deployment("new")), [event()], None),
         (Observed(isvc("2030-01-01T11:59:51Z")), [event()], None),
         (Observed(isvc("2030-01-01T11:59:59Z")), [event(at="2030-01-01T11:59:59Z")], None),
+        (Observed(isvc()), [event(NO_KNATIVE, reason="ServerlessModeRejected")], f"{NO_KNATIVE}: {RESTART}"),
         (Observed(isvc()), [event(reason="UpdateFailed")], None),
         (Observed(isvc()), [event("Operation cannot be fulfilled: the object has been modified; try again")], None),
         (Observed(isvc(**{"serving.kserve.io/stop": "true"})), [event()], None),
@@ -71,6 +76,7 @@ def deployment(pod_hash: str) -> Manifest:
         "it followed",
         "of what was before",
         "a moment ago",
+        "KServe began before Knative",
         "another reason",
         "tried again at once",
         "stopped",

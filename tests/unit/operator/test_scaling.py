@@ -296,6 +296,10 @@ def test_a_deployment_that_was_just_scaled_serves_as_before(
     assert ready(api, key) == before
     assert not [call for call in api.writes if call[1] == "events"]
     pod = next(item for item in api.of(PODS))
+    left = {**pod, "metadata": {**pod["metadata"], "name": "left", "annotations": {"gpux.io/pod-hash": "older"}}}
+    api.objects[PODS, key.namespace, "left"] = {**left, "status": {"phase": "Failed", "reason": "Evicted"}}
+    reconciler.reconcile(key)
+    assert ready(api, key) == before, "a pod that a node stopped long ago is no pod of a rollout"
     pod["metadata"]["annotations"] = {
         "gpux.io/pod-hash": "older"
     }  # the template is new, and the status is of the old one
@@ -360,6 +364,28 @@ def test_an_autoscaler_that_cannot_be_deleted_is_named(
     assert (status, outcome.retry_seconds) == ("False", 60.0)
     assert reason == ("OperatorForbidden" if isinstance(error, Forbidden) else "Rejected")
     assert "ScaledObject sentiment-predictor, made by KServe for an earlier" in message
+
+
+def test_an_autoscaler_that_may_not_be_looked_for_is_told(
+    api: Any, key: Key, manifest: Manifest, reconciler: Reconciler
+) -> None:
+    """By the rights of an older chart, or of somebody's own (rbac.create: false)."""
+
+    get = api.get
+
+    def allowed(resource: Resource, namespace: str, name: str) -> Manifest:
+        if resource == SCALED_OBJECTS:
+            raise Forbidden("cannot get resource scaledobjects")
+        found: Manifest = get(resource, namespace, name)
+        return found
+
+    served(api, key, manifest, reconciler, FIXED)
+    api.get = allowed
+    scale(api, manifest, {"min": 3})
+    outcome = reconciler.reconcile(key)
+    assert ready(api, key)[:2] == ("False", "OperatorForbidden")
+    assert "cannot get resource scaledobjects" in ready(api, key)[2]
+    assert outcome.retry_seconds == 60.0
 
 
 def test_another_s_autoscaler_stays_and_is_never_taken_over(

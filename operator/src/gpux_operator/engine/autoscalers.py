@@ -39,7 +39,11 @@ def retire(api: KubeApi, key: Key, model: Manifest, isvc: Manifest) -> Problem |
     if model["metadata"]["generation"] == 1 or _serves_newest(model) or mode_of(isvc) == KNATIVE:
         return None
     kind, resource = _HPA if made_by(isvc) == _KEDA else _KEDA
-    found = find(api, resource, key, f"{key.name}-predictor")
+    try:
+        found = find(api, resource, key, f"{key.name}-predictor")
+    except Forbidden as error:
+        message = f"the operator may not look whether KServe left a {kind} behind, fix its RBAC: {error}"
+        return Problem(Reason.OPERATOR_FORBIDDEN, message, _SLOWLY)
     metadata = (found or {}).get("metadata") or {}
     if found is None or not is_controlled_by(found, isvc["metadata"]["uid"]) or "deletionTimestamp" in metadata:
         return None

@@ -198,14 +198,15 @@ def remove_old_config_maps(api: KubeApi, key: Key, uid: str, current: str, obser
 
     So do runs of the schedule: what they mount stays until a pass after they have ended.
     """
+    kept = {current} | _mounted_by_revisions(observed)
     old = [
         item
         for item in observed.config_maps
-        if item["metadata"]["name"] != current
+        if item["metadata"]["name"] not in kept
         and is_controlled_by(item, uid)
         and "deletionTimestamp" not in item["metadata"]
     ]
-    in_use = _mounted_by_runs(api, key) | _mounted_by_revisions(observed) if old else set()
+    in_use = _mounted_by_runs(api, key) if old else set()
     for metadata in (item["metadata"] for item in old):
         if metadata["name"] not in in_use:
             api.delete(CONFIG_MAPS, metadata["namespace"], metadata["name"], metadata["uid"])

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 from gpux_operator.build.checks import Problem
 from gpux_operator.build.metadata import Manifest, is_controlled_by
+from gpux_operator.build.modes import KNATIVE, mode_of
 from gpux_operator.engine.observe import find
 from gpux_operator.engine.queue import Key
 from gpux_operator.kube.api import HTTP_ROUTES, INGRESSES, KubeApi, Resource
@@ -25,6 +26,8 @@ def withdraw(api: KubeApi, key: Key, isvc: Manifest) -> Problem | None:
     Raises:
         ApiError: the request may succeed another time.
     """
+    if mode_of(isvc) == KNATIVE:  # where KServe makes neither
+        return None
     for kind, resource, found in _made_for(api, key, isvc):
         metadata = found["metadata"]
         what = f"{kind} {metadata['name']}, made by KServe while this model was Public, still leads to it"

@@ -15,8 +15,11 @@ from gpux_operator.kube.errors import Forbidden
 from gpux_operator.status import deployment, knative
 from gpux_operator.status.observed import Intent, Observed
 
-_FAILED = "InternalError"
-"""The reason of `Recorder.Eventf` in pkg/controller/v1beta1/inferenceservice/controller.go."""
+_HINTS = {
+    "InternalError": "",
+    "ServerlessModeRejected": ": it looks for Knative when it starts, so restart KServe's controller",
+}
+"""By the reason of `Recorder.Event` in pkg/controller/v1beta1/inferenceservice/controller.go. The second is said once, and in no status."""
 _OVERTAKEN = "the object has been modified"
 """KServe tries again at once, and so does it a moment later."""
 _USUAL_SECONDS, _LONGEST_SECONDS = 10.0, 300.0
@@ -62,7 +65,9 @@ def _words(api: KubeApi, key: Key, isvc: Manifest, since: str) -> str | None:
     uid = isvc["metadata"]["uid"]
     found: list[Manifest] = []
     with suppress(Forbidden):  # by the RBAC of an older chart
-        found = list(api.list(EVENTS, key.namespace, fields=f"involvedObject.uid={uid},reason={_FAILED},type=Warning"))
-    told = [event for event in found if _OVERTAKEN not in event.get("message", "")]
+        found = list(api.list(EVENTS, key.namespace, fields=f"involvedObject.uid={uid},type=Warning"))
+    told = [item for item in found if item.get("reason") in _HINTS and _OVERTAKEN not in item.get("message", "")]
     newest = max(told, key=lambda event: str(event.get("lastTimestamp")), default=None)
-    return newest["message"] if newest is not None and str(newest.get("lastTimestamp")) >= since else None
+    if newest is None or str(newest.get("lastTimestamp")) < since:
+        return None
+    return f"{newest['message']}{_HINTS[newest['reason']]}"

@@ -1,7 +1,7 @@
 """What a Deployment says of the current intent. It is KServe's, and follows the InferenceService with a delay."""
 
 from gpux_operator.build.metadata import Manifest, pod_hash_of
-from gpux_operator.status.observed import Intent, Observed, is_ready
+from gpux_operator.status.observed import Intent, Observed, has_ended, is_ready
 
 
 def picked_up(deployment: Manifest, intent: Intent, observed: Observed) -> bool:
@@ -17,11 +17,11 @@ def picked_up(deployment: Manifest, intent: Intent, observed: Observed) -> bool:
 
 def _was_only_scaled(intent: Intent, observed: Observed) -> bool:
     """An autoscaler's write is a new version of the Deployment too. It changes no pod: all are of the newest generation."""
-    current = observed.current_pods(intent.pod_hash)
+    running = [pod for pod in observed.alive_pods() if not has_ended(pod)]
     return (
         intent.autoscaled
-        and len(current) == len(observed.alive_pods())
-        and sum(map(is_ready, current)) >= intent.replicas
+        and all(pod_hash_of(pod) == intent.pod_hash for pod in running)
+        and sum(map(is_ready, running)) >= intent.replicas
     )
 
 

@@ -69,7 +69,9 @@ def _revision(observed: Observed, intent: Intent, revision: Manifest) -> Verdict
         if trouble is None and said.get("status") == "False":
             return _failed(name, said)
         return trouble or found or _progress(f"Knative is starting revision {name}: {words(said) or 'no word yet'}")
-    if trouble is not None and serving < max(intent.replicas, 1):
+    # A pod that a node stopped is kept for its words, and stands in nobody's way: a request starts another one.
+    least = intent.replicas if trouble is not None and trouble.reason == Reason.POD_FAILED else max(intent.replicas, 1)
+    if trouble is not None and serving < least:
         return trouble
     if serving < intent.replicas and intent.canary != 0:
         return found or _progress(f"{serving} of {intent.replicas} replicas of the newest generation serve")

@@ -122,6 +122,11 @@ class Observed:
         return tuple(pod for pod in self.pods if "deletionTimestamp" not in pod["metadata"])
 
 
+def has_ended(pod: Manifest) -> bool:
+    """Whether the pod runs no more, and is kept only to be looked at. A Deployment does not count it either."""
+    return (pod.get("status") or {}).get("phase") in {"Failed", "Succeeded"}
+
+
 def condition(obj: Manifest | None, kind: str) -> Manifest:
     """A condition of any object, empty if there is none."""
     return next((item for item in _conditions(obj) if item.get("type") == kind), {})

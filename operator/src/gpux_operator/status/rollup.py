@@ -14,7 +14,7 @@ from gpux_operator.status import hints, knative, kserve, pods, served, traffic
 from gpux_operator.status.conditions import Verdict, conditions
 from gpux_operator.status.containers import words
 from gpux_operator.status.deployment import all_newest, complete, count, picked_up
-from gpux_operator.status.observed import Intent, Observed, condition, is_ready
+from gpux_operator.status.observed import Intent, Observed, condition, has_ended, is_ready
 from gpux_operator.status.reasons import OF_THE_PREDICTOR, OF_THE_SPEC, PROGRESS, Reason
 
 
@@ -33,20 +33,20 @@ def roll_up(
     metadata = model["metadata"]
     deployment = observed.own_deployment()
     ready = _ready(problem, intent, observed)
+    before = model.get("status") or {}
     verdicts = {
         "Accepted": _accepted(problem, intent),
         "ModelLoaded": _model_loaded(intent, observed, ready),
-        "Available": _available(intent, observed, ready),
+        "Available": _available(intent, observed, ready, before),
         "Ready": ready,
     }
-    before = model.get("status") or {}
-    url, address = served.url(intent, observed), served.address(intent, observed)
+    url, address = served.url(intent, observed, before), served.address(intent, observed)
     return GpuxModelStatus(
         observed_generation=metadata["generation"],
         conditions=conditions(before.get("conditions") or (), verdicts, metadata["generation"], now),
         url=url,
         address=address,
-        replicas=len(observed.alive_pods()) if observed.is_knative() else count(deployment, "replicas"),
+        replicas=_count(observed) if observed.is_knative() else count(deployment, "replicas"),
         ready_replicas=_ready_count(intent, observed),
         selector=_selector(metadata["name"], observed),
         model=served.model(observed.described, before, intent),
@@ -71,10 +71,11 @@ def _selector(name: str, observed: Observed) -> str:
     return f"serving.kserve.io/inferenceservice={name}" if observed.is_knative() else f"app=isvc.{name}-predictor"
 
 
-def _available(intent: Intent | None, observed: Observed, ready: Verdict) -> Verdict:
+def _available(intent: Intent | None, observed: Observed, ready: Verdict, before: Manifest) -> Verdict:
     deployment = observed.own_deployment()
     available = count(deployment, "availableReplicas")
-    found = traffic.available(observed, intent) if observed.is_knative() else None
+    held = condition({"status": before}, "Available").get("status") == "True"
+    found = traffic.available(observed, intent, held) if observed.is_knative() else None
     if found is not None:
         return found
     if deployment is None or available == 0:
@@ -93,7 +94,7 @@ def _model_loaded(intent: Intent | None, observed: Observed, ready: Verdict) -> 
         return Verdict("Unknown", Reason.SUSPENDED, "no replica runs")
     if ready.reason in OF_THE_PREDICTOR:
         return Verdict("False", ready.reason, ready.message)
-    if ready.reason == Reason.SCALED_TO_ZERO:
+    if ready.status == "True" and observed.is_knative():  # as a canary, too
         return Verdict("Unknown", Reason.SCALED_TO_ZERO, "no replica runs")
     return Verdict("Unknown", Reason.PODS_NOT_READY, "no replica of the newest generation is ready yet")
 
@@ -189,6 +190,11 @@ def _stopped(observed: Observed) -> Verdict:
         Reason.STOPPED,
         f"the InferenceService has the annotation {STOP}, put there by hand: resume with {command}",
     )
+
+
+def _count(observed: Observed) -> int:
+    """Pods of all revisions."""
+    return sum(not has_ended(pod) for pod in observed.alive_pods())
 
 
 def _ready_count(intent: Intent | None, observed: Observed) -> int:

@@ -9,7 +9,7 @@ from pydantic import ValidationError
 from gpux_api.v1alpha1 import Address, ModelStatus
 from gpux_operator.build.metadata import Manifest
 from gpux_operator.status import traffic
-from gpux_operator.status.observed import Intent, Observed, condition
+from gpux_operator.status.observed import Intent, Observed
 from gpux_operator.status.predictor import Described
 
 MAX_BODY = 8192
@@ -18,16 +18,22 @@ MAX_BODY = 8192
 _KEY = '-H "X-API-Key: $API_KEY"'
 
 
-def url(intent: Intent | None, observed: Observed) -> str | None:
+def url(intent: Intent | None, observed: Observed, before: Manifest) -> str | None:
     """KServe's URL, if there really is an ingress for it: it sets the URL where there is none. In Knative mode Knative's own, once its
     route is ready; KServe's is another name for it, of an Istio VirtualService that may be missing.
+
+    Args:
+        intent: what is wanted.
+        observed: what exists.
+        before: the status until now.
     """
     if intent is None or not intent.public or observed.inference_service is None:
         return None
     service = observed.own_knative_service()
     if service is not None:
-        routed = condition(service, "RoutesReady").get("status") == "True" and traffic.is_exposed(service)
-        return str(service["status"]["url"]) if routed else None
+        known = (service.get("status") or {}).get("url")
+        routed = traffic.is_exposed(service) and traffic.is_routed(service, held=before.get("url") == known)
+        return str(known) if routed else None
     found = (observed.inference_service.get("status") or {}).get("url")
     return found if found and urlsplit(found).hostname in observed.hosts else None
 

@@ -10,6 +10,8 @@ from gpux_operator.status.observed import Intent, Observed, condition, is_ready
 from gpux_operator.status.reasons import PROGRESS, Reason
 
 SLEEPS = "no replica runs while nobody asks; the next request starts one, and waits for it"
+_LEFT_AS_IT_WAS = "RevisionMissing"
+"""Of a target that failed, too (knative.dev/serving, MarkRevisionFailed in pkg/apis/serving/v1/route_lifecycle.go)."""
 
 
 @dataclass(frozen=True)
@@ -41,14 +43,34 @@ def asked_share(service: Manifest) -> int:
     return next((int(target.get("percent") or 0) for target in targets if target.get("latestRevision")), 0)
 
 
-def available(observed: Observed, intent: Intent | None) -> Verdict | None:
-    """Whether a revision that gets requests answers them, of whatever generation; None if none does."""
+def is_routed(service: Manifest, held: bool) -> bool:
+    """Whether requests find their way.
+
+    Knative calls a route Unknown while it changes, and does not touch one with a revision that failed or is gone: requests go where
+    they went.
+
+    Args:
+        held: whether they found it before.
+    """
+    said = condition(service, "RoutesReady")
+    as_before = said.get("status") != "False" or said.get("reason") == _LEFT_AS_IT_WAS
+    return said.get("status") == "True" or (held and as_before)
+
+
+def available(observed: Observed, intent: Intent | None, held: bool) -> Verdict | None:
+    """Whether a revision that gets requests answers them, of whatever generation; None if none does.
+
+    One that has pods does, even if Knative calls it failed, as when it cannot start another one; one that sleeps has to be ready.
+
+    Args:
+        held: whether one did before.
+    """
     service = observed.own_knative_service()
-    if service is None or condition(service, "RoutesReady").get("status") != "True":
+    if service is None or not is_routed(service, held):
         return None
     shares = split(service, "").others
     routed = [item for item in observed.revisions if item["metadata"]["name"] in shares]
-    hashes = {pod_hash_of(item) for item in routed if condition(item, "Ready").get("status") == "True"}
+    hashes = {pod_hash_of(item) for item in routed}
     alive = [pod for pod in observed.alive_pods() if pod_hash_of(pod) in hashes]
     serving = sum(map(is_ready, alive))
     newest = "" if intent is not None and hashes == {intent.pod_hash} else ", not all of them of the newest generation"
@@ -56,10 +78,10 @@ def available(observed: Observed, intent: Intent | None) -> Verdict | None:
         return Verdict(
             "True", Reason.SERVING, f"{count(serving)} {'answers' if serving == 1 else 'answer'} requests{newest}"
         )
-    if not hashes:
+    if not any(condition(item, "Ready").get("status") == "True" for item in routed):
         return None
     trouble = pods.worst(alive, observed.said, observed.troubles)
-    if trouble is not None and trouble.reason not in PROGRESS:
+    if trouble is not None and trouble.reason not in {*PROGRESS, Reason.POD_FAILED}:
         return trouble
     return Verdict("True", Reason.SCALED_TO_ZERO, SLEEPS)
 
