@@ -6,7 +6,9 @@ layers, so an edit to the sources rebuilds only the small layer that they are in
 
 import fcntl
 import hashlib
+import json
 import os
+import re
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
@@ -88,6 +90,13 @@ def build_on(image: Image, context: Path, reference: str, written: Path) -> None
     with (cache_folder() / "images" / ".lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         Buildah().build_on(image.archive, context, reference, written)
+
+
+def healthcheck(name: str) -> list[str]:
+    """The command of the HEALTHCHECK in a program's Dockerfile."""
+    text = (REPOSITORY / name / "Dockerfile").read_text().replace("\\\n", "")
+    found: list[str] = json.loads(re.findall(r"^HEALTHCHECK .*? CMD (\[.*\])$", text, re.M)[0])
+    return found
 
 
 def content_digest(name: str) -> str:
