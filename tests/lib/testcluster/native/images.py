@@ -15,7 +15,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from testcluster.native import packages
 from testcluster.native.buildah import BASE_DIGEST, REPOSITORY, Buildah
 from testcluster.native.errors import progress
 from testcluster.tools import cache_folder
@@ -52,7 +51,6 @@ def _build(name: str, folder: Path) -> Image:
     tag = content_digest(name)
     image = Image(f"localhost/gpux-{name}", tag, folder / f"gpux-{name}-{tag}.tar")
     if not image.archive.exists():
-        packages.ensure(packages.BUILD)
         started = time.monotonic()
         buildah = Buildah()
         with tempfile.TemporaryDirectory(dir=folder, prefix=".build-") as work:
