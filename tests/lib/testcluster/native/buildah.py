@@ -92,7 +92,7 @@ def _debootstrap(archive: Path) -> None:
     with tempfile.TemporaryDirectory(dir=archive.parent, prefix=".base-") as work:
         tree = Path(work) / "tree"
         make: list[str | Path] = ["debootstrap", "--variant=minbase", f"--include={BASE_PACKAGES}", SUITE, tree]
-        run(make, "does this machine reach deb.debian.org? DEBOOTSTRAP's own log is in its output")
+        run(make, "does this machine reach its Debian mirror? debootstrap's own log is in its output")
         for part in ("var/cache/apt/archives", "var/lib/apt/lists", "var/log"):
             shutil.rmtree(tree / part, ignore_errors=True)
             (tree / part).mkdir(parents=True)
