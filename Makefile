@@ -95,6 +95,6 @@ lock:  ## pin all dependencies again (needs uv)
 	tests/lock.sh
 
 clean:  ## remove what the targets made here (not the cache in ~/.cache/gpux)
-	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf .venv build .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 	find crds operator predictor -name '*.egg-info' -type d -prune -exec rm -rf {} +

@@ -39,12 +39,12 @@ def user(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator
         pytest.skip(f"the images of a {cluster.kind} cluster are not for tests to name as the docs do")
     namespace = "e2e-new-user"
     cluster.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace}})
-    for program in cluster.images():
-        for name in IN_DOCS:
-            cluster.name_image(program, name.format(program))
-    models_claim.provide(cluster, namespace, tmp_path_factory.mktemp("claim"))
-    release.uninstall(cluster)
     try:
+        for program in cluster.images():
+            for name in IN_DOCS:
+                cluster.name_image(program, name.format(program))
+        models_claim.provide(cluster, namespace, tmp_path_factory.mktemp("claim"))
+        release.uninstall(cluster)
         yield User(cluster, namespace, Shell(cluster, namespace, tmp_path_factory.mktemp("shell")))
     finally:
         cluster.kubectl("delete", "namespace", namespace, "--wait=false")

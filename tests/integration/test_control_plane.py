@@ -1,5 +1,6 @@
 """The control plane that the other tests build on is what they take it for."""
 
+import json
 import os
 import signal
 import subprocess
@@ -8,10 +9,12 @@ from pathlib import Path
 
 import pytest
 
+import onnxmodels
 from testcluster import isvc_crd
 from testcluster.api import Api, ApiError, Object
 from testcluster.controlplane import ControlPlane
 from testcluster.errors import ClusterError
+from testcluster.ports import free_ports
 from testcluster.processes import Program
 from testcluster.waiting import SOON, consistently, eventually
 
@@ -123,6 +126,7 @@ def test_program_does_not_outlive_a_killed_test_process(tmp_path: Path) -> None:
     code = f"""
 import signal
 from pathlib import Path
+from testcluster.ports import free_ports
 from testcluster.processes import Program
 Program("sleeper", {SLEEPER!r}, Path({str(log)!r})).start()
 signal.pause()
@@ -133,6 +137,35 @@ signal.pause()
         owner.send_signal(signal.SIGKILL)
 
     eventually(lambda: not _runs(str(log)), SOON, "nothing that writes to the log is left")
+
+
+SERVES = """
+from pathlib import Path
+from predictorserver import serve
+with serve(Path({manifest!r}), port={port}) as server:
+    Path({told!r}).write_text(str(server.process.pid))
+    server.process.wait()
+"""
+
+
+def test_a_server_does_not_outlive_a_killed_test_process(tmp_path: Path) -> None:
+    """Programs that tests send signals to, and wait for, have no guard between: they are tied to the process that starts them."""
+    onnxmodels.identity(tmp_path / "model.onnx")
+    manifest, told = tmp_path / "model.yaml", tmp_path / "pid"
+    body = {"model": {"source": {"uri": "file://."}}}
+    kind = {"apiVersion": "gpux.io/v1alpha1", "kind": "GpuxModel", "metadata": {"name": "test"}}
+    manifest.write_text(json.dumps({**kind, "spec": body}))
+    code = SERVES.format(manifest=str(manifest), told=str(told), port=free_ports(1)[0])
+    environment = dict(os.environ, PYTHONPATH=os.pathsep.join(sys.path))
+    with subprocess.Popen([sys.executable, "-c", code], env=environment) as owner:
+        process = Path("/proc", eventually(told.read_text, SOON, "the model is served"))
+        assert _is_alive(process)
+        owner.send_signal(signal.SIGKILL)
+    try:
+        eventually(lambda: not _is_alive(process), 10, "the server has ended")
+    finally:
+        if _is_alive(process):
+            os.kill(int(process.name), signal.SIGKILL)
 
 
 def test_eventually_says_what_it_saw() -> None:
@@ -166,6 +199,14 @@ def _reader(name: str) -> list[Object]:
             "subjects": [{"kind": "ServiceAccount", "name": name}],
         },
     ]
+
+
+def _is_alive(process: Path) -> bool:
+    """Whether it runs; one that has ended and that nobody has asked for its exit code is there without a command line."""
+    try:
+        return (process / "cmdline").read_bytes() != b""
+    except OSError:
+        return False
 
 
 def _runs(marker: str) -> bool:

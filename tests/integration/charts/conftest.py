@@ -16,6 +16,7 @@ from testcluster.api import Api, Object
 from testcluster.chart import CHART, NAMESPACE, helm
 from testcluster.controlplane import ControlPlane
 from testcluster.ports import free_ports
+from testcluster.processes import tied
 
 PROGRAM = Path(sys.executable).with_name("gpux-operator")
 PREVIOUS = "997db7b"
@@ -83,7 +84,7 @@ def run_operator(tmp_path: Path) -> Runs:
         log = tmp_path / "operator.log"
         with log.open("wb") as file:
             command = [str(PROGRAM), *container["args"], *ports, f"--kubeconfig={login}"]
-            process = subprocess.Popen(command, stdout=file, stderr=file)
+            process = subprocess.Popen(tied(command), stdout=file, stderr=file)
         try:
             yield log
         finally:

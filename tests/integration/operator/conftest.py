@@ -25,6 +25,7 @@ from testcluster.chart import chart_manifests
 from testcluster.controlplane import ControlPlane
 from testcluster.knative import MODES, KnativeMode
 from testcluster.ports import free_ports
+from testcluster.processes import tied
 from testcluster.proxy import ApiProxy
 from testcluster.waiting import SOON, eventually
 
@@ -62,7 +63,7 @@ class Operator:
         command += self._options
         binary = Path(os.sys.executable).parent / command[0]  # type: ignore[attr-defined]
         with self._log.open("ab") as log:
-            self._process = subprocess.Popen([str(binary), *command[1:]], stdout=log, stderr=log)
+            self._process = subprocess.Popen(tied([binary, *command[1:]]), stdout=log, stderr=log)
         return self
 
     def ready(self) -> Operator:

@@ -14,6 +14,7 @@ import pytest
 from gpux_api.manifests import parse
 from gpux_operator.build.inference_service import Images
 from gpux_operator.engine.children import desired_children
+from testcluster import metrics_api
 from testcluster.api import ApiError
 from testcluster.metrics_api import MetricsApi
 from testcluster.waiting import SOON, eventually
@@ -28,6 +29,19 @@ CPU = {"min": 2, "max": 5, "target": {"metric": "cpu", "value": 70}}
 ONE_CORE = {"requests": {"cpu": "1"}}
 HPA = "autoscaling/v2", "HorizontalPodAutoscaler"
 pytestmark = pytest.mark.usefixtures("operator")
+
+
+def test_a_metrics_api_that_does_not_come_up_leaves_nothing(
+    control_plane: ControlPlane, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its APIService alone would keep every namespace of the cluster from ending."""
+    monkeypatch.setattr(metrics_api, "AVAILABLE_SECONDS", 0)
+    monkeypatch.setattr(metrics_api, "ROOT", "/apis/metrics.k8s.io/another")
+    api = control_plane.api
+    with pytest.raises(AssertionError, match="is served"), MetricsApi(api):
+        raise NotImplementedError("it came up")
+    assert api.find("apiregistration.k8s.io/v1", "APIService", "v1beta1.metrics.k8s.io") is None
+    assert api.find("v1", "Service", "metrics", "kube-system") is None
 
 
 @pytest.fixture(scope="module")

@@ -13,6 +13,7 @@ from pathlib import Path
 import httpx
 
 from testcluster.ports import free_ports
+from testcluster.processes import tied
 from testcluster.waiting import SOON, eventually
 
 PROGRAM = Path(sys.executable).parent / "gpux-predictor"
@@ -61,7 +62,7 @@ def serve(
     with tempfile.NamedTemporaryFile(suffix=".log") as log, tempfile.TemporaryDirectory() as folder:
         command = [str(PROGRAM), "serve", str(manifest), "--port", str(port), "--state-dir", str(state or folder)]
         command += arguments
-        process = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT)
+        process = subprocess.Popen(tied(command), stdout=log, stderr=subprocess.STDOUT)
         base = f"http{'' if trust is None else 's'}://127.0.0.1:{port}"
         client = httpx.Client(base_url=base, timeout=30, verify=True if trust is None else trust)
         server = Server(client, process, Path(log.name))

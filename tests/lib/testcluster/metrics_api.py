@@ -46,6 +46,21 @@ class MetricsApi:
 
     def __enter__(self) -> Self:
         self._thread.start()
+        try:
+            self._register()
+        except BaseException:
+            self.__exit__()
+            raise
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._api.delete("apiregistration.k8s.io/v1", "APIService", f"{VERSION}.{GROUP}")
+        self._api.delete("v1", "Service", SERVICE, NAMESPACE)
+        self._server.shutdown()
+        self._server.server_close()
+        self._thread.join(10)
+
+    def _register(self) -> None:
         metadata = {"name": SERVICE, "namespace": NAMESPACE}
         self._api.apply(  # by name: the API server has no route to a ClusterIP here
             {
@@ -57,14 +72,6 @@ class MetricsApi:
         )
         self._api.apply(self._registration())
         eventually(lambda: self._api.request("GET", ROOT), AVAILABLE_SECONDS, f"{GROUP} is served")
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._api.delete("apiregistration.k8s.io/v1", "APIService", f"{VERSION}.{GROUP}")
-        self._api.delete("v1", "Service", SERVICE, NAMESPACE)
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join(10)
 
     def _registration(self) -> Object:
         spec = {

@@ -1,6 +1,7 @@
 """Programs that a test starts, each with its own log, none of which outlives the test."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -12,6 +13,16 @@ from testcluster.errors import ClusterError
 GUARD = Path(__file__).with_name("guard.py")
 DEFAULT_GRACE_SECONDS = 5.0
 SLACK_SECONDS = 5.0
+
+
+def tied(command: Sequence[str | Path]) -> list[str]:
+    """The command as one that the kernel kills when the thread that starts it ends, so that a killed test leaves it not behind.
+
+    For a program that a test itself waits for and sends signals to: it becomes the very process that is started. Start it from the
+    main thread. Where there is no `setpriv` (util-linux), it is the command as it is.
+    """
+    setpriv = shutil.which("setpriv")
+    return [*([setpriv, "--pdeathsig", "KILL", "--"] if setpriv else []), *map(str, command)]
 
 
 class Program:

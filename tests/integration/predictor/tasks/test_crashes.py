@@ -21,6 +21,7 @@ from batchinglab import spinning_graph
 from predictorserver import PROGRAM
 from redisserver import RedisServer, redis_server
 from testcluster.ports import free_ports
+from testcluster.processes import tied
 from testcluster.waiting import SOON, eventually
 
 TASKS, KILLS = int(os.environ.get("GPUX_CRASH_TASKS", "400")), int(os.environ.get("GPUX_CRASH_KILLS", "6"))
@@ -40,7 +41,7 @@ class Predictor:
     def start(self) -> None:
         with self.log.open("ab") as log:
             environment = {**os.environ, **self.environment}
-            self.process = subprocess.Popen(self.command, stdout=log, stderr=log, env=environment)
+            self.process = subprocess.Popen(tied(self.command), stdout=log, stderr=log, env=environment)
 
     def kill(self) -> None:
         assert self.process is not None

@@ -7,7 +7,7 @@ import subprocess
 import tempfile
 from pathlib import Path
 
-from testcluster.native import pip_settings
+from testcluster.native import packages, pip_settings
 from testcluster.native.errors import NodeError, progress, run
 from testcluster.tools import cache_folder
 
@@ -21,9 +21,16 @@ BASE_DIGEST = hashlib.sha256(f"{SUITE} {BASE_PACKAGES} {LEFT_OUT}".encode()).hex
 
 
 class Buildah:
-    """buildah with a storage of its own in the cache folder."""
+    """buildah with a storage of its own in the cache folder.
+
+    Raises:
+        NodeError: this user cannot build images, or it is not installed and cannot be.
+    """
 
     def __init__(self) -> None:
+        if os.geteuid() != 0:
+            raise NodeError("images are built as root, since debootstrap and chroot need it", "use root or sudo")
+        packages.ensure(packages.BUILD)
         self._root = cache_folder() / "buildah"
         self._root.mkdir(parents=True, exist_ok=True)
         kind = subprocess.run(["stat", "-f", "-c", "%T", self._root], capture_output=True, text=True, check=False)
@@ -85,7 +92,7 @@ def _debootstrap(archive: Path) -> None:
     with tempfile.TemporaryDirectory(dir=archive.parent, prefix=".base-") as work:
         tree = Path(work) / "tree"
         make: list[str | Path] = ["debootstrap", "--variant=minbase", f"--include={BASE_PACKAGES}", SUITE, tree]
-        run(make, "does this machine reach deb.debian.org? DEBOOTSTRAP's own log is in its output")
+        run(make, "does this machine reach its Debian mirror? debootstrap's own log is in its output")
         for part in ("var/cache/apt/archives", "var/lib/apt/lists", "var/log"):
             shutil.rmtree(tree / part, ignore_errors=True)
             (tree / part).mkdir(parents=True)

@@ -6,14 +6,15 @@ layers, so an edit to the sources rebuilds only the small layer that they are in
 
 import fcntl
 import hashlib
+import json
 import os
+import re
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from testcluster.native import packages
 from testcluster.native.buildah import BASE_DIGEST, REPOSITORY, Buildah
 from testcluster.native.errors import progress
 from testcluster.tools import cache_folder
@@ -50,7 +51,6 @@ def _build(name: str, folder: Path) -> Image:
     tag = content_digest(name)
     image = Image(f"localhost/gpux-{name}", tag, folder / f"gpux-{name}-{tag}.tar")
     if not image.archive.exists():
-        packages.ensure(packages.BUILD)
         started = time.monotonic()
         buildah = Buildah()
         with tempfile.TemporaryDirectory(dir=folder, prefix=".build-") as work:
@@ -88,6 +88,13 @@ def build_on(image: Image, context: Path, reference: str, written: Path) -> None
     with (cache_folder() / "images" / ".lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         Buildah().build_on(image.archive, context, reference, written)
+
+
+def healthcheck(name: str) -> list[str]:
+    """The command of the HEALTHCHECK in a program's Dockerfile."""
+    text = (REPOSITORY / name / "Dockerfile").read_text().replace("\\\n", "")
+    found: list[str] = json.loads(re.findall(r"^HEALTHCHECK .*? CMD (\[.*\])$", text, re.M)[0])
+    return found
 
 
 def content_digest(name: str) -> str:

@@ -2,9 +2,11 @@
 
 import json
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from testcluster.errors import ClusterError
 from testcluster.native import archives, images
 from testcluster.native.errors import progress
 
@@ -21,14 +23,21 @@ def packages(bill: dict[str, Any]) -> dict[str, str]:
     return {item["name"]: item["version"] for item in [bill["metadata"]["component"], *bill["components"]]}
 
 
-def main(folder: Path) -> None:
-    """Write `gpux-<program>.cdx.json` for each image."""
+def main(arguments: Sequence[str]) -> int:
+    """Write `gpux-<program>.cdx.json` for each image; the exit status."""
+    [folder] = map(Path, arguments)
+    try:
+        built = images.build()
+    except ClusterError as error:
+        print(f"node: error: {error}", file=sys.stderr)
+        return 1
     folder.mkdir(parents=True, exist_ok=True)
-    for name, image in images.build().items():
+    for name, image in built.items():
         bill = of_image(image)
         (folder / f"gpux-{name}.cdx.json").write_bytes(bill)
         progress(f"{folder}/gpux-{name}.cdx.json: {len(packages(json.loads(bill)))} packages")
+    return 0
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    sys.exit(main(sys.argv[1:]))
