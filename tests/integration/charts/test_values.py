@@ -189,8 +189,6 @@ def test_monitors_and_policies_select_the_pods_that_the_operator_makes() -> None
     for selector in (monitor["selector"], operator[0]["podSelector"], store[0]["podSelector"]):
         assert selector["matchLabels"].items() <= labels.items()
         assert {item["key"] for item in selector["matchExpressions"]} <= set(labels)
-    ports = {endpoint["port"] for endpoint in monitor["podMetricsEndpoints"]}
-    assert "user-port" in ports, "UserPortName of knative.dev/serving, pkg/apis/serving/v1/revision_helpers.go"
     assert monitor["namespaceSelector"] == {"any": True}
     only = one("PodMonitor", {**given, "watchNamespaces": ["team-a"]}, "-models")["spec"]["namespaceSelector"]
     assert only == {"matchNames": ["team-a"]}
