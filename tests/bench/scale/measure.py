@@ -11,6 +11,8 @@ from .cluster import USER, Name, Operator, apply, names
 WRITES = r'gpux_operator_api_requests_total\{.*verb="(apply|create|patch|delete)"'
 READS = r'gpux_operator_api_requests_total\{.*verb="(get|list)"'
 PASSES = "gpux_operator_reconcile_total"
+MODELS = r"gpux_operator_models\{"
+"""Models by the end of their last pass, which follows the write of their status."""
 DEPTH = "gpux_operator_queue_depth"
 QUIET_SECONDS = 3.0
 LIMIT_SECONDS = 300.0
@@ -21,7 +23,7 @@ def converge(plane: ControlPlane, operator: Operator, count: int) -> Figures:
     """From the start of a process to the last status of as many models as were there before it."""
     started = time.monotonic()
     first = None
-    while operator.total(PASSES) < count or operator.total(DEPTH) > 0:
+    while operator.total(MODELS) < count:  # second looks at some come before the last of all has its first
         if first is None and operator.total(PASSES) > 0:
             first = time.monotonic()
         _in_time(started, "the models converge")

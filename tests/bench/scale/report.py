@@ -35,6 +35,7 @@ A real etcd, kube-apiserver and kube-controller-manager on the same machine, whi
 model ends at `WaitingForKServe`. The models are there before the operator starts: text preprocessing, a memory limit, ten namespaces.
 
 - **models per second** counts from the start of the process, Python's own start included.
+- **passes, requests and CPU** count until the operator rests: without a KServe each model is looked at once more, after ten seconds.
 - **requests** are the operator's own count (`gpux_operator_api_requests_total`), watches not among them.
 - **event to apply** is the time between the API server's answers to the user's change of a model and to the operator's change of
   its InferenceService, both from the audit log.
@@ -60,7 +61,7 @@ def render(record: Record) -> str:
         ["seconds until the first pass", f"{converge['first_pass_seconds']:.1f}"],
         ["passes for each new model", f"{converge['passes_per_model']:.2f}"],
         ["reads for each new model", f"{converge['reads_per_model']:.2f}"],
-        ["CPU of the operator until then, s", f"{converge['cpu_seconds']:.1f}"],
+        ["CPU of the operator until it rests, s", f"{converge['cpu_seconds']:.1f}"],
         ["reads for each pass of a resync", f"{record['resync']['reads_per_pass']:.2f}"],
         ["changes, per second", f"{changes['changes']}, {changes['per_second']:.1f}"],
         ["event to apply: p50, p99, max, ms", f"{changes['p50_ms']:.0f}, {changes['p99_ms']:.0f}, {changes['max_ms']:.0f}"],
