@@ -75,6 +75,13 @@ def test_the_canarys_route_leads_to_both_models() -> None:
         assert service["metadata"]["labels"]["networking.kserve.io/visibility"] == "cluster-local"
 
 
+def test_the_canary_of_one_model_is_knative_s() -> None:
+    service = of_kind("InferenceService", "canary/knative.yaml")
+    predictor = service["spec"]["predictor"]
+    assert service["metadata"]["annotations"]["serving.kserve.io/deploymentMode"] == "Knative"
+    assert (predictor["canaryTrafficPercent"], predictor["minReplicas"], predictor["maxReplicas"]) == (10, 0, 4)
+
+
 def test_tasks_are_in_the_redis_of_the_chart() -> None:
     service = of_kind("InferenceService", "async-redis/review-tasks.yaml")
     env = {item["name"]: item for item in service["spec"]["predictor"]["containers"][0]["env"]}
