@@ -127,8 +127,14 @@ def validate_command(files: tuple[str, ...], namespace: str, against: str | None
     type=click.FloatRange(min=0),
     help="How long an operator may take to begin.",
 )
-def check_command(
-    namespace: str, kubeconfig: str | None, lease_namespace: str | None, lease_name: str, wait_seconds: float
+@click.option("-o", "--output", type=click.Choice(["text", "json"]), default="text", show_default=True)
+def check_command(  # noqa: PLR0913, PLR0917
+    namespace: str,
+    kubeconfig: str | None,
+    lease_namespace: str | None,
+    lease_name: str,
+    wait_seconds: float,
+    output: str,
 ) -> None:
     """Say whether a cluster takes GpuxModels, and whether an operator acts on them. Nothing is stored.
 
@@ -138,7 +144,7 @@ def check_command(
     from gpux_operator.cluster import Question, report  # noqa: PLC0415  (see run)
 
     lease = (lease_namespace, lease_name) if lease_namespace else None
-    sys.exit(report(kubeconfig, Question(namespace, lease, wait_seconds)))
+    sys.exit(report(kubeconfig, Question(namespace, lease, wait_seconds), output))
 
 
 @main.command("completion")

@@ -1,8 +1,9 @@
 """`gpux-operator check`: whether a cluster takes GpuxModels, and whether an operator acts on them. Nothing is stored."""
 
+import json
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Literal, Protocol
 
 import click
@@ -58,17 +59,24 @@ class Question:
     wait_seconds: float = 20.0
 
 
-def report(kubeconfig: str | None, question: Question) -> int:
-    """Asks the cluster of a kubeconfig (None: as `kube.login` finds it), prints each finding, and returns the exit code."""
+def report(kubeconfig: str | None, question: Question, output: str = "text") -> int:
+    """Asks the cluster of a kubeconfig (None: as `kube.login` finds it), prints the findings, and returns the exit code.
+
+    Args:
+        output: `text`, a line when each is known, or `json`, `[{"level": …, "message": …}, …]`.
+    """
     try:
         api = Client(log_in(kubeconfig))
     except LoginError as error:
         raise click.ClickException(f"cannot find a way to the API server: {error}") from error
-    failed = False
+    findings = []
     for finding in check(api, question):
-        click.echo(f"{click.style(f'{finding.level:8}', fg=_COLOURS[finding.level])} {finding.message}")
-        failed = failed or finding.level == "failed"
-    return 1 if failed else 0
+        findings.append(finding)
+        if output == "text":
+            click.echo(f"{click.style(f'{finding.level:8}', fg=_COLOURS[finding.level])} {finding.message}")
+    if output == "json":
+        click.echo(json.dumps([asdict(finding) for finding in findings], indent=2))
+    return 1 if any(finding.level == "failed" for finding in findings) else 0
 
 
 def check(api: Asks, question: Question, sleep: Callable[[float], None] = time.sleep) -> Iterator[Finding]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import json
 import re
 import subprocess
 import sys
@@ -207,6 +208,12 @@ def test_the_pod_of_helm_test_says_whether_the_cluster_can_serve(cleared: Helm, 
         done = check()
     assert done.returncode == 0, done
     assert [line.split()[0] for line in done.stdout.splitlines()] == ["ok"] * 4
+    assert [item["level"] for item in json.loads(check("--wait-seconds=0", "-o", "json").stdout)] == [
+        "ok",
+        "ok",
+        "failed",
+        "ok",
+    ]
     assert api.list(GPUX, "GpuxModel", NAMESPACE) == []
 
 
