@@ -77,6 +77,37 @@ def model() -> dict[str, Any]:
             "ops",
         ),
         Panel("Callbacks", {"{{outcome}}": f"sum by (outcome) ({_rate('prediction_callbacks_total')})"}, "ops"),
+        Panel(
+            "Age of the batch result",
+            {"age": f"max(prediction_batch_result_age_seconds{{{_PODS}}})"},
+            "s",
+            about="Of the replica that is furthest behind; nothing before the first result.",
+        ),
+        Panel(
+            "Rows of the batch result",
+            {
+                "rows": f"max(prediction_batch_result_rows{{{_PODS}}})",
+                "without a prediction": f"max(prediction_batch_result_failed_rows{{{_PODS}}})",
+            },
+            about="Every replica counts the same.",
+        ),
+        Panel(
+            "Look-ups of batch results",
+            {"{{outcome}}": f"sum by (outcome) ({_rate('prediction_batch_lookups_total')})"},
+            "reqps",
+        ),
+        Panel(
+            "Requests by client",
+            {"{{client}}": f"sum by (client) ({_rate('prediction_client_requests_total')})"},
+            "reqps",
+            about="Of any kind; only where spec.access.apiKeys names clients.",
+        ),
+        Panel(
+            "Requests not let in",
+            {"{{reason}}": f"sum by (reason) ({_rate('prediction_refused_requests_total')})"},
+            "reqps",
+            about="No key or a wrong one, a client's rate limit, a page of another origin.",
+        ),
         Panel("Memory of the process", {"{{pod}}": f"process_resident_memory_bytes{{{_PODS}}}"}, "bytes"),
         Panel("CPU of the process", {"{{pod}}": _rate("process_cpu_seconds_total")}, "short", about="Cores."),
         Panel(
