@@ -1,13 +1,10 @@
-"""The two dashboards: one model, and the fleet of models with the operator."""
+"""The dashboard of one model."""
 
 from typing import Any
 
 from chartfiles.grafana import Panel, dashboard
 
 _PODS = 'namespace=~"$namespace",gpux_io_model=~"$model"'
-_BY_MODEL = "sum by (namespace, gpux_io_model)"
-_PASSES = "gpux_operator_reconcile_duration_seconds_bucket"
-_NAME = "{{namespace}}/{{gpux_io_model}}"
 
 
 def _rate(metric: str, labels: str = "") -> str:
@@ -21,7 +18,16 @@ def _quantile(share: float, metric: str, by: str = "") -> str:
 
 def model() -> dict[str, Any]:
     """How one model does."""
-    panels = [
+    panels = [*_requests(), *_runs(), *_tasks(), *_batch_results(), *_callers(), *_pods()]
+    variables = {
+        "namespace": "label_values(prediction_model, namespace)",
+        "model": 'label_values(prediction_model{namespace=~"$namespace"}, gpux_io_model)',
+    }
+    return dashboard("gpux-model", "GPUX / model", panels, variables)
+
+
+def _requests() -> list[Panel]:
+    return [
         Panel("Requests", {"{{source}}": f"sum by (source) ({_rate('prediction_requests_total')})"}, "reqps"),
         Panel(
             "Answers by code",
@@ -36,6 +42,11 @@ def model() -> dict[str, Any]:
             about="Of /predict, in the server.",
         ),
         Panel("Stages, p95", {"{{stage}}": _quantile(0.95, "prediction_stage_seconds_bucket", "stage")}, "s"),
+    ]
+
+
+def _runs() -> list[Panel]:
+    return [
         Panel(
             "Waiting and running",
             {"waiting": f"sum(prediction_queue_depth{{{_PODS}}})", "running": f"sum(prediction_in_flight{{{_PODS}}})"},
@@ -62,6 +73,11 @@ def model() -> dict[str, Any]:
             "percentunit",
             about="Samples a second of run time over the best rate of the warm-up.",
         ),
+    ]
+
+
+def _tasks() -> list[Panel]:
+    return [
         Panel(
             "Tasks by state",
             {"{{state}}": f"max by (state) (prediction_tasks{{{_PODS}}})"},
@@ -77,6 +93,11 @@ def model() -> dict[str, Any]:
             "ops",
         ),
         Panel("Callbacks", {"{{outcome}}": f"sum by (outcome) ({_rate('prediction_callbacks_total')})"}, "ops"),
+    ]
+
+
+def _batch_results() -> list[Panel]:
+    return [
         Panel(
             "Age of the batch result",
             {"age": f"max(prediction_batch_result_age_seconds{{{_PODS}}})"},
@@ -96,6 +117,11 @@ def model() -> dict[str, Any]:
             {"{{outcome}}": f"sum by (outcome) ({_rate('prediction_batch_lookups_total')})"},
             "reqps",
         ),
+    ]
+
+
+def _callers() -> list[Panel]:
+    return [
         Panel(
             "Requests by client",
             {"{{client}}": f"sum by (client) ({_rate('prediction_client_requests_total')})"},
@@ -108,6 +134,11 @@ def model() -> dict[str, Any]:
             "reqps",
             about="No key or a wrong one, a client's rate limit, a page of another origin.",
         ),
+    ]
+
+
+def _pods() -> list[Panel]:
+    return [
         Panel("Memory of the process", {"{{pod}}": f"process_resident_memory_bytes{{{_PODS}}}"}, "bytes"),
         Panel("CPU of the process", {"{{pod}}": _rate("process_cpu_seconds_total")}, "short", about="Cores."),
         Panel(
@@ -120,84 +151,3 @@ def model() -> dict[str, Any]:
         ),
         Panel("What serves", {"{{pod}} {{version}} {{provider}}": f"prediction_model{{{_PODS}}}"}, kind="stat"),
     ]
-    variables = {
-        "namespace": "label_values(prediction_model, namespace)",
-        "model": 'label_values(prediction_model{namespace=~"$namespace"}, gpux_io_model)',
-    }
-    return dashboard("gpux-model", "GPUX / model", panels, variables)
-
-
-def fleet() -> dict[str, Any]:
-    """All models, and the operator."""
-    place = 'namespace=~"$namespace"'
-    rate = "[$__rate_interval]"
-    total = f"{_BY_MODEL} (rate(prediction_responses_total{{{place}}}{rate}))"
-    panels = [
-        Panel("Models", {"{{result}}": "sum by (result) (gpux_operator_models)"}, kind="stat"),
-        Panel(
-            "Models that are not ready, by reason",
-            {"{{reason}}": 'sum by (reason) (gpux_operator_models{result!="ready"})'},
-        ),
-        Panel(
-            "Longest without being ready", {"{{reason}}": "max by (reason) (gpux_operator_models_unready_seconds)"}, "s"
-        ),
-        Panel("Requests by model", {_NAME: f"{_BY_MODEL} (rate(prediction_requests_total{{{place}}}{rate}))"}, "reqps"),
-        Panel(
-            "Errors by model",
-            {_NAME: f'{_BY_MODEL} (rate(prediction_responses_total{{{place},code=~"5.."}}{rate})) / {total}'},
-            "percentunit",
-            about="5xx of all answers of /predict.",
-        ),
-        Panel(
-            "p99 by model",
-            {
-                _NAME: f"histogram_quantile(0.99, sum by (namespace, gpux_io_model, le) (rate(prediction_seconds_bucket{{{place}}}{rate})))"
-            },
-            "s",
-        ),
-        Panel("Waiting by model", {_NAME: f"{_BY_MODEL} (prediction_queue_depth{{{place}}})"}),
-        Panel(
-            "Rejected by model", {_NAME: f"{_BY_MODEL} (rate(prediction_rejections_total{{{place}}}{rate}))"}, "reqps"
-        ),
-        Panel(
-            "Tasks that wait, by model",
-            {_NAME: f'max by (namespace, gpux_io_model) (prediction_tasks{{{place},state="queued"}})'},
-        ),
-        Panel(
-            "Memory by model",
-            {_NAME: f'{_BY_MODEL} (process_resident_memory_bytes{{{place},gpux_io_model!=""}})'},
-            "bytes",
-        ),
-        Panel(
-            "Operator: leaders",
-            {"{{namespace}}": "sum by (namespace) (gpux_operator_leader)"},
-            kind="stat",
-            about="1 is right.",
-        ),
-        Panel(
-            "Operator: passes by result",
-            {"{{result}}": f"sum by (result) (rate(gpux_operator_reconcile_total{rate}))"},
-            "ops",
-        ),
-        Panel(
-            "Operator: time of a pass",
-            {
-                f"p{share * 100:g}": f"histogram_quantile({share}, sum by (le) (rate({_PASSES}{rate})))"
-                for share in (0.5, 0.99)
-            },
-            "s",
-        ),
-        Panel(
-            "Operator: queue and retries",
-            {
-                "waiting": "max(gpux_operator_queue_depth)",
-                "retries a second": f"sum(rate(gpux_operator_queue_retries_total{rate}))",
-            },
-        ),
-        Panel(
-            "Operator: requests to the API server",
-            {"{{verb}} {{code}}": f"sum by (verb, code) (rate(gpux_operator_api_requests_total{rate}))"},
-            "reqps",
-        ),
-    ]
-    return dashboard("gpux-fleet", "GPUX / fleet", panels, {"namespace": "label_values(prediction_model, namespace)"})
