@@ -68,6 +68,16 @@ def unready(reason: str, seconds: int) -> str:
     return f'gpux_operator_models_unready_seconds{{{O},reason="{reason}"}} {seconds}x90'
 
 
+def results(*ages: str) -> tuple[str, ...]:
+    return tuple(f'prediction_batch_result_age_seconds{{{M},pod="{pod}"}} {values}' for pod, values in enumerate(ages))
+
+
+def no_result(seconds_up: int) -> tuple[str, ...]:
+    """A server without a batch result, up for that long at the end; the made-up time ends at 90 minutes."""
+    started = f'process_start_time_seconds{{{M},pod="0"}} {90 * 60 - seconds_up}x90'
+    return (*results(" ".join(["NaN"] * 91)), started)
+
+
 CASES = [
     Case("GpuxModelErrorBudgetFast", answers("0+98x90", "0+2x90"), (MODEL,)),
     Case("GpuxModelErrorBudgetFast", answers("0+99x90", "0+1x90")),
@@ -88,6 +98,15 @@ CASES = [
     Case("GpuxTasksFailing", ended("7x90", "7x90")),  # no task ended lately
     Case("GpuxCallbacksFailing", (f'prediction_callbacks_total{{{M},outcome="failed"}} 0x85 1x5',), (MODEL,)),
     Case("GpuxCallbacksFailing", (f'prediction_callbacks_total{{{M},outcome="failed"}} 1x90',)),
+    Case("GpuxBatchStale", results("172000+60x90"), (MODEL,)),
+    Case("GpuxBatchStale", results("100+60x90", "172000+60x90"), (MODEL,)),  # one replica does not see the new one
+    Case("GpuxBatchStale", results("100+60x90", "80000+60x90")),
+    Case("GpuxBatchStale", results("172000+60x88 5 65")),  # a new one
+    Case("GpuxBatchStale", results("167580+60x90")),  # for three minutes so far
+    Case("GpuxBatchStale", no_result(180_000), (MODEL,)),
+    Case("GpuxBatchStale", no_result(90_000)),
+    Case("GpuxBatchStale", (*no_result(180_000), *results("", "100+60x90")[1:]), (MODEL,)),  # it alone sees none
+    Case("GpuxBatchStale", (f"process_start_time_seconds{{{M}}} -999999x90",)),  # a model without a batch
     Case("GpuxModelNotReady", (unready("Unschedulable", 700),), ({**OPERATOR, "reason": "Unschedulable"},)),
     Case("GpuxModelNotReady", (unready("Unschedulable", 500),)),
     Case("GpuxOperatorWithoutLeader", leaders("1x90", "0x90")),

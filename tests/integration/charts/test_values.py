@@ -236,6 +236,16 @@ def test_alerts_can_be_left_out_and_their_runbooks_be_elsewhere() -> None:
     assert found["metadata"]["labels"]["release"] == "p"
 
 
+@pytest.mark.parametrize("seconds", [7200, 2_764_800])
+def test_when_a_batch_result_is_stale_is_a_value_and_touches_no_other_alert(seconds: int) -> None:
+    found = one("PrometheusRule", {"monitoring": {"rules": {"enabled": True, "batchStaleSeconds": seconds}}})
+    expressions = {rule["alert"]: rule["expr"] for group in found["spec"]["groups"] for rule in group["rules"]}
+    raw = yaml.safe_load((CHART / "files" / "rules.yaml").read_text())
+    known = {rule["alert"]: rule["expr"] for group in raw["groups"] for rule in group["rules"]}
+    assert expressions.pop("GpuxBatchStale") == known.pop("GpuxBatchStale").replace("> 172800", f"> {seconds}")
+    assert expressions == known
+
+
 def test_the_dashboards_are_whole_and_small() -> None:
     found = one("ConfigMap", {"monitoring": {"dashboards": {"enabled": True, "annotations": {"folder": "ML"}}}})
     assert set(found["data"]) == {"gpux-model.json", "gpux-fleet.json"}

@@ -10,8 +10,9 @@ import pytest
 import yaml
 
 from batchinglab import spinning_graph
-from chartfiles.dashboards import fleet, model
+from chartfiles.fleet_dashboard import fleet
 from chartfiles.grafana import expressions
+from chartfiles.model_dashboard import model
 from predictorserver import Server, serve
 from promql import SCRAPED, exported, missing, wanted
 from testcluster.chart import CHART, chart_manifests

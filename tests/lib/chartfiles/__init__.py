@@ -2,8 +2,9 @@
 
 from pathlib import Path
 
-from chartfiles.dashboards import fleet, model
+from chartfiles.fleet_dashboard import fleet
 from chartfiles.grafana import as_json
+from chartfiles.model_dashboard import model
 from chartfiles.values import with_table
 
 CHART = Path(__file__).resolve().parents[3] / "charts" / "gpux"
