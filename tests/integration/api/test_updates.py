@@ -1,11 +1,23 @@
 """What may not change once a model is there."""
 
+from typing import Any
+
 import pytest
 
 from testcluster.api import Api, ApiError
 
 
-def test_the_port_of_a_model_cannot_change(admin: Api, namespace: str) -> None:
+@pytest.mark.parametrize(
+    ("change", "message", "allowed"),
+    [
+        ({"port": 9000}, "port cannot be changed while the model serves", {"replicas": {"min": 2}}),
+        ({"mode": "Knative"}, "mode cannot be changed", {"mode": "Standard"}),
+    ],
+    ids=["port", "mode"],
+)
+def test_what_cannot_change(
+    admin: Api, namespace: str, change: dict[str, Any], message: str, allowed: dict[str, Any]
+) -> None:
     model = {
         "apiVersion": "gpux.io/v1alpha1",
         "kind": "GpuxModel",
@@ -13,19 +25,6 @@ def test_the_port_of_a_model_cannot_change(admin: Api, namespace: str) -> None:
         "spec": {"model": {"source": {"uri": "s3://bucket/model"}}},
     }
     admin.create(model)
-    with pytest.raises(ApiError, match="port cannot be changed while the model serves"):
-        admin.patch("gpux.io/v1alpha1", "GpuxModel", "m", {"spec": {"serving": {"port": 9000}}}, namespace)
-    admin.patch("gpux.io/v1alpha1", "GpuxModel", "m", {"spec": {"serving": {"replicas": {"min": 2}}}}, namespace)
-
-
-def test_the_mode_of_a_model_cannot_change(admin: Api, namespace: str) -> None:
-    model = {
-        "apiVersion": "gpux.io/v1alpha1",
-        "kind": "GpuxModel",
-        "metadata": {"name": "m", "namespace": namespace},
-        "spec": {"model": {"source": {"uri": "s3://bucket/model"}}},
-    }
-    admin.create(model)
-    with pytest.raises(ApiError, match="mode cannot be changed"):
-        admin.patch("gpux.io/v1alpha1", "GpuxModel", "m", {"spec": {"serving": {"mode": "Knative"}}}, namespace)
-    admin.patch("gpux.io/v1alpha1", "GpuxModel", "m", {"spec": {"serving": {"mode": "Standard"}}}, namespace)
+    with pytest.raises(ApiError, match=message):
+        admin.patch("gpux.io/v1alpha1", "GpuxModel", "m", {"spec": {"serving": change}}, namespace)
+    admin.patch("gpux.io/v1alpha1", "GpuxModel", "m", {"spec": {"serving": allowed}}, namespace)

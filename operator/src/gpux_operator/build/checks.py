@@ -15,6 +15,9 @@ from gpux_operator.build.batch_volumes import claim
 from gpux_operator.build.config_map import MAX_BYTES, manifest_text
 from gpux_operator.status.reasons import Reason
 
+SOON, SLOWLY = 5.0, 60.0
+"""Seconds until another look at what goes on by itself, and at what somebody has to do first."""
+
 
 @dataclass(frozen=True)
 class Problem:

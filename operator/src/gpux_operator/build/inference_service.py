@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from gpux_api.projection import resource_name
 from gpux_api.v1alpha1 import GpuxModel
 from gpux_operator.build.metadata import KSERVE_API_VERSION, MODE, POD_HASH, Manifest, child_metadata, digest
+from gpux_operator.build.modes import KNATIVE
 from gpux_operator.build.pod import DRAIN_SECONDS, pod_spec
 from gpux_operator.build.revision import VISIBILITY, is_knative, revision_spec, scale, traffic
 from gpux_operator.build.rollout import deployment_strategy
@@ -52,7 +53,7 @@ def inference_service(
     timeout = {"timeout": model.spec.runtime.timeout_seconds + DRAIN_SECONDS}
     if is_knative(model):
         parts = {**scale(model), **timeout, **revision_spec(pods)}
-        return _manifest(model, namespace, {MODE: "Knative"}, parts, parts | traffic(model))
+        return _manifest(model, namespace, {MODE: KNATIVE}, parts, parts | traffic(model))
     scaling = {**replicas(model, namespace, prometheus), "deploymentStrategy": deployment_strategy(model)}
     annotations = {MODE: "Standard", CLASS: autoscaler(model)}
     return _manifest(model, namespace, annotations, pods, {**scaling, **timeout, **pods})

@@ -6,8 +6,9 @@ are on by default. What else a spec may ask for is refused by gpux_api.v1alpha1.
 
 from gpux_api.projection import resource_name
 from gpux_api.v1alpha1 import GpuxModel
-from gpux_operator.build.checks import Problem
+from gpux_operator.build.checks import SLOWLY, Problem
 from gpux_operator.build.metadata import Manifest
+from gpux_operator.build.modes import KNATIVE
 from gpux_operator.status.reasons import Reason
 
 VISIBILITY = "networking.knative.dev/visibility"
@@ -18,12 +19,11 @@ _OF_NO_REVISION = (
     "topologySpreadConstraints",
     "tolerations",
 )
-_SLOWLY = 60.0
 
 
 def is_knative(model: GpuxModel) -> bool:
     """Whether the model runs in KServe's Knative mode."""
-    return model.spec.serving.mode == "Knative"
+    return model.spec.serving.mode == KNATIVE
 
 
 def revision_spec(pod: Manifest) -> Manifest:
@@ -56,16 +56,16 @@ def explanation(model: GpuxModel) -> str:
     return f"Knative starts a new version before the old one ends{spare}"
 
 
-def knative_problem(model: GpuxModel, is_served: bool) -> Problem | None:
-    """What the cluster lacks for the model's mode; None: nothing.
+def knative_problem(is_served: bool) -> Problem | None:
+    """What the cluster lacks for a model in Knative mode; None: nothing.
 
     Args:
         is_served: whether the cluster serves Knative Services.
     """
-    if not is_knative(model) or is_served:
+    if is_served:
         return None
     message = (
         "spec.serving.mode: Knative needs Knative Serving, and the cluster has no Service resource of serving.knative.dev/v1: install "
         "it, or delete the GpuxModel and apply it again with mode: Standard"
     )
-    return Problem(Reason.KNATIVE_NOT_INSTALLED, message, _SLOWLY)
+    return Problem(Reason.KNATIVE_NOT_INSTALLED, message, SLOWLY)

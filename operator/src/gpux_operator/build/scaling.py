@@ -6,14 +6,13 @@ KServe makes the autoscaler. The Deployment's replicas are KServe's or the autos
 from typing import Literal
 
 from gpux_api.v1alpha1 import GpuxModel
-from gpux_operator.build.checks import Problem
+from gpux_operator.build.checks import SLOWLY, Problem
 from gpux_operator.build.metadata import STOP, Manifest
 from gpux_operator.build.revision import is_knative
 from gpux_operator.build.tasks import tasks_of
 from gpux_operator.status.reasons import Reason
 
 CLASS = "serving.kserve.io/autoscalerClass"
-_SLOWLY = 60.0
 
 
 def autoscaler(model: GpuxModel) -> Literal["none", "hpa", "keda", "knative"]:
@@ -44,7 +43,7 @@ def autoscaler_problem(model: GpuxModel, prometheus: str | None, has_keda: bool)
     message = (
         f"spec.serving.replicas.target: {metric} is scaled by KEDA from Prometheus, and {missing}; or use metric: cpu"
     )
-    return Problem(Reason.AUTOSCALER_MISSING, message, _SLOWLY)
+    return Problem(Reason.AUTOSCALER_MISSING, message, SLOWLY)
 
 
 def suspension(model: GpuxModel) -> Manifest:

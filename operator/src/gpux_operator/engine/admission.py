@@ -8,7 +8,7 @@ the new name for none at all: so it is asked, without storing anything, what it 
 
 from collections.abc import Callable
 
-from gpux_operator.build.checks import Problem
+from gpux_operator.build.checks import SLOWLY, Problem
 from gpux_operator.build.metadata import MODE, STOP, Manifest
 from gpux_operator.build.modes import KNATIVE, mode_of, named_as, renamed
 from gpux_operator.build.scaling import CLASS
@@ -18,7 +18,6 @@ from gpux_operator.status.reasons import Reason
 _OTHER_NAME = "customizing deploymentStrategy is only supported for raw deployment mode"
 _NO_SUCH_CLASS = "is not a supported autoscaler class type"
 _FIXED = "deploymentMode cannot be changed"
-_SLOWLY = 60.0
 
 
 def write_named(
@@ -77,14 +76,14 @@ def stopping_problem(stored: Manifest | None, desired: Manifest) -> Problem | No
             "KServe before 0.16 may give requests to a revision that a suspended model has no more: upgrade it, or remove "
             "spec.rollout.canary until the model serves again"
         )
-        return Problem(Reason.KSERVE_TOO_OLD, message, _SLOWLY)
+        return Problem(Reason.KSERVE_TOO_OLD, message, SLOWLY)
     if not stops or chosen != "RawDeployment":
         return None
     message = (
         "KServe before 0.16 neither ends the pods of an autoscaled model nor starts them from zero: upgrade it, or remove "
         "spec.serving.replicas.max and target until a replica serves again"
     )
-    return Problem(Reason.KSERVE_TOO_OLD, message, _SLOWLY)
+    return Problem(Reason.KSERVE_TOO_OLD, message, SLOWLY)
 
 
 def _is_stopped(isvc: Manifest) -> bool:
@@ -95,11 +94,11 @@ def refusal(error: Rejected) -> Problem:
     """Why the cluster does not take an object, with what helps where it is for KServe's release."""
     if _NO_SUCH_CLASS in str(error):
         message = f"this KServe does not know what models need, upgrade it to 0.15.1 or newer: {error}"
-        return Problem(Reason.KSERVE_TOO_OLD, message, _SLOWLY)
+        return Problem(Reason.KSERVE_TOO_OLD, message, SLOWLY)
     hint = ""
     if _FIXED in str(error):
         hint = (
             " (KServe was upgraded, and does not let go of the mode's old name: upgrade it to 0.19 or newer; or, from 0.17 on, delete "
             "the InferenceService, and a new one is made)"
         )
-    return Problem(Reason.REJECTED, f"the cluster refused an object of this model: {error}{hint}", _SLOWLY)
+    return Problem(Reason.REJECTED, f"the cluster refused an object of this model: {error}{hint}", SLOWLY)

@@ -4,7 +4,7 @@ KServe (0.15 to 0.21) deletes a HorizontalPodAutoscaler only for a fixed number 
 model is stopped: two autoscalers would fight over one Deployment, or KEDA over a number that is fixed, and from zero too.
 """
 
-from gpux_operator.build.checks import Problem
+from gpux_operator.build.checks import SLOWLY, Problem
 from gpux_operator.build.metadata import Manifest, is_controlled_by
 from gpux_operator.build.modes import KNATIVE, mode_of
 from gpux_operator.build.scaling import CLASS
@@ -12,9 +12,9 @@ from gpux_operator.engine.observe import find
 from gpux_operator.engine.queue import Key
 from gpux_operator.kube.api import HORIZONTAL_POD_AUTOSCALERS, SCALED_OBJECTS, KubeApi, Resource
 from gpux_operator.kube.errors import Forbidden, Rejected
+from gpux_operator.status.observed import condition
 from gpux_operator.status.reasons import Reason
 
-_SLOWLY = 60.0
 _HPA = "HorizontalPodAutoscaler", HORIZONTAL_POD_AUTOSCALERS
 _KEDA = "ScaledObject", SCALED_OBJECTS
 
@@ -43,7 +43,7 @@ def retire(api: KubeApi, key: Key, model: Manifest, isvc: Manifest) -> Problem |
         found = find(api, resource, key, f"{key.name}-predictor")
     except Forbidden as error:
         message = f"the operator may not look whether KServe left a {kind} behind, fix its RBAC: {error}"
-        return Problem(Reason.OPERATOR_FORBIDDEN, message, _SLOWLY)
+        return Problem(Reason.OPERATOR_FORBIDDEN, message, SLOWLY)
     metadata = (found or {}).get("metadata") or {}
     if found is None or not is_controlled_by(found, isvc["metadata"]["uid"]) or "deletionTimestamp" in metadata:
         return None
@@ -53,13 +53,12 @@ def retire(api: KubeApi, key: Key, model: Manifest, isvc: Manifest) -> Problem |
     try:
         api.delete(resource, key.namespace, metadata["name"], metadata["uid"])
     except Forbidden as error:
-        return Problem(Reason.OPERATOR_FORBIDDEN, f"{what}; the operator may not delete it: {error}", _SLOWLY)
+        return Problem(Reason.OPERATOR_FORBIDDEN, f"{what}; the operator may not delete it: {error}", SLOWLY)
     except Rejected as error:
-        return Problem(Reason.REJECTED, f"{what}; the cluster refuses to delete it: {error}", _SLOWLY)
+        return Problem(Reason.REJECTED, f"{what}; the cluster refuses to delete it: {error}", SLOWLY)
     return None
 
 
 def _serves_newest(model: Manifest) -> bool:
-    conditions = (model.get("status") or {}).get("conditions") or ()
-    ready: Manifest = next((item for item in conditions if item["type"] == "Ready"), {})
-    return ready.get("status") == "True" and ready.get("observedGeneration") == model["metadata"]["generation"]
+    ready = condition(model, "Ready")
+    return bool(ready.get("status") == "True" and ready.get("observedGeneration") == model["metadata"]["generation"])

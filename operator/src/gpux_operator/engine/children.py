@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 
 from gpux_api.v1alpha1 import GpuxModel
 from gpux_operator.build import access
-from gpux_operator.build.checks import Problem
+from gpux_operator.build.checks import SLOWLY, Problem
 from gpux_operator.build.config_map import config_map
 from gpux_operator.build.cron_job import COMPONENT, cron_job
 from gpux_operator.build.disruption import pod_disruption_budget
@@ -40,8 +40,6 @@ from gpux_operator.kube.diff import carries
 from gpux_operator.kube.errors import ApiError, Forbidden, KindMissing, QuotaExceeded, Rejected
 from gpux_operator.status.observed import Intent, Observed
 from gpux_operator.status.reasons import Reason
-
-_SLOWLY = 60.0
 
 
 @dataclass(frozen=True)
@@ -186,11 +184,11 @@ def _refusal(error: ApiError) -> Problem:
     if isinstance(error, Rejected):
         return refusal(error)
     if isinstance(error, QuotaExceeded):
-        return Problem(Reason.QUOTA_EXCEEDED, f"a quota of the namespace is used up: {error}", _SLOWLY)
+        return Problem(Reason.QUOTA_EXCEEDED, f"a quota of the namespace is used up: {error}", SLOWLY)
     if isinstance(error, Forbidden):
-        return Problem(Reason.OPERATOR_FORBIDDEN, f"the operator may not do it, fix its RBAC: {error}", _SLOWLY)
+        return Problem(Reason.OPERATOR_FORBIDDEN, f"the operator may not do it, fix its RBAC: {error}", SLOWLY)
     message = "the cluster has no InferenceService resource (serving.kserve.io/v1beta1): install KServe; the model is then served"
-    return Problem(Reason.KSERVE_NOT_INSTALLED, message, _SLOWLY)
+    return Problem(Reason.KSERVE_NOT_INSTALLED, message, SLOWLY)
 
 
 def remove_old_config_maps(api: KubeApi, key: Key, uid: str, current: str, observed: Observed) -> None:

@@ -8,7 +8,7 @@ That is prevented where it begins, before the InferenceService is written; after
 from collections.abc import Iterator
 
 from gpux_api.v1alpha1 import KIND
-from gpux_operator.build.checks import Problem
+from gpux_operator.build.checks import SLOWLY, SOON, Problem
 from gpux_operator.build.inference_service import is_cluster_local
 from gpux_operator.build.metadata import Manifest, controller_of
 from gpux_operator.build.modes import KNATIVE, mode_of
@@ -27,7 +27,6 @@ from gpux_operator.kube.api import (
 )
 from gpux_operator.status.reasons import Reason
 
-_SOON, _SLOWLY = 5.0, 60.0
 _HINT = "delete it, or give this model another name"
 
 
@@ -41,11 +40,11 @@ def own_conflict(stored: Manifest | None, wanted: Manifest | None) -> Problem | 
     earlier = not ours and (owner.get("kind"), owner.get("name")) == (KIND, model["name"])
     if "deletionTimestamp" in stored["metadata"] or earlier:
         message = f"{kind} {name} of an earlier model of this name is still being deleted; a new one follows it"
-        return Problem(Reason.WAITING_FOR_DELETION, message, _SOON)
+        return Problem(Reason.WAITING_FOR_DELETION, message, SOON)
     if ours:
         return None
     belongs = f"belongs to {owner['kind']} {owner['name']}" if owner else "was not made by this operator"
-    return Problem(Reason.NAME_CONFLICT, f"{kind} {name} exists and {belongs}; it is not touched: {_HINT}", _SLOWLY)
+    return Problem(Reason.NAME_CONFLICT, f"{kind} {name} exists and {belongs}; it is not touched: {_HINT}", SLOWLY)
 
 
 def kserve_conflict(api: KubeApi, key: Key, stored: Manifest | None, desired: Manifest) -> Problem | None:
@@ -59,7 +58,7 @@ def kserve_conflict(api: KubeApi, key: Key, stored: Manifest | None, desired: Ma
         if found is not None and (owner.get("kind"), owner.get("name")) != ("InferenceService", key.name):
             belongs = f"belongs to {owner['kind']} {owner['name']}" if owner else "was not made for this model"
             message = f"{kind} {name} exists and {belongs}; KServe would take it over, so nothing is done: {_HINT}"
-            return Problem(Reason.NAME_CONFLICT, message, _SLOWLY)
+            return Problem(Reason.NAME_CONFLICT, message, SLOWLY)
     return None
 
 

@@ -14,13 +14,14 @@ import logging
 from collections.abc import Iterator
 from datetime import datetime
 
+from gpux_operator.build.checks import SLOWLY
 from gpux_operator.build.metadata import MANAGER, Manifest
 from gpux_operator.engine.queue import Key
 from gpux_operator.kube.api import INFERENCE_SERVICES, KubeApi
 from gpux_operator.kube.errors import Rejected
 
 _log = logging.getLogger(__name__)
-STANDS_SECONDS, _SLOWLY = 30.0, 60.0
+STANDS_SECONDS = 30.0
 _KSERVE = "manager"
 """How KServe's controller signs: its binary has no other name, and a client's default is the binary's name."""
 
@@ -57,7 +58,7 @@ def remove_foreign(
         return api.merge(INFERENCE_SERVICES, key.namespace, key.name, body), later
     except Rejected as error:  # not the model's fault, nor in the way of what else is to be done for it
         _log.warning("%s/%s: what others wrote stays, the cluster refuses to remove it: %s", *key, error)
-        return live, _SLOWLY
+        return live, SLOWLY
 
 
 def _of_others(live: Manifest) -> Iterator[Manifest]:

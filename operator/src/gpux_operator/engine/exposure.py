@@ -6,7 +6,7 @@ the model would stay reachable. Only objects that this InferenceService controls
 
 from collections.abc import Iterator
 
-from gpux_operator.build.checks import Problem
+from gpux_operator.build.checks import SLOWLY, SOON, Problem
 from gpux_operator.build.metadata import Manifest, is_controlled_by
 from gpux_operator.build.modes import KNATIVE, mode_of
 from gpux_operator.engine.observe import find
@@ -14,8 +14,6 @@ from gpux_operator.engine.queue import Key
 from gpux_operator.kube.api import HTTP_ROUTES, INGRESSES, KubeApi, Resource
 from gpux_operator.kube.errors import Forbidden, Rejected
 from gpux_operator.status.reasons import Reason
-
-_SOON, _SLOWLY = 5.0, 60.0
 
 
 def withdraw(api: KubeApi, key: Key, isvc: Manifest) -> Problem | None:
@@ -35,12 +33,12 @@ def withdraw(api: KubeApi, key: Key, isvc: Manifest) -> Problem | None:
             if "deletionTimestamp" not in metadata:
                 api.delete(resource, key.namespace, metadata["name"], metadata["uid"])
         except Forbidden as error:
-            return Problem(Reason.OPERATOR_FORBIDDEN, f"{what}; the operator may not delete it: {error}", _SLOWLY)
+            return Problem(Reason.OPERATOR_FORBIDDEN, f"{what}; the operator may not delete it: {error}", SLOWLY)
         except Rejected as error:
-            return Problem(Reason.STILL_EXPOSED, f"{what}; the cluster refuses to delete it: {error}", _SLOWLY)
+            return Problem(Reason.STILL_EXPOSED, f"{what}; the cluster refuses to delete it: {error}", SLOWLY)
         if _is_left(api, resource, key, found):
             waits = ", ".join(metadata.get("finalizers") or ()) or "the API server"
-            return Problem(Reason.STILL_EXPOSED, f"{what}; it is being deleted and waits for {waits}", _SOON)
+            return Problem(Reason.STILL_EXPOSED, f"{what}; it is being deleted and waits for {waits}", SOON)
     return None
 
 

@@ -160,7 +160,7 @@ class Reconciler:
     def _lack(self, model: GpuxModel) -> Problem | None:
         """What the cluster lacks for the model."""
         if is_knative(model):
-            return knative_problem(model, self._api.serves(KNATIVE_SERVICES))
+            return knative_problem(self._api.serves(KNATIVE_SERVICES))
         if autoscaler(model) != "keda":
             return None
         return autoscaler_problem(model, self._platform.prometheus, self._api.serves(SCALED_OBJECTS))

@@ -1,7 +1,7 @@
 """What a Deployment says of the current intent. It is KServe's, and follows the InferenceService with a delay."""
 
 from gpux_operator.build.metadata import Manifest, pod_hash_of
-from gpux_operator.status.observed import Intent, Observed, has_ended, is_ready
+from gpux_operator.status.observed import Intent, Observed, is_ready, is_seen
 
 
 def picked_up(deployment: Manifest, intent: Intent, observed: Observed) -> bool:
@@ -11,13 +11,13 @@ def picked_up(deployment: Manifest, intent: Intent, observed: Observed) -> bool:
         pod_hash_of(spec["template"]) == intent.pod_hash
         and (intent.autoscaled or spec.get("replicas") == intent.replicas)
         and _has_strategy(spec.get("strategy") or {}, intent.strategy)
-        and (_is_seen(deployment) or _was_only_scaled(intent, observed))
+        and (is_seen(deployment) or _was_only_scaled(intent, observed))
     )
 
 
 def _was_only_scaled(intent: Intent, observed: Observed) -> bool:
     """An autoscaler's write is a new version of the Deployment too. It changes no pod: all are of the newest generation."""
-    running = [pod for pod in observed.alive_pods() if not has_ended(pod)]
+    running = observed.running_pods()
     return (
         intent.autoscaled
         and all(pod_hash_of(pod) == intent.pod_hash for pod in running)
@@ -35,13 +35,7 @@ def all_newest(deployment: Manifest, intent: Intent | None) -> bool:
     """Whether all pods that there are were made from the current intent."""
     if intent is None or pod_hash_of(deployment["spec"]["template"]) != intent.pod_hash:
         return False
-    return _is_seen(deployment) and count(deployment, "updatedReplicas") == count(deployment, "replicas")
-
-
-def _is_seen(deployment: Manifest) -> bool:
-    """Whether the Deployment's status is of its current spec."""
-    seen = (deployment.get("status") or {}).get("observedGeneration", 0)
-    return bool(seen == deployment["metadata"].get("generation"))
+    return is_seen(deployment) and count(deployment, "updatedReplicas") == count(deployment, "replicas")
 
 
 def complete(deployment: Manifest, intent: Intent) -> bool:

@@ -8,7 +8,7 @@ from gpux_operator.build.metadata import Manifest, pod_hash_of
 from gpux_operator.status import hints, kserve, pods, traffic
 from gpux_operator.status.conditions import Verdict
 from gpux_operator.status.containers import words
-from gpux_operator.status.observed import Intent, Observed, condition, is_ready
+from gpux_operator.status.observed import Intent, Observed, condition, is_ready, is_seen
 from gpux_operator.status.reasons import PROGRESS, Reason
 
 
@@ -20,16 +20,11 @@ def picked_up(service: Manifest, intent: Intent) -> bool:
 def newest_revision(observed: Observed, intent: Intent) -> Manifest | None:
     """The revision of the current intent, once Knative has made it."""
     service = observed.own_knative_service()
-    if service is None or not picked_up(service, intent) or not _is_seen(service):
+    if service is None or not picked_up(service, intent) or not is_seen(service):
         return None
     name = (service.get("status") or {}).get("latestCreatedRevisionName")
     found = next((item for item in observed.revisions if item["metadata"]["name"] == name), None)
     return found if found is not None and pod_hash_of(found) == intent.pod_hash else None
-
-
-def _is_seen(service: Manifest) -> bool:
-    seen = (service.get("status") or {}).get("observedGeneration", 0)
-    return bool(seen == service["metadata"].get("generation"))
 
 
 def ready(observed: Observed, intent: Intent) -> Verdict:
@@ -43,7 +38,7 @@ def ready(observed: Observed, intent: Intent) -> Verdict:
     if revision is not None:
         return _revision(observed, intent, revision) or _routed(service, intent, observed, revision)
     failed = condition(service, "ConfigurationsReady")
-    if failed.get("status") == "False" and _is_seen(service):
+    if failed.get("status") == "False" and is_seen(service):
         return Verdict("False", Reason.REVISION_FAILED, f"Knative cannot make a revision: {words(failed)}")
     return _progress("Knative has not made a revision of the newest generation yet")
 

@@ -117,14 +117,14 @@ class Observed:
         """The pods of one version that are not on their way out."""
         return tuple(pod for pod in self.alive_pods() if pod_hash_of(pod) == pod_hash)
 
+    def running_pods(self) -> tuple[Manifest, ...]:
+        """Those that run, or are to: one that has ended is kept only to be looked at, and a Deployment does not count it either."""
+        ended = {"Failed", "Succeeded"}
+        return tuple(pod for pod in self.alive_pods() if (pod.get("status") or {}).get("phase") not in ended)
+
     def alive_pods(self) -> tuple[Manifest, ...]:
         """The pods of all versions that are not on their way out."""
         return tuple(pod for pod in self.pods if "deletionTimestamp" not in pod["metadata"])
-
-
-def has_ended(pod: Manifest) -> bool:
-    """Whether the pod runs no more, and is kept only to be looked at. A Deployment does not count it either."""
-    return (pod.get("status") or {}).get("phase") in {"Failed", "Succeeded"}
 
 
 def condition(obj: Manifest | None, kind: str) -> Manifest:
@@ -134,6 +134,12 @@ def condition(obj: Manifest | None, kind: str) -> Manifest:
 
 def _conditions(obj: Manifest | None) -> Iterator[Manifest]:
     yield from ((obj or {}).get("status") or {}).get("conditions") or ()
+
+
+def is_seen(obj: Manifest) -> bool:
+    """Whether the status of a Deployment or Knative Service is of its current spec."""
+    seen = (obj.get("status") or {}).get("observedGeneration", 0)
+    return bool(seen == obj["metadata"].get("generation"))
 
 
 def is_ready(pod: Manifest) -> bool:

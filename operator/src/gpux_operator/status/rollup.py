@@ -14,7 +14,7 @@ from gpux_operator.status import hints, knative, kserve, pods, served, traffic
 from gpux_operator.status.conditions import Verdict, conditions
 from gpux_operator.status.containers import words
 from gpux_operator.status.deployment import all_newest, complete, count, picked_up
-from gpux_operator.status.observed import Intent, Observed, condition, has_ended, is_ready
+from gpux_operator.status.observed import Intent, Observed, condition, is_ready
 from gpux_operator.status.reasons import OF_THE_PREDICTOR, OF_THE_SPEC, PROGRESS, Reason
 
 
@@ -46,7 +46,7 @@ def roll_up(
         conditions=conditions(before.get("conditions") or (), verdicts, metadata["generation"], now),
         url=url,
         address=address,
-        replicas=_count(observed) if observed.is_knative() else count(deployment, "replicas"),
+        replicas=len(observed.running_pods()) if observed.is_knative() else count(deployment, "replicas"),
         ready_replicas=_ready_count(intent, observed),
         selector=_selector(metadata["name"], observed),
         model=served.model(observed.described, before, intent),
@@ -190,11 +190,6 @@ def _stopped(observed: Observed) -> Verdict:
         Reason.STOPPED,
         f"the InferenceService has the annotation {STOP}, put there by hand: resume with {command}",
     )
-
-
-def _count(observed: Observed) -> int:
-    """Pods of all revisions."""
-    return sum(not has_ended(pod) for pod in observed.alive_pods())
 
 
 def _ready_count(intent: Intent | None, observed: Observed) -> int:
