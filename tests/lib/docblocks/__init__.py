@@ -23,7 +23,7 @@ REASONS = (
     "needs Node.js",
     "needs NVIDIA's libraries",
     "needs a cluster of yours",
-    "needs Docker",
+    "needs kind",
     "an answer, shortened",
     "a command that serves until it is stopped",
 )
