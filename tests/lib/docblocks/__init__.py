@@ -20,7 +20,6 @@ from markdown_it import MarkdownIt
 
 ROOT = Path(__file__).parents[3]
 REASONS = (
-    "needs Node.js",
     "needs NVIDIA's libraries",
     "needs a cluster of yours",
     "needs kind",
