@@ -199,6 +199,25 @@ def test_an_upgrade_under_load_rolls_operator_and_models_and_loses_no_request(se
     }
 
 
+def test_a_backup_brings_a_model_back(served: User, tmp_path: Path) -> None:
+    """As docs/operations.md says: without the status and what a server wrote into the metadata."""
+    command = docblocks.one("docs/operations.md", "kubectl get gpuxmodel -A").text
+    served.shell.run(command.replace(">gpuxmodels.yaml", f">{shlex.quote(str(tmp_path / 'gpuxmodels.yaml'))}"))
+    kept = yaml.safe_load((tmp_path / "gpuxmodels.yaml").read_text())["items"]
+    assert {item["metadata"]["name"] for item in kept if item["metadata"]["namespace"] == served.namespace} == set(
+        MODELS
+    )
+    [lost] = [item for item in kept if item["metadata"]["name"] == "digits-image"]
+    served.shell.run("kubectl delete gpuxmodel digits-image")
+    written = {
+        **{key: lost[key] for key in ("apiVersion", "kind", "spec")},
+        "metadata": {key: lost["metadata"][key] for key in ("name", "namespace")},
+    }
+    served.shell.run("kubectl apply -f -", json.dumps(written))
+    served.shell.run(READY)
+    served.ask("digits-image", "/info")
+
+
 def test_away_with_it_and_the_readme_s_own_lines(served: User) -> None:
     served.types("docs/quickstart.md", "kubectl delete gpuxmodel review")
     assert set(served.models()) == set(MODELS) - {"review"}

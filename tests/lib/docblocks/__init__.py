@@ -21,7 +21,6 @@ from markdown_it import MarkdownIt
 ROOT = Path(__file__).parents[3]
 REASONS = (
     "needs NVIDIA's libraries",
-    "needs a cluster of yours",
     "needs kind",
     "an answer, shortened",
     "a command that serves until it is stopped",
