@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from testcluster import history
 from testcluster.api import Object
 from testcluster.chart import CHART
 from testcluster.errors import ClusterError
@@ -15,6 +16,8 @@ from testcluster.errors import ClusterError
 if TYPE_CHECKING:
     from tests.integration.charts.conftest import Helm
 
+BEFORE = "782ddc5"
+"""A commit whose CRD has no `serving.mode`."""
 GPUX = "gpux.io/v1alpha1"
 CRD = "apiextensions.k8s.io/v1", "CustomResourceDefinition", "gpuxmodels.gpux.io"
 
@@ -30,13 +33,14 @@ def cleared(bare: Helm) -> Iterator[Helm]:
 
 def model(helm: Helm) -> Object:
     """One with a field that the chart before does not know."""
-    spec = {"model": {"source": {"uri": "s3://bucket/model"}}, "runtime": {"gpu": {"minMemory": "40Gi"}}}
+    spec = {"model": {"source": {"uri": "s3://bucket/model"}}, "serving": {"mode": "Knative"}}
     return helm.api.apply({"apiVersion": GPUX, "kind": "GpuxModel", "metadata": {"name": "m"}, "spec": spec}, "default")
 
 
-def test_a_rollback_takes_the_crd_back_and_drops_what_is_written_then(cleared: Helm, previous_chart: Path) -> None:
+def test_a_rollback_takes_the_crd_back_and_drops_what_is_written_then(cleared: Helm, tmp_path: Path) -> None:
     api = cleared.api
-    cleared.install(chart=previous_chart)
+    before = history.chart(BEFORE, tmp_path)
+    cleared.install(chart=before)
     old = api.get(*CRD)["spec"]["versions"]
     cleared.install()
     assert api.get(*CRD)["spec"]["versions"] != old
@@ -47,7 +51,7 @@ def test_a_rollback_takes_the_crd_back_and_drops_what_is_written_then(cleared: H
     cleared.install()
     found = api.get(GPUX, "GpuxModel", "m", "default")
     assert found["metadata"]["uid"] == made["metadata"]["uid"]
-    assert "minMemory" not in found["spec"]["runtime"]["gpu"], "back up first, as the page says"
+    assert "Knative" not in found["spec"]["serving"], "back up first, as the page says"
 
 
 def test_another_release_takes_the_crd_over(cleared: Helm) -> None:
