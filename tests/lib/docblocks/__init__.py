@@ -87,6 +87,16 @@ def one(page: str, begins: str) -> Block:
     return found
 
 
+def inline(program: str) -> dict[str, str]:
+    """The command lines of a program between the words of the pages, each with the page where it first stands; none that is cut short."""
+    found: dict[str, str] = {}
+    for page in pages():
+        for line in re.findall(rf"`({program} [^`]+ [^`]+)`", page.read_text(encoding="utf-8")):
+            if "…" not in line:
+                found.setdefault(line, str(page.relative_to(ROOT)))
+    return found
+
+
 def manifests(block: Block) -> list[dict[str, Any]]:
     """The objects of a YAML block; one that shows a part of a spec is made a whole GpuxModel."""
     source = {"model": {"source": {"uri": "s3://models/fragment"}}}
