@@ -1,9 +1,7 @@
 """Both programs on a terminal and in a shell: what they print to whom, and what is completed."""
 
 import os
-import pty
 import subprocess
-import sys
 from pathlib import Path
 
 import click
@@ -11,8 +9,8 @@ import pytest
 from click.testing import CliRunner
 
 from clihelp import PROGRAMS, commands
+from terminal import BIN, COLOURS, shown
 
-BIN = Path(sys.executable).parent
 every_program = pytest.mark.parametrize("program", PROGRAMS)
 TYPO = """\
 apiVersion: gpux.io/v1alpha1
@@ -23,26 +21,10 @@ spec: {model: {source: {uri: s3://b/m}}, runtime: {batchng: {}}}
 GPUX_YML = "name: m\nmodel: {source: a.onnx}\ncolour: blue\n"
 
 
-def on_a_terminal(*command: str | Path, **environment: str) -> str:
-    """What a command shows on a terminal, both streams in one."""
-    outside, inside = pty.openpty()
-    base = {name: value for name, value in os.environ.items() if name != "NO_COLOR"}
-    with subprocess.Popen([BIN / command[0], *command[1:]], stdout=inside, stderr=inside, env=base | environment):
-        os.close(inside)
-        shown = b""
-        try:
-            while part := os.read(outside, 4096):
-                shown += part
-        except OSError:  # Linux says so when the last writer has gone
-            pass
-    os.close(outside)
-    return shown.decode()
-
-
 @every_program
 def test_no_summary_of_a_command_is_cut(program: str) -> None:
-    shown = CliRunner().invoke(PROGRAMS[program], ["--help"], terminal_width=80).stdout
-    listed = shown.split("Commands:\n")[1]
+    text = CliRunner().invoke(PROGRAMS[program], ["--help"], terminal_width=80).stdout
+    listed = text.split("Commands:\n")[1]
     assert len(listed.splitlines()) == len(PROGRAMS[program].commands)
     assert "..." not in listed
 
@@ -51,8 +33,8 @@ def test_no_summary_of_a_command_is_cut(program: str) -> None:
 def test_colours_are_for_terminals_that_want_them(tmp_path: Path, command: tuple[str, str]) -> None:
     path = tmp_path / "m.yaml"
     path.write_text(TYPO if command[0] == "gpux-operator" else GPUX_YML)
-    assert "\x1b[" in on_a_terminal(*command, path)
-    assert "\x1b[" not in on_a_terminal(*command, path, NO_COLOR="1")
+    assert COLOURS.search(shown(*command, path).terminal)
+    assert "\x1b[" not in shown(*command, path, NO_COLOR="1").terminal
     piped = subprocess.run([BIN / command[0], command[1], path], capture_output=True, text=True, check=False)
     assert piped.stdout + piped.stderr
     assert "\x1b[" not in piped.stdout + piped.stderr
