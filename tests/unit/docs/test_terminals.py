@@ -1,7 +1,10 @@
 """Both programs on a terminal and in a shell: what they print to whom, and what is completed."""
 
 import os
+import re
+import shutil
 import subprocess
+from dataclasses import dataclass
 from pathlib import Path
 
 import click
@@ -9,7 +12,7 @@ import pytest
 from click.testing import CliRunner
 
 from clihelp import PROGRAMS, commands
-from terminal import BIN, COLOURS, shown
+from terminal import BIN, COLOURS, shown, typed
 
 every_program = pytest.mark.parametrize("program", PROGRAMS)
 TYPO = """\
@@ -52,15 +55,44 @@ def test_a_shell_completes_the_names_of_files(name: str) -> None:
         assert [item.type for item in argument.shell_complete(context, "")] == ["file"], argument.name
 
 
+@dataclass(frozen=True)
+class Shell:
+    """A shell with the line of the program's help in its startup file."""
+
+    name: str
+    file: str
+    before: str = ""
+
+    def completed(self, line: str, program: str, home: Path) -> str:
+        """The line as it stands after Tab."""
+        if shutil.which(self.name) is None:
+            pytest.skip(
+                f"{self.name} is not on this machine: THE COMPLETION FOR IT IS NOT TESTED (apt-get install {self.name})"
+            )
+        text = CliRunner().invoke(PROGRAMS[program], ["completion", "--help"]).stdout
+        [found] = re.findall(rf"^  In ~/{re.escape(self.file)}.*?: (.*)$", text, re.MULTILINE)
+        (home / self.file).parent.mkdir(parents=True, exist_ok=True)
+        (home / self.file).write_text(f"{self.before}{found}\n")
+        (home / "some-model.yaml").touch()
+        places = {"HOME": str(home), "TERM": "xterm", "PATH": f"{BIN}:{os.environ['PATH']}", "LC_ALL": "C.UTF-8"}
+        if self.name == "fish":  # it has words for what Tab would do
+            command = ["fish", "-c", f"cd; complete -C '{line}'"]
+            words = subprocess.run(command, env=places, capture_output=True, text=True, check=True).stdout
+            return f"{line.rpartition(' ')[0]} {words.split()[0] if words else ''}"
+        keys = f"cd\r{line}\t\x01echo FOUND \r"  # Ctrl-A goes to the begin of the line
+        return typed(keys, r"[\r\n]FOUND (.*?) ?\r", self.name, "-i", **places)[1]
+
+
+SHELLS = [
+    Shell("bash", ".bashrc"),
+    Shell("zsh", ".zshrc", "autoload -Uz compinit; compinit -u\n"),
+    Shell("fish", ".config/fish/config.fish"),
+]
+
+
+@pytest.mark.parametrize("shell", SHELLS, ids=lambda shell: shell.name)
 @every_program
-def test_bash_takes_the_script_and_completes(program: str) -> None:
-    function = f"_{program.replace('-', '_')}_completion"
-    script = f"""
-        eval "$({program} completion bash)" && complete -p {program} > /dev/null
-        COMP_WORDS=({program} comp) COMP_CWORD=1
-        {function} {program}
-        echo "${{COMPREPLY[@]}}"
-    """
-    environment = os.environ | {"PATH": f"{BIN}:{os.environ['PATH']}"}
-    done = subprocess.run(["bash", "-c", script], env=environment, capture_output=True, text=True, check=True)
-    assert (done.stdout, done.stderr) == ("completion\n", "")
+def test_a_shell_takes_the_script_and_completes(program: str, shell: Shell, tmp_path: Path) -> None:
+    assert shell.completed(f"{program} comp", program, tmp_path) == f"{program} completion"
+    file = "check some-m" if program == "gpux-predictor" else "validate some-m"
+    assert shell.completed(f"{program} {file}", program, tmp_path) == f"{program} {file}odel.yaml"

@@ -67,7 +67,7 @@ def test_a_terminal_that_cannot_take_it_back_is_not_shown_it(case: batchtables.C
 
 @pytest.mark.parametrize("command", ["check", "batch"])
 def test_no_pipe_gets_a_byte_of_it(case: batchtables.Case, command: str) -> None:
-    asked = [BIN / PROGRAM, command, case.manifest]
+    asked = [str(BIN / PROGRAM), command, str(case.manifest)]
     done = subprocess.run(asked, capture_output=True, check=True)
     assert done.stdout
     assert not {*b"\r\x1b"} & {*done.stdout, *done.stderr}
