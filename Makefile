@@ -33,9 +33,9 @@ venv: .venv/.complete  ## a virtual environment with both programs in .venv/bin,
 
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 EDITABLE := $(PIP) install --quiet --no-deps --no-build-isolation
-# Every distribution with its version and hash, a line for each as it arrives.
+# Every distribution with its version and hash, a line for each as it arrives; those of other machines are not counted.
 install = $(PIP) install --no-deps --no-compile --require-hashes --only-binary :all: --progress-bar off $(addprefix -r ,$(1)) \
-	| awk -v total=$$(cat $(1) | grep -c '^[a-zA-Z].*==') '/^Collecting/ {printf "  %d of %d  %s\n", ++n, total, $$2; fflush()}'
+	| awk -v total=$$(cat $(1) | grep '^[a-zA-Z].*==' | sort -u | wc -l) '/^Ignoring/ {--total} /^Collecting/ {printf "  %d of %d  %s\n", ++n, total, $$2; fflush()}'
 
 run: .venv/.predictor  ## serve an example model on this machine (MODEL=examples/…, HOST, PORT)
 	$(BIN)/gpux-predictor serve $(MODEL)/gpuxmodel.yaml --model-dir $(MODEL) --host $(HOST) --port $(PORT)

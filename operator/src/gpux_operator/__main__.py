@@ -152,7 +152,10 @@ def check_command(  # noqa: PLR0913, PLR0917
 def completion_command(shell: str) -> None:
     """Print the completion script of SHELL.
 
-    In ~/.bashrc: eval "$(gpux-operator completion bash)".
+    \b
+    In ~/.bashrc: eval "$(gpux-operator completion bash)"
+    In ~/.zshrc, after compinit: eval "$(gpux-operator completion zsh)"
+    In ~/.config/fish/config.fish: gpux-operator completion fish | source
     """
     script = get_completion_class(shell)
     if script is None:  # pragma: no cover  (click has all three)

@@ -23,10 +23,12 @@ def program() -> str | None:
     return os.environ.get("GPUX_CHROMIUM") or next(filter(None, map(shutil.which, NAMES)), None)
 
 
-def launch(playwright: Playwright, path: str, *options: str) -> Browser:
+def launch(
+    playwright: Playwright, path: str, *options: str, env: dict[str, str | float | bool] | None = None
+) -> Browser:
     """A browser without a window; chromium's sandbox does not run as root."""
     arguments = ["--no-sandbox"] if os.geteuid() == 0 else []
-    return playwright.chromium.launch(executable_path=path, args=[*arguments, *options])
+    return playwright.chromium.launch(executable_path=path, args=[*arguments, *options], env=env)
 
 
 @dataclass

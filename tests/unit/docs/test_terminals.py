@@ -1,9 +1,10 @@
 """Both programs on a terminal and in a shell: what they print to whom, and what is completed."""
 
 import os
-import pty
+import re
+import shutil
 import subprocess
-import sys
+from dataclasses import dataclass
 from pathlib import Path
 
 import click
@@ -11,8 +12,8 @@ import pytest
 from click.testing import CliRunner
 
 from clihelp import PROGRAMS, commands
+from terminal import BIN, COLOURS, shown, typed
 
-BIN = Path(sys.executable).parent
 every_program = pytest.mark.parametrize("program", PROGRAMS)
 TYPO = """\
 apiVersion: gpux.io/v1alpha1
@@ -23,26 +24,10 @@ spec: {model: {source: {uri: s3://b/m}}, runtime: {batchng: {}}}
 GPUX_YML = "name: m\nmodel: {source: a.onnx}\ncolour: blue\n"
 
 
-def on_a_terminal(*command: str | Path, **environment: str) -> str:
-    """What a command shows on a terminal, both streams in one."""
-    outside, inside = pty.openpty()
-    base = {name: value for name, value in os.environ.items() if name != "NO_COLOR"}
-    with subprocess.Popen([BIN / command[0], *command[1:]], stdout=inside, stderr=inside, env=base | environment):
-        os.close(inside)
-        shown = b""
-        try:
-            while part := os.read(outside, 4096):
-                shown += part
-        except OSError:  # Linux says so when the last writer has gone
-            pass
-    os.close(outside)
-    return shown.decode()
-
-
 @every_program
 def test_no_summary_of_a_command_is_cut(program: str) -> None:
-    shown = CliRunner().invoke(PROGRAMS[program], ["--help"], terminal_width=80).stdout
-    listed = shown.split("Commands:\n")[1]
+    text = CliRunner().invoke(PROGRAMS[program], ["--help"], terminal_width=80).stdout
+    listed = text.split("Commands:\n")[1]
     assert len(listed.splitlines()) == len(PROGRAMS[program].commands)
     assert "..." not in listed
 
@@ -51,8 +36,8 @@ def test_no_summary_of_a_command_is_cut(program: str) -> None:
 def test_colours_are_for_terminals_that_want_them(tmp_path: Path, command: tuple[str, str]) -> None:
     path = tmp_path / "m.yaml"
     path.write_text(TYPO if command[0] == "gpux-operator" else GPUX_YML)
-    assert "\x1b[" in on_a_terminal(*command, path)
-    assert "\x1b[" not in on_a_terminal(*command, path, NO_COLOR="1")
+    assert COLOURS.search(shown(*command, path).terminal)
+    assert "\x1b[" not in shown(*command, path, NO_COLOR="1").terminal
     piped = subprocess.run([BIN / command[0], command[1], path], capture_output=True, text=True, check=False)
     assert piped.stdout + piped.stderr
     assert "\x1b[" not in piped.stdout + piped.stderr
@@ -70,15 +55,44 @@ def test_a_shell_completes_the_names_of_files(name: str) -> None:
         assert [item.type for item in argument.shell_complete(context, "")] == ["file"], argument.name
 
 
+@dataclass(frozen=True)
+class Shell:
+    """A shell with the line of the program's help in its startup file."""
+
+    name: str
+    file: str
+    before: str = ""
+
+    def completed(self, line: str, program: str, home: Path) -> str:
+        """The line as it stands after Tab."""
+        if shutil.which(self.name) is None:
+            pytest.skip(
+                f"{self.name} is not on this machine: THE COMPLETION FOR IT IS NOT TESTED (apt-get install {self.name})"
+            )
+        text = CliRunner().invoke(PROGRAMS[program], ["completion", "--help"]).stdout
+        [found] = re.findall(rf"^  In ~/{re.escape(self.file)}.*?: (.*)$", text, re.MULTILINE)
+        (home / self.file).parent.mkdir(parents=True, exist_ok=True)
+        (home / self.file).write_text(f"{self.before}{found}\n")
+        (home / "some-model.yaml").touch()
+        places = {"HOME": str(home), "TERM": "xterm", "PATH": f"{BIN}:{os.environ['PATH']}", "LC_ALL": "C.UTF-8"}
+        if self.name == "fish":  # it has words for what Tab would do
+            command = ["fish", "-c", f"cd; complete -C '{line}'"]
+            words = subprocess.run(command, env=places, capture_output=True, text=True, check=True).stdout
+            return f"{line.rpartition(' ')[0]} {words.split()[0] if words else ''}"
+        keys = f"cd\r{line}\t\x01echo FOUND \r"  # Ctrl-A goes to the begin of the line
+        return typed(keys, r"[\r\n]FOUND (.*?) ?\r", self.name, "-i", **places)[1]
+
+
+SHELLS = [
+    Shell("bash", ".bashrc"),
+    Shell("zsh", ".zshrc", "autoload -Uz compinit; compinit -u\n"),
+    Shell("fish", ".config/fish/config.fish"),
+]
+
+
+@pytest.mark.parametrize("shell", SHELLS, ids=lambda shell: shell.name)
 @every_program
-def test_bash_takes_the_script_and_completes(program: str) -> None:
-    function = f"_{program.replace('-', '_')}_completion"
-    script = f"""
-        eval "$({program} completion bash)" && complete -p {program} > /dev/null
-        COMP_WORDS=({program} comp) COMP_CWORD=1
-        {function} {program}
-        echo "${{COMPREPLY[@]}}"
-    """
-    environment = os.environ | {"PATH": f"{BIN}:{os.environ['PATH']}"}
-    done = subprocess.run(["bash", "-c", script], env=environment, capture_output=True, text=True, check=True)
-    assert (done.stdout, done.stderr) == ("completion\n", "")
+def test_a_shell_takes_the_script_and_completes(program: str, shell: Shell, tmp_path: Path) -> None:
+    assert shell.completed(f"{program} comp", program, tmp_path) == f"{program} completion"
+    file = "check some-m" if program == "gpux-predictor" else "validate some-m"
+    assert shell.completed(f"{program} {file}", program, tmp_path) == f"{program} {file}odel.yaml"

@@ -12,7 +12,10 @@ SHELLS = ("bash", "zsh", "fish")
 def completion(context: click.Context, shell: str) -> None:
     """Print the completion script of SHELL.
 
-    In ~/.bashrc: eval "$(gpux-predictor completion bash)".
+    \b
+    In ~/.bashrc: eval "$(gpux-predictor completion bash)"
+    In ~/.zshrc, after compinit: eval "$(gpux-predictor completion zsh)"
+    In ~/.config/fish/config.fish: gpux-predictor completion fish | source
     """
     script = get_completion_class(shell)
     if script is None:  # pragma: no cover  (click has all three)

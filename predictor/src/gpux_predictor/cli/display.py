@@ -1,5 +1,6 @@
 """What commands print: columns, and on a terminal what goes on meanwhile."""
 
+import os
 import shutil
 import sys
 from collections.abc import Sequence
@@ -27,10 +28,10 @@ def table(headers: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
 
 
 class Status:
-    """The state of a model that is being loaded, in one line on a terminal; nothing elsewhere."""
+    """The state of a model that is being loaded, in one line on a terminal that can erase it; nothing elsewhere."""
 
     def __init__(self) -> None:
-        self._on = sys.stderr.isatty()
+        self._on = sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
 
     def __enter__(self) -> Self:
         """Begins."""
@@ -48,4 +49,5 @@ class Status:
 
     def _write(self, text: str) -> None:
         if self._on:
-            click.echo(f"\r\x1b[K{text[: shutil.get_terminal_size().columns - 1]}", nl=False, err=True)
+            erased = f"\r\x1b[K{text[: shutil.get_terminal_size().columns - 1]}"
+            click.echo(erased, nl=False, err=True, color=True)  # else NO_COLOR takes the erasing away, too

@@ -25,7 +25,7 @@ class Display:
     def __enter__(self) -> Self:
         """Begins."""
         if sys.stderr.isatty():
-            self._bar = tqdm(unit="row", unit_scale=True, file=sys.stderr)
+            self._bar = tqdm(unit=" rows", unit_scale=True, file=sys.stderr)
         return self
 
     def __exit__(
