@@ -140,8 +140,8 @@ def check_command(  # noqa: PLR0913, PLR0917
 ) -> None:
     """Say whether a cluster takes GpuxModels, and whether an operator acts on them. Nothing is stored.
 
-    The API server is asked to admit a good and a bad GpuxModel (as a dry run), and the Lease is watched until it is renewed. Exit
-    codes: 0 all is well, or KServe alone is missing; 1 models cannot be served.
+    The API server is asked for its version, and to admit a good and a bad GpuxModel (as a dry run), and the Lease is watched until
+    it is renewed. Exit codes: 0 all is well, or there are warnings only, as when KServe is missing; 1 models cannot be served.
     """
     from gpux_operator.cluster import Question, report  # noqa: PLC0415  (see run)
 

@@ -1,22 +1,30 @@
-"""The CRD is of another version than the operator: for the seconds of an upgrade, or after the operator alone went back."""
+"""Versions that do not go together.
+
+The CRD is newer than the operator: for the seconds of an upgrade, or after the operator alone went back. Kubernetes is older than both: a
+proxy answers `/version` in the place of the API server.
+"""
 
 from __future__ import annotations
 
 import copy
+import subprocess
+import sys
 from collections.abc import Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from testcluster import crds
 from testcluster.api import Api, ApiError
+from testcluster.controlplane import ControlPlane
+from testcluster.proxy import ApiProxy, Asked, Refusal
 from testcluster.waiting import SOON, eventually
 
 if TYPE_CHECKING:
-    from tests.integration.operator.conftest import Models
+    from tests.integration.operator.conftest import Models, Operator
 
 CRD = "gpuxmodels.gpux.io"
-pytestmark = pytest.mark.usefixtures("operator")
 
 
 @pytest.fixture
@@ -50,7 +58,7 @@ def events(models: Models, reason: str) -> list[dict[str, Any]]:
     return [item for item in models.api.list("v1", "Event", models.namespace) if item["reason"] == reason]
 
 
-@pytest.mark.usefixtures("newer_crd", "kserve")
+@pytest.mark.usefixtures("operator", "newer_crd", "kserve")
 def test_fields_of_a_newer_crd_are_ignored_and_told(models: Models) -> None:
     models.apply()
     models.becomes("NewestGenerationServes")
@@ -67,7 +75,7 @@ def test_fields_of_a_newer_crd_are_ignored_and_told(models: Models) -> None:
     models.becomes("Valid", kind="Accepted")
 
 
-@pytest.mark.usefixtures("newer_crd", "kserve")
+@pytest.mark.usefixtures("operator", "newer_crd", "kserve")
 def test_a_value_of_a_newer_crd_is_invalid_and_what_serves_stays(models: Models) -> None:
     models.apply()
     models.becomes("NewestGenerationServes")
@@ -79,3 +87,44 @@ def test_a_value_of_a_newer_crd_is_invalid_and_what_serves_stays(models: Models)
     )
     assert models.condition("Available")["status"] == "True"
     assert models.has_isvc()["spec"] == before
+
+
+class Version(Refusal):
+    """What an API server of another version says at /version."""
+
+    def body(self) -> dict[str, Any]:
+        return {"gitVersion": self.reason}
+
+
+def answering(proxy: ApiProxy, version: str) -> None:
+    def answer(asked: Asked) -> Refusal | None:
+        return Version(200, version) if asked.path == "/version" else None
+
+    proxy.refuse = answer
+
+
+def checked(kubeconfig: Path, namespace: str) -> list[str]:
+    """What `gpux-operator check` prints."""
+    program = Path(sys.executable).with_name("gpux-operator")
+    command = [program, "check", f"--kubeconfig={kubeconfig}", "-n", namespace]
+    return subprocess.run(command, capture_output=True, text=True, check=False).stdout.splitlines()
+
+
+def test_an_old_kubernetes_is_told_by_the_operator_at_its_start(proxied: Operator, proxy: ApiProxy) -> None:
+    assert "is not supported" not in proxied.log()
+    answering(proxy, "v1.29.14")
+    proxied.terminate()
+    proxied.start().ready()
+    eventually(
+        lambda: "Kubernetes v1.29.14 is not supported: upgrade the cluster to 1.30 or newer" in proxied.log(),
+        SOON,
+        "the log names the version",
+    )
+
+
+def test_the_version_is_the_first_line_of_check(control_plane: ControlPlane, tmp_path: Path, namespace: str) -> None:
+    real = control_plane.api.request("GET", "/version")["gitVersion"]
+    with ApiProxy(control_plane.admin_kubeconfig, tmp_path) as proxy:
+        assert checked(proxy.kubeconfig, namespace)[0] == f"ok       Kubernetes {real}: 1.30 and newer are supported"
+        answering(proxy, "v1.29.14")
+        assert checked(proxy.kubeconfig, namespace)[0].startswith("failed   Kubernetes v1.29.14 is not supported: ")
