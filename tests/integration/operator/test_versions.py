@@ -106,7 +106,7 @@ def answering(proxy: ApiProxy, version: str) -> None:
 def checked(kubeconfig: Path, namespace: str) -> list[str]:
     """What `gpux-operator check` prints."""
     program = Path(sys.executable).with_name("gpux-operator")
-    command = [program, "check", f"--kubeconfig={kubeconfig}", "-n", namespace]
+    command = [str(program), "check", f"--kubeconfig={kubeconfig}", "-n", namespace]
     return subprocess.run(command, capture_output=True, text=True, check=False).stdout.splitlines()
 
 
