@@ -2,16 +2,15 @@
 
 import json
 import os
-import platform
 import sys
-from pathlib import Path
+from platform import node
 from typing import Any
 
 import click
 from click.shell_completion import get_completion_class
 
-from gpux_operator.build.inference_service import Images
-from gpux_operator.build.modes import knows_new_names, renamed
+from gpux_operator.build.inference_service import Images, Platform
+from gpux_operator.build.modes import knows_new_names
 from gpux_operator.build.text import yaml_text
 from gpux_operator.render import render
 from gpux_operator.settings import DEFAULT_IMAGE, Settings
@@ -60,33 +59,35 @@ def _knows_new_names(_: click.Context, __: click.Parameter, release: str | None)
         raise click.BadParameter(str(error)) from error
 
 
-@main.command("render", short_help="Print what would be applied for manifests.")
-@click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path, allow_dash=True))
-@click.option("-n", "--namespace", help="Namespace of models that name none. [default: default]")
-@click.option("-o", "--output", type=click.Choice(["yaml", "json"]), default="yaml", show_default=True)
-@click.option(
+kserve_option = click.option(
     "--kserve",
     "new_names",
     metavar="RELEASE",
     callback=_knows_new_names,
-    help="The cluster's release of KServe: before 0.16 the mode Standard is called RawDeployment. [default: a newer one]",
+    help="The cluster's release of KServe: one before 0.16 cannot suspend some models, and has other names for its modes. "
+    "[default: a newer one]",
 )
+
+
+@main.command("render", short_help="Print what would be applied for manifests.")
+@click.argument("files", nargs=-1, required=True, type=click.Path(allow_dash=True))
+@click.option("-n", "--namespace", default="default", show_default=True, help="Namespace of models that name none.")
+@click.option("-o", "--output", type=click.Choice(["yaml", "json"]), default="yaml", show_default=True)
+@kserve_option
 @shared_options
-def render_command(
-    files: tuple[Path, ...], namespace: str | None, output: str, new_names: bool, **options: str | None
-) -> None:
+def render_command(files: tuple[str, ...], namespace: str, output: str, new_names: bool, **options: str | None) -> None:
     """Print what would be applied for the GpuxModels in FILES, with no cluster.
 
-    FILES are files, or - for standard input. Exit codes: 0 all is printed, 1 one is invalid and nothing is printed, 2 usage.
+    FILES are files, folders with *.yaml, *.yml and *.json, or - for standard input. They are checked as by validate. Exit codes:
+    0 all is printed, 1 one is invalid and nothing is printed, 2 usage.
     """
     images = Images(options["predictor_image"] or DEFAULT_IMAGE, options["predictor_gpu_image"])
-    manifests, problems = render(files, namespace, images, options["prometheus_url"], sys.stdin)
+    platform = Platform(images, options["prometheus_url"])
+    manifests, problems = render(files, namespace, platform, new_names, sys.stdin)
     for problem in problems:
         click.echo(problem, err=True)
     if problems:
         sys.exit(1)
-    if not new_names:
-        manifests = [renamed(item) if item["kind"] == "InferenceService" else item for item in manifests]
     if output == "json":
         click.echo(json.dumps({"apiVersion": "v1", "kind": "List", "items": manifests}, indent=2))
     else:
@@ -103,7 +104,8 @@ def render_command(
     help="The models as they are now (kubectl get gpuxmodel -o yaml): find changes that the API server refuses, too.",
 )
 @click.option("-o", "--output", type=click.Choice(["text", "json"]), default="text", show_default=True)
-def validate_command(files: tuple[str, ...], namespace: str, against: str | None, output: str) -> None:
+@kserve_option
+def validate_command(files: tuple[str, ...], namespace: str, against: str | None, output: str, new_names: bool) -> None:
     """Say what the API server, the admission policy and the operator would say of the GpuxModels in FILES, with no cluster.
 
     FILES are files, folders with *.yaml, *.yml and *.json, or - for standard input. Each problem is a line FILE:DOCUMENT: field:
@@ -112,7 +114,7 @@ def validate_command(files: tuple[str, ...], namespace: str, against: str | None
     """
     if [*files, against].count("-") > 1:
         raise click.UsageError("standard input can be read once: name - once")
-    sys.exit(validate(files, against, namespace, output, sys.stdin))
+    sys.exit(validate(files, against, namespace, output, sys.stdin, new_names))
 
 
 @main.command("check", short_help="Say whether a cluster takes GpuxModels.")
@@ -138,8 +140,8 @@ def check_command(  # noqa: PLR0913, PLR0917
 ) -> None:
     """Say whether a cluster takes GpuxModels, and whether an operator acts on them. Nothing is stored.
 
-    The API server is asked to admit a good and a bad GpuxModel (as a dry run), and the Lease is watched until it is renewed. Exit
-    codes: 0 all is well, or KServe alone is missing; 1 models cannot be served.
+    The API server is asked for its version, and to admit a good and a bad GpuxModel (as a dry run), and the Lease is watched until
+    it is renewed. Exit codes: 0 all is well, or there are warnings only, as when KServe is missing; 1 models cannot be served.
     """
     from gpux_operator.cluster import Question, report  # noqa: PLC0415  (see run)
 
@@ -263,7 +265,7 @@ def run_command(**options: Any) -> None:  # fmt: skip  # noqa: ANN401
         metrics_port=options["metrics_port"],
         health_port=options["health_port"],
         prometheus=options["prometheus_url"],
-        instance=options["instance"] or platform.node(),
+        instance=options["instance"] or node(),
         lease=(options["lease_namespace"], options["lease_name"]) if options["leader_elect"] else None,
     )
     try:

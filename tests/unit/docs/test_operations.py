@@ -20,6 +20,7 @@ def anchors(page: Path) -> set[str]:
 
 WELL = {
     Reason.VALID,
+    Reason.FIELDS_IGNORED,
     Reason.SERVING,
     Reason.NEWEST_SERVES,
     Reason.MODEL_READY,

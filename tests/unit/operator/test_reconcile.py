@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from gpux_operator.build.metadata import owner_reference
+from gpux_operator.engine.reading import OTHER_CRD
 from gpux_operator.engine.reconcile import Outcome, Reconciler
 from gpux_operator.kube.api import CONFIG_MAPS, CRON_JOBS, EVENTS, GPUX_MODELS, INFERENCE_SERVICES, INGRESSES, PODS
 from gpux_operator.kube.errors import (
@@ -313,6 +314,45 @@ def test_a_stored_spec_that_does_not_fit_is_told_and_not_retried(
     assert settled.isvc(key)["spec"], "and is left alone"
     message = next(item["message"] for item in settled.model(key)["status"]["conditions"] if item["type"] == "Ready")
     assert "spec.model.source: uri must start with" in message
+
+
+def test_fields_of_a_newer_crd_are_ignored_and_told(settled: FakeApi, key: Key, reconciler: Reconciler) -> None:
+    hashed = settled.isvc(key)
+    stored = settled.model(key)
+    stored["spec"]["tomorrow"] = {"a": 1}
+    stored["spec"]["serving"] = {"turbo": True, "env": [{"name": "A", "value": "b"}, {"name": "C", "from": "d"}]}
+    written = copy.deepcopy(stored["spec"])
+    stored["metadata"]["generation"] = 2
+    assert reconciler.reconcile(key).reason != "InvalidSpec"
+    accepted = next(item for item in settled.model(key)["status"]["conditions"] if item["type"] == "Accepted")
+    assert (accepted["status"], accepted["reason"]) == ("True", "FieldsIgnored")
+    assert accepted["message"].startswith(
+        "this operator does not know spec.serving.env[1].from, spec.serving.turbo, spec.tomorrow, "
+    )
+    assert settled.model(key)["spec"] == written, "what the user wrote stays"
+    assert [(item["type"], item["reason"]) for item in settled.of(EVENTS) if "know" in item["message"]] == [
+        ("Warning", "FieldsIgnored")
+    ]
+    assert "turbo" not in str(settled.of(CONFIG_MAPS)), "the predictor knows it no better"
+    assert settled.isvc(key)["metadata"]["uid"] == hashed["metadata"]["uid"]
+
+
+@pytest.mark.parametrize(
+    ("serving", "words"),
+    [
+        ({"mode": "Warp", "turbo": True}, "spec.serving.mode: Input should be 'Standard' or 'Knative'"),
+        ({"port": "http", "turbo": True}, "spec.serving.port: Input should be a valid integer"),
+    ],
+    ids=["value", "type"],
+)
+def test_a_newer_value_of_a_known_field_is_invalid(
+    settled: FakeApi, key: Key, reconciler: Reconciler, serving: Manifest, words: str
+) -> None:
+    settled.model(key)["spec"]["serving"] = serving
+    outcome = reconciler.reconcile(key)
+    assert outcome.reason == "InvalidSpec"
+    message = next(item["message"] for item in settled.model(key)["status"]["conditions"] if item["type"] == "Ready")
+    assert message == words + OTHER_CRD
 
 
 def test_an_old_status_that_does_not_fit_is_written_anew(settled: FakeApi, key: Key, reconciler: Reconciler) -> None:

@@ -26,6 +26,7 @@ class Intent:
         undescribed: whether the model is described to those only who have one, which the operator has not.
         knative: whether KServe is to make a Knative Service of it.
         canary: the newest version's share of the requests in percent, None where it is to get them all.
+        unknown: paths of fields that are stored, and that this operator does not know.
     """
 
     pod_hash: str
@@ -41,6 +42,7 @@ class Intent:
     undescribed: bool = False
     knative: bool = False
     canary: int | None = None
+    unknown: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

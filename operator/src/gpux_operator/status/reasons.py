@@ -17,7 +17,14 @@ class Reason(StrEnum):
 
     # Accepted
     VALID = "Valid", "The spec is valid, and the objects that it needs were accepted by the cluster."
-    INVALID_SPEC = "InvalidSpec", "The stored object does not fit this operator's schema. Apply a corrected manifest."
+    FIELDS_IGNORED = (
+        "FieldsIgnored",
+        "The CRD is newer than the operator, which leaves out the fields that it does not know. Upgrade the operator.",
+    )
+    INVALID_SPEC = (
+        "InvalidSpec",
+        "The stored object does not fit this operator's schema. Correct the manifest, or upgrade an operator older than the CRD.",
+    )
     NAME_TOO_LONG = (
         "NameTooLong",
         "Name and namespace together are too long for the host name that KServe makes of them. Choose a shorter name.",

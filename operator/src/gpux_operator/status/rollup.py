@@ -63,6 +63,12 @@ def _accepted(problem: Problem | None, intent: Intent | None) -> Verdict:
     if problem is not None and problem.reason in OF_THE_SPEC:
         return Verdict("False", problem.reason, problem.message)
     rollout = f"; {intent.rollout}" if intent is not None and intent.rollout else ""
+    if intent is not None and intent.unknown:
+        names = ", ".join(intent.unknown)
+        message = (
+            f"this operator does not know {names}, and acts as if it were not there: upgrade the operator{rollout}"
+        )
+        return Verdict("True", Reason.FIELDS_IGNORED, message)
     return Verdict("True", Reason.VALID, f"the spec is valid{rollout}")
 
 
