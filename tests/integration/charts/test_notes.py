@@ -145,10 +145,10 @@ def remove(helm: Helm, place: str, *, kserve: bool) -> None:
 def follow(notes: str, helm: Helm, kubelet: Kubelet, values: Object, folder: Path, *, kserve: bool) -> None:
     """Runs the commands as a user does who is in the namespace `default`."""
     tools = ensure(["kubectl", "helm"])
-    for name, path in tools.items():
-        (folder / name).symlink_to(path)
+    for name, tool in tools.items():
+        (folder / name).symlink_to(tool)
     path = f"{folder}{os.pathsep}{os.environ['PATH']}"
-    environment = os.environ | {"PATH": path, "KUBECONFIG": str(helm.plane.admin_kubeconfig), "HOME": str(folder)}
+    environment = {**os.environ, "PATH": path, "KUBECONFIG": str(helm.plane.admin_kubeconfig), "HOME": str(folder)}
 
     def said(command: str) -> str:
         done = subprocess.run(
