@@ -517,6 +517,8 @@ def test_every_reason_is_reached_and_has_its_meaning() -> None:
     reached |= {Reason.KNATIVE_NOT_INSTALLED}  # likewise
     reached |= {Reason.VALID, Reason.SERVING, Reason.MODEL_READY}
     reached |= {*OF_THE_PREDICTOR, Reason.MODEL_LOADING}  # test_predictor_words
+    reached |= {Reason.BATCH_RUN_FAILED, Reason.BATCH_RUN_SUCCEEDED, Reason.NO_BATCH_RUN_YET}  # test_batch_status.py
+    reached |= {Reason.FIELDS_IGNORED}  # test_reconcile.py
     reached |= {Reason.POD_START_FAILED, Reason.DRAINED}  # test_troubles, and below
     assert reached == set(Reason)
     assert all(reason.doc.endswith(".") and reason.isalnum() and reason[0].isupper() for reason in Reason)

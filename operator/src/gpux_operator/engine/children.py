@@ -6,11 +6,10 @@ from gpux_api.v1alpha1 import GpuxModel
 from gpux_operator.build import access
 from gpux_operator.build.checks import SLOWLY, Problem
 from gpux_operator.build.config_map import config_map
-from gpux_operator.build.cron_job import COMPONENT, cron_job
+from gpux_operator.build.cron_job import cron_job
 from gpux_operator.build.disruption import pod_disruption_budget
 from gpux_operator.build.inference_service import Images, inference_service, is_cluster_local
 from gpux_operator.build.metadata import (
-    MODEL_LABEL,
     STOP,
     Manifest,
     controller_of,
@@ -25,6 +24,7 @@ from gpux_operator.engine.admission import refusal, stopping_problem, write_name
 from gpux_operator.engine.conflicts import kserve_conflict, own_conflict
 from gpux_operator.engine.drift import remove_foreign
 from gpux_operator.engine.exposure import withdraw
+from gpux_operator.engine.observe import run_pods
 from gpux_operator.engine.queue import Key
 from gpux_operator.engine.repairs import Turn
 from gpux_operator.kube.api import (
@@ -32,7 +32,6 @@ from gpux_operator.kube.api import (
     CRON_JOBS,
     INFERENCE_SERVICES,
     POD_DISRUPTION_BUDGETS,
-    PODS,
     KubeApi,
     Resource,
 )
@@ -212,10 +211,9 @@ def remove_old_config_maps(api: KubeApi, key: Key, uid: str, current: str, obser
 
 def _mounted_by_runs(api: KubeApi, key: Key) -> set[str]:
     """The ConfigMaps of runs that have not succeeded: a Job tries again after a pod that failed, with the same ones."""
-    pods = api.list(PODS, key.namespace, f"{MODEL_LABEL}={key.name},{COMPONENT}=batch")
     return {
         volume["configMap"]["name"]
-        for pod in pods
+        for pod in run_pods(api, key)
         if (pod.get("status") or {}).get("phase") != "Succeeded"
         for volume in pod["spec"].get("volumes") or ()
         if "configMap" in volume

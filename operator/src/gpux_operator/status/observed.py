@@ -56,6 +56,7 @@ class Observed:
         hosts: the host names of the Ingress or HTTPRoute `<name>`.
         config_maps: the ConfigMaps with the model's label.
         cron_job: the CronJob `<name>`, whoever owns it.
+        run_pods: the pods of its runs; read only where the last one failed.
         disruption_budget: the PodDisruptionBudget `<name>`, whoever owns it.
         said: why predictors of the newest version are not ready, in their own words, by pod.
         troubles: why nodes cannot start pods of the newest version, in their words, by pod.
@@ -73,6 +74,7 @@ class Observed:
     hosts: frozenset[str] = frozenset()
     config_maps: tuple[Manifest, ...] = ()
     cron_job: Manifest | None = None
+    run_pods: tuple[Manifest, ...] = ()
     disruption_budget: Manifest | None = None
     said: Mapping[str, Health] = field(default_factory=dict)
     troubles: Mapping[str, str] = field(default_factory=dict)

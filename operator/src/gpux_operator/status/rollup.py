@@ -10,7 +10,7 @@ from datetime import datetime
 from gpux_api.v1alpha1 import GpuxModelStatus
 from gpux_operator.build.checks import Problem
 from gpux_operator.build.metadata import STOP, Manifest
-from gpux_operator.status import hints, knative, kserve, pods, served, traffic
+from gpux_operator.status import batch, hints, knative, kserve, pods, served, traffic
 from gpux_operator.status.conditions import Verdict, conditions
 from gpux_operator.status.containers import words
 from gpux_operator.status.deployment import all_newest, complete, count, picked_up
@@ -40,6 +40,9 @@ def roll_up(
         "Available": _available(intent, observed, ready, before),
         "Ready": ready,
     }
+    scheduled, runs = batch.is_scheduled(model), batch.own(observed.cron_job, model)
+    if scheduled:
+        verdicts[batch.CONDITION] = batch.verdict(runs, observed.run_pods, before)
     url, address = served.url(intent, observed, before), served.address(intent, observed)
     return GpuxModelStatus(
         observed_generation=metadata["generation"],
@@ -50,6 +53,7 @@ def roll_up(
         ready_replicas=_ready_count(intent, observed),
         selector=_selector(metadata["name"], observed),
         model=served.model(observed.described, before, intent),
+        batch=batch.status(runs) if scheduled else None,
         example=served.example(observed.described, url or (address.url if address else None), before, intent),
     )
 
