@@ -13,7 +13,9 @@ from gpux_operator.build.checks import Problem
 from gpux_operator.build.inference_service import Platform
 from gpux_operator.build.metadata import Manifest, of_version
 from gpux_operator.engine import autoscalers, kserve_words, troubles
-from gpux_operator.engine.children import Desired, for_what_exists, remove_old_config_maps, write_children
+from gpux_operator.engine.children import write_children
+from gpux_operator.engine.desired import Desired, for_what_exists
+from gpux_operator.engine.leftovers import remove_old_config_maps
 from gpux_operator.engine.observe import observe
 from gpux_operator.engine.predictors import FIRST_SECONDS, Predictors
 from gpux_operator.engine.queue import Key
