@@ -25,7 +25,8 @@ from gpux_operator.kube.api import (
     VIRTUAL_SERVICES,
     Resource,
 )
-from gpux_operator.status.observed import Intent, Observed
+from gpux_operator.status.intent import Intent
+from gpux_operator.status.observed import Observed
 from gpux_operator.status.reasons import Reason
 from gpux_operator.status.rollup import as_stored, roll_up
 

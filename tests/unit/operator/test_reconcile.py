@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from gpux_operator.build.metadata import owner_reference
+from gpux_operator.engine.outcome import Outcome
 from gpux_operator.engine.reading import OTHER_CRD
-from gpux_operator.engine.reconcile import Outcome, Reconciler
+from gpux_operator.engine.reconcile import Reconciler
 from gpux_operator.kube.api import CONFIG_MAPS, CRON_JOBS, EVENTS, GPUX_MODELS, INFERENCE_SERVICES, INGRESSES, PODS
 from gpux_operator.kube.errors import (
     ApiError,

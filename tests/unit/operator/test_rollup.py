@@ -11,7 +11,8 @@ import pytest
 from gpux_operator.build.checks import Problem
 from gpux_operator.build.metadata import POD_HASH
 from gpux_operator.status.conditions import MAX_MESSAGE, Verdict, conditions
-from gpux_operator.status.observed import Intent, Observed
+from gpux_operator.status.intent import Intent
+from gpux_operator.status.observed import Observed
 from gpux_operator.status.reasons import OF_THE_PREDICTOR, OF_THE_SPEC, PROGRESS, Reason
 from gpux_operator.status.rollup import as_stored, roll_up
 

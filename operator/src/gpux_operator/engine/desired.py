@@ -12,7 +12,8 @@ from gpux_operator.build.metadata import STOP, Manifest, pod_hash_of
 from gpux_operator.build.revision import is_knative
 from gpux_operator.build.rollout import explanation
 from gpux_operator.build.scaling import autoscaler
-from gpux_operator.status.observed import Intent, Observed
+from gpux_operator.status.intent import Intent
+from gpux_operator.status.observed import Observed
 
 
 @dataclass(frozen=True)

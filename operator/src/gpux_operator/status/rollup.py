@@ -12,7 +12,8 @@ from gpux_operator.build.metadata import STOP, Manifest
 from gpux_operator.status import batch, knative, kserve, served, standard, traffic
 from gpux_operator.status.conditions import Verdict, conditions
 from gpux_operator.status.deployment import all_newest, count
-from gpux_operator.status.observed import Intent, Observed, condition, is_ready
+from gpux_operator.status.intent import Intent
+from gpux_operator.status.observed import Observed, condition, is_ready
 from gpux_operator.status.reasons import OF_THE_PREDICTOR, OF_THE_SPEC, Reason
 
 

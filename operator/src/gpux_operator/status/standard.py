@@ -7,7 +7,8 @@ from gpux_operator.status import hints, kserve, pods
 from gpux_operator.status.conditions import Verdict
 from gpux_operator.status.containers import words
 from gpux_operator.status.deployment import complete, count, picked_up
-from gpux_operator.status.observed import Intent, Observed, condition, is_ready
+from gpux_operator.status.intent import Intent
+from gpux_operator.status.observed import Observed, condition, is_ready
 from gpux_operator.status.reasons import PROGRESS, Reason
 
 
