@@ -11,7 +11,7 @@ from gpux_operator.build.inference_service import Platform
 from gpux_operator.build.metadata import Manifest
 from gpux_operator.build.modes import renamed
 from gpux_operator.build.scaling import autoscaler_problem
-from gpux_operator.engine.children import desired_children
+from gpux_operator.engine.desired import desired_children
 from gpux_operator.validation.checking import Finding, model_of
 from gpux_operator.validation.reading import Unread, read
 

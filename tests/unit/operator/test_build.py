@@ -17,7 +17,7 @@ from gpux_operator.build.checks import spec_problems
 from gpux_operator.build.metadata import digest
 from gpux_operator.build.resources import canonical
 from gpux_operator.build.text import yaml_text
-from gpux_operator.engine.children import Desired, desired_children
+from gpux_operator.engine.desired import Desired, desired_children
 from gpux_operator.status.reasons import Reason
 
 if TYPE_CHECKING:

@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from gpux_operator.build.metadata import owner_reference
+from gpux_operator.engine.outcome import Outcome
 from gpux_operator.engine.reading import OTHER_CRD
-from gpux_operator.engine.reconcile import Outcome, Reconciler
+from gpux_operator.engine.reconcile import Reconciler
 from gpux_operator.kube.api import CONFIG_MAPS, CRON_JOBS, EVENTS, GPUX_MODELS, INFERENCE_SERVICES, INGRESSES, PODS
 from gpux_operator.kube.errors import (
     ApiError,
@@ -528,6 +529,38 @@ def test_a_schedule_that_goes_takes_its_cron_job_along(
     scheduled.store(GPUX_MODELS, manifest, "user")
     reconciler.reconcile(key)
     assert not scheduled.of(CRON_JOBS)
+
+
+def test_without_a_schedule_nothing_is_said_of_runs(
+    scheduled: FakeApi, key: Key, manifest: Manifest, reconciler: Reconciler
+) -> None:
+    assert condition(scheduled.model(key), "BatchSucceeded") == ("Unknown", "NoBatchRunYet")
+    scheduled.store(GPUX_MODELS, manifest, "user")
+    reconciler.reconcile(key)
+    status = scheduled.model(key)["status"]
+    assert "batch" not in status
+    assert "BatchSucceeded" not in {item["type"] for item in status["conditions"]}
+
+
+def test_a_run_that_fails_is_told_once_and_costs_one_list_a_pass(
+    scheduled: FakeApi, key: Key, reconciler: Reconciler
+) -> None:
+    (made,) = scheduled.of(CRON_JOBS)
+    made["status"] = {"lastScheduleTime": "2030-01-02T05:00:00Z"}
+    reconciler.reconcile(key)
+    assert condition(scheduled.model(key), "BatchSucceeded") == ("False", "BatchRunFailed")
+    assert condition(scheduled.model(key), "Ready")[0] == "True", "the model serves all the same"
+    assert [item["reason"] for item in scheduled.of(EVENTS) if item["type"] == "Warning"] == ["BatchRunFailed"]
+    scheduled.calls.clear()
+    reconciler.reconcile(key)
+    assert not scheduled.writes
+    asked = ("list", "pods", "gpux.io/model=sentiment,app.kubernetes.io/component=batch")
+    assert scheduled.calls.count(asked) == 1
+    made["status"]["lastSuccessfulTime"] = "2030-01-02T05:10:00Z"
+    scheduled.calls.clear()
+    reconciler.reconcile(key)
+    assert asked not in scheduled.calls, "a success needs no pods"
+    assert condition(scheduled.model(key), "BatchSucceeded") == ("True", "BatchRunSucceeded")
 
 
 def test_a_cron_job_of_somebody_else_is_not_touched(

@@ -12,7 +12,7 @@ from gpux_operator.build.inference_service import Platform
 from gpux_operator.build.metadata import Manifest
 from gpux_operator.build.revision import is_knative, knative_problem
 from gpux_operator.build.scaling import autoscaler, autoscaler_problem
-from gpux_operator.engine.children import Desired, desired_children
+from gpux_operator.engine.desired import Desired, desired_children
 from gpux_operator.engine.queue import Key
 from gpux_operator.kube.api import KNATIVE_SERVICES, SCALED_OBJECTS, KubeApi
 from gpux_operator.status.reasons import Reason

@@ -5,7 +5,7 @@ pass knew last, so a pass may be cut off anywhere and any number may follow each
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 
 from gpux_api.v1alpha1 import API_VERSION, KIND
@@ -13,8 +13,11 @@ from gpux_operator.build.checks import Problem
 from gpux_operator.build.inference_service import Platform
 from gpux_operator.build.metadata import Manifest, of_version
 from gpux_operator.engine import autoscalers, kserve_words, troubles
-from gpux_operator.engine.children import Desired, for_what_exists, remove_old_config_maps, write_children
+from gpux_operator.engine.children import write_children
+from gpux_operator.engine.desired import Desired, for_what_exists
+from gpux_operator.engine.leftovers import remove_old_config_maps
 from gpux_operator.engine.observe import observe
+from gpux_operator.engine.outcome import Outcome
 from gpux_operator.engine.predictors import FIRST_SECONDS, Predictors
 from gpux_operator.engine.queue import Key
 from gpux_operator.engine.reading import read
@@ -27,27 +30,6 @@ from gpux_operator.status.reasons import Reason
 from gpux_operator.status.rollup import as_stored, roll_up
 
 _NAMESPACE_ENDING_SECONDS = 30.0
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """How a pass ended.
-
-    Args:
-        result: a word for logs and metrics: `ready`, `progressing`, `problem`, `gone`, `deleting`.
-        reason: the reason of Ready.
-        retry_seconds: when to look again; None: when something changes.
-        uid: of the model, for the log.
-        generation: of the model, for the log.
-        since: when Ready got the status that it has; None: not known.
-    """
-
-    result: str
-    reason: str = ""
-    retry_seconds: float | None = None
-    uid: str = ""
-    generation: int = 0
-    since: datetime | None = None
 
 
 class Reconciler:

@@ -16,7 +16,7 @@ from gpux_operator.kube.errors import ApiError, Conflict, NamespaceEnding
 from gpux_operator.status.reasons import PROGRESS, Reason
 
 _log = logging.getLogger(__name__)
-_TOLD = ("Accepted", "Available", "Ready")
+_TOLD = ("Accepted", "Available", "Ready", "BatchSucceeded")
 
 
 class Recorder:

@@ -209,6 +209,12 @@ class Reason(StrEnum):
     )
     REQUEST_FAILED = "RequestFailed", "Requests to the API server fail repeatedly. The operator keeps trying."
 
+    # BatchSucceeded
+    BATCH_RUN_FAILED = (
+        "BatchRunFailed",
+        "The last run of batch.schedule has no result; the one before is still served. The message has the run's last words.",
+    )
+
     # what is well
     SERVING = "Serving", "At least one replica answers requests."
     NEWEST_SERVES = "NewestGenerationServes", "All replicas run the newest generation and are ready."
@@ -220,6 +226,8 @@ class Reason(StrEnum):
         "ScaledToZero",
         "The newest generation has served, and no replica runs while nobody asks. The next request starts one.",
     )
+    BATCH_RUN_SUCCEEDED = "BatchRunSucceeded", "The newest run of batch.schedule, or a later one by hand, has a result."
+    NO_BATCH_RUN_YET = "NoBatchRunYet", "No run of batch.schedule has ended yet."
     MODEL_READY = "ModelReady", "A replica of the newest generation loaded the model and is ready."
 
 
