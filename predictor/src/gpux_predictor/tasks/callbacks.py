@@ -16,6 +16,8 @@ from gpux_predictor.errors import BadRequest, RequestError
 from gpux_predictor.tasks import answers
 from gpux_predictor.tasks.records import Callback, CallbackOutcome, Task
 from gpux_predictor.tasks.store import NoSuchTask, TaskStore
+from gpux_predictor.tasks.tracing import CallbackSpan
+from gpux_predictor.tracing import Tracer
 
 logger = logging.getLogger(__name__)
 _LOOK_SECONDS = 1.0
@@ -51,11 +53,13 @@ class Teller:
     Args:
         store: where the tasks are.
         callbacks: what the manifest says of them.
+        tracer: makes a span of each attempt.
     """
 
-    def __init__(self, store: TaskStore, callbacks: Callbacks) -> None:
+    def __init__(self, store: TaskStore, callbacks: Callbacks, tracer: Tracer | None = None) -> None:
         self._store = store
         self._callbacks = callbacks
+        self._tracer = tracer
         self._loop: asyncio.Task[None] | None = None
         self._ended = asyncio.Event()
         self._sending: set[asyncio.Task[None]] = set()
@@ -125,4 +129,9 @@ class Teller:
 
     async def _send(self, callback: Callback, task: Task) -> Sent:
         target = parse(callback.url, self._callbacks.allowed)
-        return await self._callbacks.sender.send(target, callback.id, answers.content(replace(task, callback=None)))
+        sender, body = self._callbacks.sender, answers.content(replace(task, callback=None))
+        if self._tracer is None:
+            return await sender.send(target, callback.id, body)
+        with CallbackSpan(self._tracer, callback, target) as span:
+            span.sent = await sender.send(target, callback.id, body, {"traceparent": span.traceparent})
+        return span.sent

@@ -60,6 +60,7 @@ class NewTask:
         key: the caller's Idempotency-Key.
         callback: where the end is told.
         client: whose API key came with it; None without keys.
+        trace: the `traceparent` of the request that submits it; None where nobody traces.
     """
 
     body: bytes
@@ -67,6 +68,7 @@ class NewTask:
     key: str | None = None
     callback: str | None = None
     client: str | None = None
+    trace: str | None = None
 
     def digest(self) -> bytes:
         """What tells it from another task with the same key (SHA-256): the body and its type."""
@@ -103,12 +105,13 @@ class Appetite:
 
 @dataclass(frozen=True, slots=True)
 class Claimed:
-    """A task that a worker runs; `attempt` counts from 1 and goes with its outcome."""
+    """A task that a worker runs; `attempt` counts from 1 and goes with its outcome, `trace` is its submission's."""
 
     id: str
     attempt: int
     body: bytes
     content_type: str
+    trace: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,11 +131,12 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True)
 class Callback:
-    """A notice that is due; `attempt` counts from 1."""
+    """A notice that is due; `attempt` counts from 1, `trace` is its task's submission's."""
 
     id: str
     url: str
     attempt: int
+    trace: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -772,3 +772,40 @@ def test_what_has_expired_leaves_redis(redis: RedisServer) -> None:
     with RedisClient.from_url(redis.url) as client:
         left = {key.decode().rpartition(":")[2] for key in client.scan_iter(f"{{gpux:{name}}}:*")}
     assert left <= {"id_key", "seq", "bytes", "failed"}
+
+
+def test_the_trace_of_a_submission_comes_with_its_claim_and_its_notice(kind: Kind) -> None:
+    async def test(store: TaskStore) -> None:
+        noticed = replace(BODY, callback="https://example.com/hook")
+        await store.submit(replace(noticed, trace="00-1-2-01"))
+        await store.submit(noticed)
+        traces = [task.trace for task in await store.claim(ME, Appetite(2))]
+        for task in (await store.page([State.RUNNING], None, 2)).tasks:
+            await store.cancel(task.id)
+        assert traces == ["00-1-2-01", None]
+        assert {due.trace for due in await store.due_callbacks(10)} == {"00-1-2-01", None}
+
+    kind.run(test)
+
+
+def test_a_file_of_the_release_before_is_read_and_stays_one_that_it_reads(tmp_path: Path) -> None:
+    async def test(*tasks: NewTask) -> list[str | None]:
+        store = EmbeddedStore(tmp_path, TERMS)
+        await store.open()
+        for task in tasks:
+            await store.submit(task)
+        traces = [task.trace for task in await store.claim(ME, Appetite(9))] if not tasks else []
+        await store.close()
+        return traces
+
+    asyncio.run(test(BODY))
+    with sqlite3.connect(tmp_path / "tasks.sqlite3") as before:
+        before.execute("ALTER TABLE tasks DROP COLUMN trace")
+    asyncio.run(test(replace(BODY, trace="00-1-2-01")))
+    with sqlite3.connect(tmp_path / "tasks.sqlite3") as before:
+        assert before.execute("PRAGMA user_version").fetchone() == (1,), "what it refuses others by"
+        columns = {
+            name: (needed, default) for _, name, _, needed, default, _ in before.execute("PRAGMA table_info(tasks)")
+        }
+        assert columns["trace"] == (0, None), "it writes rows without it"
+    assert asyncio.run(test()) == [None, "00-1-2-01"]

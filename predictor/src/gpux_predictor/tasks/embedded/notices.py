@@ -9,7 +9,7 @@ from gpux_predictor.tasks.records import Callback, CallbackOutcome
 def due(change: Change, most: int, again_in: float) -> list[Callback]:
     """Notices whose time has come; each is due again after so many seconds unless it is settled before."""
     rows = change.db.execute(
-        "SELECT seq, id, callback, callback_attempts FROM tasks"
+        "SELECT seq, id, callback, callback_attempts, trace FROM tasks"
         " WHERE callback_state = 'pending' AND callback_next <= ? ORDER BY callback_next LIMIT ?",
         [change.now, most],
     ).fetchall()
@@ -18,7 +18,7 @@ def due(change: Change, most: int, again_in: float) -> list[Callback]:
             "UPDATE tasks SET callback_attempts = callback_attempts + 1, callback_next = ? WHERE seq = ?",
             [change.now + again_in, seq],
         )
-    return [Callback(task_id, url, attempts + 1) for _, task_id, url, attempts in rows]
+    return [Callback(task_id, url, attempts + 1, trace) for _, task_id, url, attempts, trace in rows]
 
 
 def settle(change: Change, outcomes: Sequence[CallbackOutcome]) -> None:

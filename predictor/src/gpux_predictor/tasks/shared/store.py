@@ -97,6 +97,7 @@ class SharedStore:
             task.callback or "",
             terms.most_queued,
             terms.most_bytes,
+            task.trace or "",
         )
         if kind == b"full":
             raise QueueFull(full(terms.most_queued))
@@ -167,8 +168,7 @@ class SharedStore:
 
     async def due_callbacks(self, most: int) -> list[Callback]:
         """See TaskStore."""
-        rows = await self._run(scripts.DUE, most, CALLBACK_SECONDS, work=True, again=False)
-        return [Callback(task_id.decode(), url.decode(), int(attempt)) for task_id, url, attempt in rows]
+        return answers.callbacks(await self._run(scripts.DUE, most, CALLBACK_SECONDS, work=True, again=False))
 
     async def settle_callbacks(self, outcomes: Sequence[CallbackOutcome]) -> None:
         """See TaskStore."""

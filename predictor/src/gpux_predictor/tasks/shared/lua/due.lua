@@ -3,6 +3,7 @@ local found = {}
 for _, id in ipairs(redis.call('ZRANGEBYSCORE', at('callbacks'), '-inf', text(now), 'LIMIT', 0, tonumber(ARGV[1]))) do
   local attempt = redis.call('HINCRBY', task(id), 'callback_attempts', 1)
   redis.call('ZADD', at('callbacks'), text(now + tonumber(ARGV[2])), id)
-  found[#found + 1] = {id, redis.call('HGET', task(id), 'callback'), attempt}
+  local t = redis.call('HMGET', task(id), 'callback', 'trace')
+  found[#found + 1] = {id, t[1], attempt, t[2] or ''}
 end
 return found
