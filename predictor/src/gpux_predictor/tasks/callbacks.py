@@ -22,6 +22,7 @@ from gpux_predictor.tracing import Tracer
 logger = logging.getLogger(__name__)
 _LOOK_SECONDS = 1.0
 _MOST_AT_ONCE = 16
+_CUT_OFF = "The server stopped amid the attempt"
 
 
 @dataclass(frozen=True)
@@ -62,7 +63,7 @@ class Teller:
         self._tracer = tracer
         self._loop: asyncio.Task[None] | None = None
         self._ended = asyncio.Event()
-        self._sending: set[asyncio.Task[None]] = set()
+        self._sending: dict[asyncio.Task[None], Callback] = {}
 
     def start(self) -> None:
         """Begins to send."""
@@ -73,11 +74,18 @@ class Teller:
         self._ended.set()
 
     async def stop(self) -> None:
-        """Sends no more; what was under way comes again, here or elsewhere."""
-        if self._loop is not None:
-            for task in (self._loop, *self._sending):
-                task.cancel()
-            await asyncio.gather(self._loop, *self._sending, return_exceptions=True)
+        """Sends no more; what was under way comes again at once, here or elsewhere."""
+        if self._loop is None:
+            return
+        under_way = dict(self._sending)
+        for task in (self._loop, *under_way):
+            task.cancel()
+        await asyncio.gather(self._loop, *under_way, return_exceptions=True)
+        cut_off = [CallbackOutcome(each.id, each.attempt, _CUT_OFF, 0.0) for each in under_way.values()]
+        try:
+            await self._store.settle_callbacks(cut_off)
+        except RequestError as error:
+            logger.warning("%d callbacks come again in two minutes: %s", len(cut_off), error.detail)
 
     async def _telling(self) -> None:
         while True:
@@ -90,14 +98,14 @@ class Teller:
                 due = []
             for callback in due:
                 sending = asyncio.create_task(self._settled(callback))
-                self._sending.add(sending)
+                self._sending[sending] = callback
                 sending.add_done_callback(self._sent)
             if not due:
                 with suppress(TimeoutError):
                     await asyncio.wait_for(self._ended.wait(), _LOOK_SECONDS)
 
     def _sent(self, sending: "asyncio.Task[None]") -> None:
-        self._sending.discard(sending)
+        del self._sending[sending]
         self._ended.set()
 
     async def _settled(self, callback: Callback) -> None:

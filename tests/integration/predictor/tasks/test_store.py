@@ -800,12 +800,30 @@ def test_a_file_of_the_release_before_is_read_and_stays_one_that_it_reads(tmp_pa
 
     asyncio.run(test(BODY))
     with sqlite3.connect(tmp_path / "tasks.sqlite3") as before:
-        before.execute("ALTER TABLE tasks DROP COLUMN trace")
+        for column in ("trace", "telling"):
+            before.execute(f"ALTER TABLE tasks DROP COLUMN {column}")
     asyncio.run(test(replace(BODY, trace="00-1-2-01")))
     with sqlite3.connect(tmp_path / "tasks.sqlite3") as before:
         assert before.execute("PRAGMA user_version").fetchone() == (1,), "what it refuses others by"
         columns = {
             name: (needed, default) for _, name, _, needed, default, _ in before.execute("PRAGMA table_info(tasks)")
         }
-        assert columns["trace"] == (0, None), "it writes rows without it"
+        assert columns["trace"] == columns["telling"] == (0, None), "it writes rows without them"
     assert asyncio.run(test()) == [None, "00-1-2-01"]
+
+
+def test_a_notice_that_waits_for_its_next_try_goes_on_waiting_in_the_next_process(tmp_path: Path) -> None:
+    async def test() -> None:
+        store = EmbeddedStore(tmp_path, TERMS)
+        await store.open()
+        waiting, cut_off = [await store.submit(replace(BODY, callback="https://example.com/")) for _ in range(2)]
+        for submitted in (waiting, cut_off):
+            await store.cancel(submitted.id)
+        await store.due_callbacks(10)
+        await store.settle_callbacks([CallbackOutcome(waiting.id, 1, "503", again_in=60)])
+        await store.close()
+        await store.open()
+        assert [(due.id, due.attempt) for due in await store.due_callbacks(10)] == [(cut_off.id, 2)]
+        await store.close()
+
+    asyncio.run(test())

@@ -15,7 +15,8 @@ def due(change: Change, most: int, again_in: float) -> list[Callback]:
     ).fetchall()
     for seq, *_ in rows:
         change.db.execute(
-            "UPDATE tasks SET callback_attempts = callback_attempts + 1, callback_next = ? WHERE seq = ?",
+            "UPDATE tasks SET callback_attempts = callback_attempts + 1, telling = callback_attempts + 1,"
+            " callback_next = ? WHERE seq = ?",
             [change.now + again_in, seq],
         )
     return [Callback(task_id, url, attempts + 1, trace) for _, task_id, url, attempts, trace in rows]
@@ -31,7 +32,18 @@ def settle(change: Change, outcomes: Sequence[CallbackOutcome]) -> None:
         else:
             state, later = "pending", change.now + outcome.again_in
         change.db.execute(
-            "UPDATE tasks SET callback_state = ?, callback_next = ?, callback_error = ?"
+            "UPDATE tasks SET callback_state = ?, callback_next = ?, callback_error = ?, telling = NULL"
             " WHERE id = ? AND callback_attempts = ? AND callback_state = 'pending'",
             [state, later, outcome.error, outcome.id, outcome.attempt],
         )
+
+
+def release(change: Change) -> None:
+    """Makes notices due whose attempt died with its process, the only one that sends them.
+
+    Those that wait for their next try go on waiting. An attempt that a release without `telling` began has another number.
+    """
+    change.db.execute(
+        "UPDATE tasks SET callback_next = ?, telling = NULL WHERE callback_state = 'pending' AND telling = callback_attempts",
+        [change.now],
+    )

@@ -42,8 +42,8 @@ CREATE INDEX callbacks ON tasks (callback_next) WHERE callback_state = 'pending'
 CREATE TABLE bodies (seq INTEGER PRIMARY KEY, body BLOB NOT NULL);
 CREATE TABLE results (seq INTEGER PRIMARY KEY, result BLOB NOT NULL);
 """
-_LATER = {"trace": "TEXT"}
-"""Columns of `tasks` that the first release did not have."""
+_LATER = {"trace": "TEXT", "telling": "INTEGER"}
+"""Columns of `tasks` that the first release did not have; `telling` is the attempt of a notice that is under way."""
 
 
 def connect(folder: Path, *, writes: bool) -> sqlite3.Connection:

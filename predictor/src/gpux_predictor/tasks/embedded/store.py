@@ -56,7 +56,7 @@ class EmbeddedStore:
         self._readers = ThreadPoolExecutor(1, thread_name_prefix="tasks-reader")
 
     async def open(self) -> None:
-        """Opens the file; what ran when its last process died is queued again, or fails.
+        """Opens the file; what ran when its last process died is queued again, or fails, and what it was telling is due.
 
         Raises:
             StoreUnavailable: another process holds it, or it cannot be read.
@@ -162,6 +162,7 @@ class EmbeddedStore:
 
             db.execute("BEGIN IMMEDIATE")
             keeping.take_back(change(), before=float("inf"))
+            notices.release(change())
             db.execute("COMMIT")
         except (OSError, sqlite3.Error, TypeError) as error:
             self._let_go()
