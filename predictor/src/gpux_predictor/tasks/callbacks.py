@@ -14,14 +14,16 @@ from gpux_predictor.callbacks.sender import Sender
 from gpux_predictor.callbacks.target import Allowed, parse
 from gpux_predictor.errors import BadRequest, RequestError
 from gpux_predictor.tasks import answers
-from gpux_predictor.tasks.records import Callback, CallbackOutcome, Task
+from gpux_predictor.tasks.records import CALLBACKS_OF_A_HOST, Callback, CallbackOutcome, Task
 from gpux_predictor.tasks.store import NoSuchTask, TaskStore
 from gpux_predictor.tasks.tracing import CallbackSpan
 from gpux_predictor.tracing import Tracer
 
 logger = logging.getLogger(__name__)
 _LOOK_SECONDS = 1.0
-_MOST_AT_ONCE = 16
+_MOST_AT_ONCE = 32
+_CROWDED_SECONDS = 0.02
+"""Between two looks for those whose host has room, while there is one that has none."""
 _CUT_OFF = "The server stopped amid the attempt"
 
 
@@ -91,8 +93,9 @@ class Teller:
         while True:
             self._ended.clear()
             free = _MOST_AT_ONCE - len(self._sending)
+            hosts = [callback.host for callback in self._sending.values()]
             try:
-                due = await self._store.due_callbacks(free) if free else []
+                due = await self._store.due_callbacks(free, hosts) if free else []
             except Exception as error:
                 logger.warning("callbacks wait: %s", error, exc_info=not isinstance(error, RequestError))
                 due = []
@@ -103,6 +106,8 @@ class Teller:
             if not due:
                 with suppress(TimeoutError):
                     await asyncio.wait_for(self._ended.wait(), _LOOK_SECONDS)
+                if len(hosts) >= CALLBACKS_OF_A_HOST:
+                    await asyncio.sleep(_CROWDED_SECONDS)
 
     def _sent(self, sending: "asyncio.Task[None]") -> None:
         del self._sending[sending]

@@ -17,9 +17,18 @@ class State(StrEnum):
 
 CALLBACK_SECONDS = 120.0
 """After which a notice of which nothing was heard is sent again."""
+CALLBACKS_OF_A_HOST = 8
+"""Notices that are sent to one host at a time: one that answers slowly keeps a share of those that are sent, not all."""
+CALLBACKS_LOOKED_AT = 256
+"""Notices among which one is looked for whose host has room: so many of the oldest that are due, and of the newest."""
 NOTICE_SECONDS = 600.0
 """After the end of its task's time, a notice that is still due is nobody's any more: the manifest has no callbacks now."""
 ENDED = (State.SUCCEEDED, State.FAILED)
+
+
+def host_of(url: str) -> str:
+    """Host and port of a callback's URL, as `callbacks.target` writes it: between the slashes, before a query."""
+    return url.split("/", 3)[2].partition("?")[0]
 
 
 class CallbackState(StrEnum):
@@ -137,6 +146,11 @@ class Callback:
     url: str
     attempt: int
     trace: str | None = None
+
+    @property
+    def host(self) -> str:
+        """Whom it is for: host and port of the URL."""
+        return host_of(self.url)
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,8 @@ from redis import Redis as RedisClient
 
 from gpux_predictor.tasks.embedded.store import EmbeddedStore
 from gpux_predictor.tasks.records import (
+    CALLBACKS_LOOKED_AT,
+    CALLBACKS_OF_A_HOST,
     Appetite,
     CallbackOutcome,
     CallbackState,
@@ -827,3 +829,25 @@ def test_a_notice_that_waits_for_its_next_try_goes_on_waiting_in_the_next_proces
         await store.close()
 
     asyncio.run(test())
+
+
+def test_the_notices_of_one_host_leave_room_for_others(kind: Kind) -> None:
+    async def test(store: TaskStore) -> None:
+        async def ended(url: str) -> str:
+            submitted = await store.submit(replace(BODY, callback=url))
+            await store.cancel(submitted.id)
+            return submitted.id
+
+        for number in range(2 * CALLBACKS_LOOKED_AT):
+            await ended(f"https://slow.example?{number}")
+        other, newest = await ended("https://slow.example:8443/"), await ended("https://other.example/")
+        first = await store.due_callbacks(20)
+        hosts = [due.host for due in first]
+        assert hosts == ["slow.example"] * CALLBACKS_OF_A_HOST + ["other.example", "slow.example:8443"]
+        assert {due.id for due in first[-2:]} == {other, newest}
+        assert await store.due_callbacks(20, hosts) == [], "those that are under way count"
+        again = await store.due_callbacks(20, hosts[1:])
+        assert [due.host for due in again] == ["slow.example"]
+        assert again[0].id not in {due.id for due in first}
+
+    kind.run(test, replace(TERMS, most_bytes=2**30))

@@ -211,6 +211,15 @@ def test_an_attempt_that_a_stop_cuts_off_comes_again_at_once(server: Server, tmp
         assert (found["callback"]["status"], found["callback"]["attempts"]) == ("delivered", 2)
 
 
+def test_a_receiver_that_answers_nobody_holds_up_no_other(server: Server) -> None:
+    [port] = free_ports(1)
+    with socket.create_server((HOST, 0), backlog=100) as silent, Receiver(port).listening():
+        for _ in range(40):
+            submit(server, f"http://{HOST}:{silent.getsockname()[1]}/done")
+        task_id = submit(server, f"http://{HOST}:{port}/done")
+        assert told(server, task_id, seconds=5)["callback"]["status"] == "delivered"
+
+
 def test_without_a_secret_callbacks_are_refused(tmp_path: Path) -> None:
     path = manifest(tmp_path, callbacks=None)
     with serve(path) as server:

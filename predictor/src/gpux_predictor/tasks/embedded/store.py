@@ -124,9 +124,9 @@ class EmbeddedStore:
         """See TaskStore."""
         return await self._read(lambda look: reading.counts(look, self._tally))
 
-    async def due_callbacks(self, most: int) -> list[Callback]:
+    async def due_callbacks(self, most: int, under_way: Sequence[str] = ()) -> list[Callback]:
         """See TaskStore."""
-        return await self._do(lambda change: notices.due(change, most, CALLBACK_SECONDS))
+        return await self._do(lambda change: notices.due(change, most, CALLBACK_SECONDS, under_way))
 
     async def settle_callbacks(self, outcomes: Sequence[CallbackOutcome]) -> None:
         """See TaskStore."""

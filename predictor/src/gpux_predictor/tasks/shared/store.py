@@ -14,6 +14,8 @@ from redis.exceptions import ConnectionError, OutOfMemoryError, RedisError, Resp
 from gpux_predictor.tasks.ids import new_id, new_key, no_such_task
 from gpux_predictor.tasks.records import (
     CALLBACK_SECONDS,
+    CALLBACKS_LOOKED_AT,
+    CALLBACKS_OF_A_HOST,
     NOTICE_SECONDS,
     Appetite,
     Callback,
@@ -166,9 +168,10 @@ class SharedStore:
         wanted = (terms.most_attempts, terms.result_seconds, died(terms.most_attempts), NOTICE_SECONDS)
         return bool(await self._run(scripts.SWEEP, *wanted, work=True))
 
-    async def due_callbacks(self, most: int) -> list[Callback]:
+    async def due_callbacks(self, most: int, under_way: Sequence[str] = ()) -> list[Callback]:
         """See TaskStore."""
-        return answers.callbacks(await self._run(scripts.DUE, most, CALLBACK_SECONDS, work=True, again=False))
+        wanted = (most, CALLBACK_SECONDS, CALLBACKS_OF_A_HOST, CALLBACKS_LOOKED_AT)
+        return answers.callbacks(await self._run(scripts.DUE, *wanted, *under_way, work=True, again=False))
 
     async def settle_callbacks(self, outcomes: Sequence[CallbackOutcome]) -> None:
         """See TaskStore."""
