@@ -13,7 +13,7 @@ import orjson
 
 from gpux_api.v1alpha1 import GpuxModel
 from gpux_predictor.engine import source
-from gpux_predictor.engine.session import versions
+from gpux_predictor.engine.versions import versions
 from gpux_predictor.precomputed import layout, places, zones
 from gpux_predictor.precomputed.columns import Choice, Columns
 from gpux_predictor.precomputed.errors import NothingPredicted

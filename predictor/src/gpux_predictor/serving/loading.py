@@ -16,8 +16,9 @@ from gpux_predictor.engine import cpus, source, uris
 from gpux_predictor.engine.options import Device, engine_cache
 from gpux_predictor.engine.proof import ON_CPU, ON_DEVICE, Run
 from gpux_predictor.engine.providers import CPU
-from gpux_predictor.engine.session import Session, versions
+from gpux_predictor.engine.session import Session
 from gpux_predictor.engine.trial_run import TrialRun
+from gpux_predictor.engine.versions import versions
 from gpux_predictor.engine.warmup import Learnt, warm_up
 from gpux_predictor.engine.wishes import Hints, Traits, Wish
 from gpux_predictor.errors import RequestError
