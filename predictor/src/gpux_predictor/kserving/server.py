@@ -26,6 +26,7 @@ from gpux_predictor.precomputed.lookups import Lookups
 from gpux_predictor.protocols import rest
 from gpux_predictor.serving.service import ModelService
 from gpux_predictor.tasks.service import TaskService
+from gpux_predictor.tracing import Tracer
 
 sys_argv, sys.argv = sys.argv, sys.argv[:1]  # kserve.model_server parses the command line of whoever imports it
 with spared():
@@ -66,13 +67,26 @@ class Ways:
     page: bool = True
 
 
+@dataclass(frozen=True)
+class Heard:
+    """What is told of each request.
+
+    Attributes:
+        observers: hear of each over HTTP, after it.
+        tracer: makes spans; None where nobody asks for them.
+    """
+
+    observers: Sequence[Observer] = ()
+    tracer: Tracer | None = None
+
+
 class Server(ModelServer):  # type: ignore[misc]  # kserve has no types
     """A ModelServer for one model.
 
     Args:
         service: the model.
         listen: where it listens. The gRPC server is ours: KServe's has no health service, no codes and no limits.
-        observers: hear of each request over HTTP.
+        heard: what is told of requests.
         ways: to predictions beside /predict.
         access: who is let in.
     """
@@ -81,7 +95,7 @@ class Server(ModelServer):  # type: ignore[misc]  # kserve has no types
         self,
         service: ModelService,
         listen: Listen,
-        observers: Sequence[Observer] = (),
+        heard: Heard = Heard(),
         ways: Ways = Ways(),
         access: Access = EVERYBODY,
     ) -> None:
@@ -96,7 +110,7 @@ class Server(ModelServer):  # type: ignore[misc]  # kserve has no types
         self._service = service
         self._host = listen.host
         self._own_grpc_port = listen.grpc_port
-        self._observers = observers
+        self._heard = heard
         self._ways = ways
         self._access = access
         self.register_model(OnnxModel(service))
@@ -108,12 +122,13 @@ class Server(ModelServer):  # type: ignore[misc]  # kserve has no types
         self.start([])
 
     async def _serve(self) -> None:
-        service, access = self._service, self._access
+        service, access, heard = self._service, self._access, self._heard
         config = self._rest_server.config
         config.host = self._host  # KServe listens on all addresses and has no setting for it
         app.router.redirect_slashes = False  # as ours in front of it
-        config.app = stack(front(self._routes(), behind=app), service, access, self._observers)
-        config.http = Gathering if self._observers else shortcut(service, access.gate, origins=bool(access.origins))
+        config.app = stack(front(self._routes(), behind=app), service, access, heard.observers, heard.tracer)
+        told = heard.observers or heard.tracer is not None
+        config.http = Gathering if told else shortcut(service, access.gate, origins=bool(access.origins))
         if (certificate := access.certificate) is not None:
             # KServe's own watches what a symlink led to, and misses the next swap
             config.ssl_context_factory = lambda *_: certificate.context
@@ -189,7 +204,9 @@ class Server(ModelServer):  # type: ignore[misc]  # kserve has no types
             return asyncio.sleep(0)
         from gpux_predictor.kserving.grpc_server import GrpcServer  # noqa: PLC0415  (only who asks for it pays for it)
 
-        server = GrpcServer(self._service, self._host, self._own_grpc_port, self._drain_seconds, self._access)
+        server = GrpcServer(
+            self._service, self._host, self._own_grpc_port, self._drain_seconds, self._access, self._heard.tracer
+        )
         await server.start()
 
         async def drain() -> None:

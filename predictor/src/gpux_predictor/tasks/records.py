@@ -17,9 +17,18 @@ class State(StrEnum):
 
 CALLBACK_SECONDS = 120.0
 """After which a notice of which nothing was heard is sent again."""
+CALLBACKS_OF_A_HOST = 8
+"""Notices that are sent to one host at a time: one that answers slowly keeps a share of those that are sent, not all."""
+CALLBACKS_LOOKED_AT = 256
+"""Notices among which one is looked for whose host has room: so many of the oldest that are due, and of the newest."""
 NOTICE_SECONDS = 600.0
 """After the end of its task's time, a notice that is still due is nobody's any more: the manifest has no callbacks now."""
 ENDED = (State.SUCCEEDED, State.FAILED)
+
+
+def host_of(url: str) -> str:
+    """Host and port of a callback's URL, as `callbacks.target` writes it: between the slashes, before a query."""
+    return url.split("/", 3)[2].partition("?")[0]
 
 
 class CallbackState(StrEnum):
@@ -60,6 +69,7 @@ class NewTask:
         key: the caller's Idempotency-Key.
         callback: where the end is told.
         client: whose API key came with it; None without keys.
+        trace: the `traceparent` of the request that submits it; None where nobody traces.
     """
 
     body: bytes
@@ -67,6 +77,7 @@ class NewTask:
     key: str | None = None
     callback: str | None = None
     client: str | None = None
+    trace: str | None = None
 
     def digest(self) -> bytes:
         """What tells it from another task with the same key (SHA-256): the body and its type."""
@@ -103,12 +114,13 @@ class Appetite:
 
 @dataclass(frozen=True, slots=True)
 class Claimed:
-    """A task that a worker runs; `attempt` counts from 1 and goes with its outcome."""
+    """A task that a worker runs; `attempt` counts from 1 and goes with its outcome, `trace` is its submission's."""
 
     id: str
     attempt: int
     body: bytes
     content_type: str
+    trace: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,11 +140,17 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True)
 class Callback:
-    """A notice that is due; `attempt` counts from 1."""
+    """A notice that is due; `attempt` counts from 1, `trace` is its task's submission's."""
 
     id: str
     url: str
     attempt: int
+    trace: str | None = None
+
+    @property
+    def host(self) -> str:
+        """Whom it is for: host and port of the URL."""
+        return host_of(self.url)
 
 
 @dataclass(frozen=True, slots=True)
