@@ -59,6 +59,12 @@ def test_the_cron_job_runs_and_its_rows_are_looked_up(models: Cluster, namespace
     rows = (EXAMPLE / "matches.csv").read_text().splitlines()
     assert f"{len(rows) - 1} rows" in log
 
+    def succeeded() -> bool:
+        status = models.get("gpuxmodel", NAME, namespace)["status"]
+        [said] = [item for item in status["conditions"] if item["type"] == "BatchSucceeded"]
+        return said["status"] == "True" and "lastSuccessfulTime" in status["batch"]
+
+    eventually(succeeded, 60, "the model says so")
     found = eventually(lambda: asked("/predict/batch/42", 200), 30, "the result is served")
     features = MANIFEST["spec"]["preprocessing"]["tabular"]["features"]
     [row] = [row for row in map(dict, _table(rows)) if row["match_id"] == "42"]
