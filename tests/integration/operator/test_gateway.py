@@ -12,7 +12,7 @@ from testcluster.api import ApiError
 from testcluster.waiting import SOON, eventually
 
 if TYPE_CHECKING:
-    from tests.integration.operator.conftest import Kserve, Models
+    from tests.integration.operator.conftest import Models
 
     from testcluster.api import Api
 
