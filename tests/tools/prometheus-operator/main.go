@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"strings"
 	"sync"
 	"time"
 
@@ -16,6 +17,7 @@ import (
 	"github.com/prometheus-operator/prometheus-operator/pkg/assets"
 	operated "github.com/prometheus-operator/prometheus-operator/pkg/prometheus"
 	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/common/model"
 	"github.com/prometheus/prometheus/config"
 	"github.com/prometheus/prometheus/discovery"
 	_ "github.com/prometheus/prometheus/discovery/kubernetes"
@@ -77,6 +79,9 @@ func must[T any](value T, problem error) T {
 	return value
 }
 
+// pod puts in what the operator's config-reloader knows of the pod that it runs in.
+var pod = strings.NewReplacer("$(SHARD)", "0", "$(POD_NAME)", "prometheus-k8s-0")
+
 // configured is the configuration that the operator would give to its Prometheus.
 func configured(given input) string {
 	generator := must(operated.NewConfigGenerator(nil, &given.Prometheus))
@@ -86,14 +91,14 @@ func configured(given input) string {
 	}
 	secrets := assets.NewTestStoreBuilder()
 	text := must(generator.GenerateServerConfiguration(&given.Prometheus, nil, monitors, nil, nil, secrets, nil, nil, nil, nil))
-	return string(text)
+	return pod.Replace(string(text))
 }
 
 func started(ctx context.Context, loaded *config.Config, into *series) *scrape.Manager {
 	registry, logger := prometheus.NewRegistry(), slog.New(slog.NewTextHandler(os.Stderr, nil))
 	metrics := must(discovery.CreateAndRegisterSDMetrics(registry))
 	finder := discovery.NewManager(ctx, logger, registry, metrics, discovery.Updatert(100*time.Millisecond))
-	options := &scrape.Options{DiscoveryReloadInterval: 1}
+	options := &scrape.Options{DiscoveryReloadInterval: model.Duration(100 * time.Millisecond)}
 	scraper := must(scrape.NewManager(options, logger, nil, nil, into, registry))
 	jobs := map[string]discovery.Configs{}
 	for _, job := range must(loaded.GetScrapeConfigs()) {
@@ -128,7 +133,7 @@ func targets(scraper *scrape.Manager) []target {
 func main() {
 	var given input
 	must(0, json.NewDecoder(os.Stdin).Decode(&given))
-	answer := output{Config: configured(given)}
+	answer := output{Config: configured(given), Targets: []target{}, Samples: []map[string]string{}}
 	loaded := must(config.Load(answer.Config, slog.New(slog.DiscardHandler)))
 	into := &series{seen: map[string]map[string]string{}}
 	ctx, stop := context.WithTimeout(context.Background(), time.Duration(given.Seconds)*time.Second)
