@@ -205,6 +205,7 @@ CHANGES = {
     "kubectl scale gpuxmodel NAME --replicas=3": "below",
     "kubectl create job --from=cronjob/NAME now": "tests/e2e/test_batch.py",
     "kubectl logs job/now": "tests/e2e/test_batch.py",
+    "kubectl scale --replicas=0": "tests/integration/api/test_updates.py",
     "kubectl delete gpuxmodel --all -A": "below",
     "kubectl delete crd gpuxmodels.gpux.io": "below",
 }
