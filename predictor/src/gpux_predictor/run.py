@@ -15,7 +15,8 @@ from gpux_predictor.access.opened import EVERYBODY, Access, opened
 from gpux_predictor.engine import cpus
 from gpux_predictor.errors import LoadError
 from gpux_predictor.http.observers import request_log
-from gpux_predictor.kserving.server import Heard, Listen, Server, Ways
+from gpux_predictor.kserving.given import Heard, Listen, Ways
+from gpux_predictor.kserving.server import Server
 from gpux_predictor.precomputed import places
 from gpux_predictor.precomputed.errors import OutputError
 from gpux_predictor.precomputed.lookups import Lookups

@@ -4,8 +4,7 @@ import asyncio
 import logging
 import signal
 import sys
-from collections.abc import Awaitable, Sequence
-from dataclasses import dataclass
+from collections.abc import Awaitable
 from types import FrameType
 
 import uvloop
@@ -17,16 +16,13 @@ from gpux_predictor.http.front import front
 from gpux_predictor.http.gathering import Gathering
 from gpux_predictor.http.guarded_shortcut import shortcut
 from gpux_predictor.http.lingering import Lingering
-from gpux_predictor.http.observers import Observer
 from gpux_predictor.http.routes import routes
 from gpux_predictor.http.stack import stack
 from gpux_predictor.http.tasks import routes as task_routes
+from gpux_predictor.kserving.given import Heard, Listen, Ways
 from gpux_predictor.kserving.spared import spared
-from gpux_predictor.precomputed.lookups import Lookups
 from gpux_predictor.protocols import rest
 from gpux_predictor.serving.service import ModelService
-from gpux_predictor.tasks.service import TaskService
-from gpux_predictor.tracing import Tracer
 
 sys_argv, sys.argv = sys.argv, sys.argv[:1]  # kserve.model_server parses the command line of whoever imports it
 with spared():
@@ -41,43 +37,6 @@ _DRAIN_MARGIN_SECONDS = 5
 """On top of a request's deadline: what was accepted before SIGTERM is answered."""
 _LINGER_SECONDS = 2.0
 """For clients that keep a connection open, to be told with their next answer; not for a person's Ctrl-C."""
-
-
-@dataclass(frozen=True)
-class Listen:
-    """Where a server listens; `grpc_port` None for no gRPC."""
-
-    host: str
-    port: int
-    grpc_port: int | None = None
-
-
-@dataclass(frozen=True)
-class Ways:
-    """Other ways to predictions than to ask for them and wait.
-
-    Attributes:
-        tasks: the model's tasks, if it takes any.
-        lookups: of predictions computed ahead, or why there are none.
-        page: whether there is a page to try the model on.
-    """
-
-    tasks: TaskService | None = None
-    lookups: Lookups | str = "nothing is computed ahead"
-    page: bool = True
-
-
-@dataclass(frozen=True)
-class Heard:
-    """What is told of each request.
-
-    Attributes:
-        observers: hear of each over HTTP, after it.
-        tracer: makes spans; None where nobody asks for them.
-    """
-
-    observers: Sequence[Observer] = ()
-    tracer: Tracer | None = None
 
 
 class Server(ModelServer):  # type: ignore[misc]  # kserve has no types
@@ -95,8 +54,8 @@ class Server(ModelServer):  # type: ignore[misc]  # kserve has no types
         self,
         service: ModelService,
         listen: Listen,
-        heard: Heard = Heard(),
-        ways: Ways = Ways(),
+        heard: Heard,
+        ways: Ways,
         access: Access = EVERYBODY,
     ) -> None:
         self._drain_seconds = service.model.spec.runtime.timeout_seconds + _DRAIN_MARGIN_SECONDS

@@ -14,7 +14,8 @@ from gpux_predictor.callbacks.sender import Sender
 from gpux_predictor.callbacks.target import Allowed, parse
 from gpux_predictor.errors import BadRequest, RequestError
 from gpux_predictor.tasks import answers
-from gpux_predictor.tasks.records import CALLBACKS_OF_A_HOST, Callback, CallbackOutcome, Task
+from gpux_predictor.tasks.callback_records import CALLBACKS_OF_A_HOST, Callback, CallbackOutcome
+from gpux_predictor.tasks.records import Task
 from gpux_predictor.tasks.store import NoSuchTask, TaskStore
 from gpux_predictor.tasks.tracing import CallbackSpan
 from gpux_predictor.tracing import Tracer

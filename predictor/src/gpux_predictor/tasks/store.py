@@ -5,19 +5,8 @@ from http import HTTPStatus
 from typing import Protocol
 
 from gpux_predictor.errors import RequestError
-from gpux_predictor.tasks.records import (
-    Appetite,
-    Callback,
-    CallbackOutcome,
-    Claimed,
-    Counts,
-    NewTask,
-    Outcome,
-    Page,
-    State,
-    Submitted,
-    Task,
-)
+from gpux_predictor.tasks.callback_records import Callback, CallbackOutcome
+from gpux_predictor.tasks.records import Appetite, Claimed, Counts, NewTask, Outcome, Page, State, Submitted, Task
 
 CANCELLED = "Cancelled by DELETE"
 """The error of a task that its caller cancelled."""

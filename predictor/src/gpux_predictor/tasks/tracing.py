@@ -12,8 +12,9 @@ from gpux_predictor.callbacks.outcome import Outcome as Delivered
 from gpux_predictor.callbacks.outcome import Sent
 from gpux_predictor.callbacks.target import Target
 from gpux_predictor.serving.service import ModelService
+from gpux_predictor.tasks.callback_records import Callback
 from gpux_predictor.tasks.pacing import Gaps
-from gpux_predictor.tasks.records import Callback, Claimed, Outcome
+from gpux_predictor.tasks.records import Claimed, Outcome
 from gpux_predictor.tasks.runs import Runs
 from gpux_predictor.tracing import Attributes, Kind, Span, Tracer
 

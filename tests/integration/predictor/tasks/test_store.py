@@ -12,19 +12,15 @@ from typing import TypeVar
 import pytest
 from redis import Redis as RedisClient
 
-from gpux_predictor.tasks.embedded.store import EmbeddedStore
-from gpux_predictor.tasks.records import (
+from gpux_predictor.tasks.callback_records import (
     CALLBACKS_LOOKED_AT,
     CALLBACKS_OF_A_HOST,
-    Appetite,
     CallbackOutcome,
     CallbackState,
     CallbackStatus,
-    NewTask,
-    Outcome,
-    State,
-    Terms,
 )
+from gpux_predictor.tasks.embedded.store import EmbeddedStore
+from gpux_predictor.tasks.records import Appetite, NewTask, Outcome, State, Terms
 from gpux_predictor.tasks.shared.store import SharedStore
 from gpux_predictor.tasks.store import (
     CANCELLED,

@@ -3,8 +3,8 @@
 from collections import Counter
 from collections.abc import Sequence
 
+from gpux_predictor.tasks.callback_records import CALLBACKS_LOOKED_AT, CALLBACKS_OF_A_HOST, Callback, CallbackOutcome
 from gpux_predictor.tasks.embedded.change import Change
-from gpux_predictor.tasks.records import CALLBACKS_LOOKED_AT, CALLBACKS_OF_A_HOST, Callback, CallbackOutcome
 
 
 def due(change: Change, most: int, again_in: float, under_way: Sequence[str] = ()) -> list[Callback]:

@@ -8,16 +8,14 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TypeVar
 
+from gpux_predictor.tasks.callback_records import CALLBACK_SECONDS, Callback, CallbackOutcome
 from gpux_predictor.tasks.embedded import keeping, notices, reading, schema, submitting, working
 from gpux_predictor.tasks.embedded.change import Change, count
 from gpux_predictor.tasks.embedded.folder import Folder
 from gpux_predictor.tasks.embedded.reading import Look
 from gpux_predictor.tasks.embedded.writer import Writer
 from gpux_predictor.tasks.records import (
-    CALLBACK_SECONDS,
     Appetite,
-    Callback,
-    CallbackOutcome,
     Claimed,
     Counts,
     NewTask,

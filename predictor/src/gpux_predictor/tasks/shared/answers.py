@@ -1,6 +1,7 @@
 """What the scripts return, as records. Pure."""
 
-from gpux_predictor.tasks.records import Callback, CallbackState, CallbackStatus, Claimed, Counts, State, Task
+from gpux_predictor.tasks.callback_records import Callback, CallbackState, CallbackStatus
+from gpux_predictor.tasks.records import Claimed, Counts, State, Task
 
 
 def task(row: list[bytes]) -> Task:

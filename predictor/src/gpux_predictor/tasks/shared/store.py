@@ -4,15 +4,17 @@ import asyncio
 from collections.abc import Collection, Sequence
 from typing import Any
 
-from gpux_predictor.tasks.ids import new_id, new_key, no_such_task
-from gpux_predictor.tasks.records import (
+from gpux_predictor.tasks.callback_records import (
     CALLBACK_SECONDS,
     CALLBACKS_LOOKED_AT,
     CALLBACKS_OF_A_HOST,
     NOTICE_SECONDS,
-    Appetite,
     Callback,
     CallbackOutcome,
+)
+from gpux_predictor.tasks.ids import new_id, new_key, no_such_task
+from gpux_predictor.tasks.records import (
+    Appetite,
     Claimed,
     Counts,
     NewTask,
