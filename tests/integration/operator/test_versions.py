@@ -1,7 +1,7 @@
 """Versions that do not go together.
 
-The CRD is newer than the operator: for the seconds of an upgrade, or after the operator alone went back. Kubernetes is older than both: a
-proxy answers `/version` in the place of the API server.
+The CRD is newer than the operator: for the seconds of an upgrade, or after the operator alone went back. Or it is older: a platform team
+upgrades it by itself (`crds.enabled=false`). Kubernetes is older than both: a proxy answers `/version` in the place of the API server.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from testcluster import crds
 from testcluster.api import Api, ApiError
 from testcluster.controlplane import ControlPlane
 from testcluster.proxy import ApiProxy, Asked, Refusal
-from testcluster.waiting import SOON, eventually
+from testcluster.waiting import SOON, consistently, eventually
 
 if TYPE_CHECKING:
     from tests.integration.operator.conftest import Models, Operator
@@ -41,6 +41,39 @@ def newer_crd(admin: Api, namespace: str) -> Iterator[None]:
     yield
     admin.patch(crds.API_VERSION, crds.KIND, CRD, {"spec": old["spec"]})
     eventually(lambda: not _takes(admin, namespace), SOON, "the API server goes by our CRD again")
+
+
+BATCH = {
+    "schedule": "0 5 * * *",
+    "entities": {"uri": "s3://b/t.csv", "keyColumn": "id"},
+    "output": {"uri": "pvc://results/x"},
+}
+
+
+@pytest.fixture
+def older_crd(admin: Api) -> Iterator[None]:
+    """One whose status has no `batch`."""
+    path = f"/apis/{crds.API_VERSION}/customresourcedefinitions/{CRD}"
+    stored = admin.request("GET", path)
+    old = copy.deepcopy(stored)
+    status = old["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"]["status"]["properties"]
+    del status["batch"]
+    admin.request("PUT", path, old)
+    yield
+    newest = admin.request("GET", path)
+    admin.request("PUT", path, {**newest, "spec": stored["spec"]})
+
+
+@pytest.mark.usefixtures("older_crd", "kserve")
+def test_what_an_older_crd_does_not_know_is_left_out_of_the_status(models: Models, operator: Operator) -> None:
+    models.apply(batch=BATCH)
+    models.becomes("NewestGenerationServes")
+    status = models.get()["status"]
+    assert "batch" not in status
+    assert {"conditions", "observedGeneration", "replicas"} <= status.keys()
+    assert operator.log().count("does not know status.batch, which is left out: upgrade it") == 1
+    version = models.get()["metadata"]["resourceVersion"]
+    consistently(lambda: models.get()["metadata"]["resourceVersion"] == version, 3, "resyncs write nothing")
 
 
 def _takes(admin: Api, namespace: str) -> bool:

@@ -1,7 +1,8 @@
 """One level-triggered pass over a model: read, build, write what differs, say what is.
 
-Nothing is remembered between passes but how often somebody else's writes were undone (`engine.repairs`) and which version a
-pass knew last, so a pass may be cut off anywhere and any number may follow each other: the next one starts from what the API server has.
+Nothing is remembered between passes but how often somebody else's writes were undone (`engine.repairs`), which version a
+pass knew last, and what the CRD does not know (`engine.statuses`), so a pass may be cut off anywhere and any number may follow each
+other: the next one starts from what the API server has.
 """
 
 from collections.abc import Callable
@@ -23,6 +24,7 @@ from gpux_operator.engine.queue import Key
 from gpux_operator.engine.reading import read
 from gpux_operator.engine.recorder import Recorder
 from gpux_operator.engine.repairs import Repairs, Turn
+from gpux_operator.engine.statuses import Statuses
 from gpux_operator.kube.api import GPUX_MODELS, KubeApi
 from gpux_operator.kube.errors import KindMissing, NamespaceEnding, NotFound
 from gpux_operator.status.observed import Observed
@@ -49,6 +51,7 @@ class Reconciler:
         self._predictors = predictors
         self._clock = clock
         self._repairs = Repairs()
+        self._statuses = Statuses(api, clock)
         self._known: dict[Key, str] = {}
 
     def reconcile(self, key: Key) -> Outcome:
@@ -120,7 +123,7 @@ class Reconciler:
     ) -> Outcome:
         metadata = stored["metadata"]
         intent = desired.intent if desired else None
-        status = as_stored(roll_up(stored, problem, intent, observed, self._clock()))
+        status = self._statuses.known(as_stored(roll_up(stored, problem, intent, observed, self._clock())))
         before = stored.get("status") or {}
         ready = next(item for item in status["conditions"] if item["type"] == "Ready")
         if observed.unheard and ready["reason"] == Reason.PODS_NOT_READY:  # the cause may be known in a moment
@@ -129,7 +132,7 @@ class Reconciler:
             identity = {"name": metadata["name"], "namespace": metadata["namespace"], "uid": metadata["uid"]}
             body = of_version(stored, {"apiVersion": API_VERSION, "kind": KIND, "metadata": identity, "status": status})
             try:
-                written = self._api.apply_status(GPUX_MODELS, body)
+                written = self._statuses.write(body)
             except NotFound:
                 return Outcome("gone")
             self._known[Key(metadata["namespace"], metadata["name"])] = written["metadata"]["resourceVersion"]
