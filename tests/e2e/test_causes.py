@@ -77,6 +77,11 @@ CAUSES: dict[str, tuple[Object, str, tuple[str, ...]]] = {
         "SampleFailed",
         ("1000000",),
     ),
+    "a download that fails": (
+        manifest({"uri": "https://no-such-host.invalid/model"}),
+        "StorageInitializerFailed",
+        ("https://no-such-host.invalid/model", "bad address"),
+    ),
     "no such image": (
         manifest(serving={"image": "localhost/no-such-image:none"}),
         "ImagePullFailed",

@@ -182,10 +182,10 @@ def test_other_sources_go_through_the_storage_initializer(models: Cluster, names
 
     def says_why() -> dict[str, Any]:
         ready = condition(models.get("gpuxmodel", "remote", namespace), "Ready")
-        assert ready["reason"] in {"ImagePullFailed", "StorageInitializerFailed", "ModelDownloading"}, ready
+        assert ready["reason"] == "StorageInitializerFailed", ready
         return ready
 
-    eventually(says_why, 60, "the status says why")
+    assert "s3://no-such-bucket/model" in eventually(says_why, 120, "the status says why")["message"]
 
 
 @pytest.mark.parametrize(

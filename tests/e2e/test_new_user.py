@@ -21,6 +21,7 @@ from testcluster.e2e.load import RATE, Load
 from testcluster.e2e.models_claim import EXAMPLES
 from testcluster.e2e.shell import Shell
 from testcluster.e2e.user import User
+from testcluster.errors import ClusterError
 from testcluster.waiting import eventually
 
 Object = dict[str, Any]
@@ -199,9 +200,71 @@ def test_an_upgrade_under_load_rolls_operator_and_models_and_loses_no_request(se
     }
 
 
+READS = ("get", "describe", "explain", "logs")
+CHANGES = {
+    "kubectl scale gpuxmodel NAME --replicas=3": "below",
+    "kubectl create job --from=cronjob/NAME now": "tests/e2e/test_batch.py",
+    "kubectl logs job/now": "tests/e2e/test_batch.py",
+    "kubectl scale --replicas=0": "tests/integration/api/test_updates.py",
+    "kubectl delete gpuxmodel --all -A": "below",
+    "kubectl delete crd gpuxmodels.gpux.io": "below",
+}
+"""What is no mere look at a model, and where it is typed."""
+
+
+def test_the_commands_between_the_words_of_the_docs(served: User) -> None:
+    looks = set(docblocks.inline("kubectl")) - set(CHANGES)
+    assert len(looks) > 8
+    for line in sorted(looks):
+        assert line.split()[1] in READS, line
+        typed = line.replace("KIND NAME", "configmap kube-root-ca.crt").replace("NAME", "review")
+        if "--previous" in line:
+            with pytest.raises(ClusterError, match="previous terminated container"):
+                served.shell.run(typed)  # it has not crashed
+        else:
+            served.shell.run(typed)
+    served.shell.run("kubectl scale gpuxmodel sentiment --replicas=3")
+    served.shell.run(
+        "kubectl wait --for=jsonpath='{.status.readyReplicas}'=3 deployment/sentiment-predictor --timeout=120s"
+    )
+    served.shell.run("kubectl scale gpuxmodel sentiment --replicas=1")
+
+
+def test_a_backup_brings_a_model_back(served: User, tmp_path: Path) -> None:
+    """As docs/operations.md says: without the status and what a server wrote into the metadata."""
+    command = docblocks.one("docs/operations.md", "kubectl get gpuxmodel -A").text
+    served.shell.run(command.replace(">gpuxmodels.yaml", f">{shlex.quote(str(tmp_path / 'gpuxmodels.yaml'))}"))
+    kept = yaml.safe_load((tmp_path / "gpuxmodels.yaml").read_text())["items"]
+    assert {item["metadata"]["name"] for item in kept if item["metadata"]["namespace"] == served.namespace} == set(
+        MODELS
+    )
+    [lost] = [item for item in kept if item["metadata"]["name"] == "digits-image"]
+    served.shell.run("kubectl delete gpuxmodel digits-image")
+    written = {
+        **{key: lost[key] for key in ("apiVersion", "kind", "spec")},
+        "metadata": {key: lost["metadata"][key] for key in ("name", "namespace")},
+    }
+    served.shell.run("kubectl apply -f -", json.dumps(written))
+    served.shell.run(READY)
+    served.ask("digits-image", "/info")
+
+
 def test_away_with_it_and_the_readme_s_own_lines(served: User) -> None:
     served.types("docs/quickstart.md", "kubectl delete gpuxmodel review")
     assert set(served.models()) == set(MODELS) - {"review"}
     said = served.types("README.md", "helm install gpux")
     shown = docblocks.one("README.md", "NAME     READY").text
     assert [line.split()[:5] for line in said.splitlines()[-2:]] == [line.split()[:5] for line in shown.splitlines()]
+
+
+def test_everything_goes(served: User) -> None:
+    """As docs/operations.md says, command by command; the next tests' CRD comes with the chart."""
+    shell = served.shell
+    shell.run("kubectl delete gpuxmodel --all -A")
+    left = "kubectl get inferenceservices,cronjobs,poddisruptionbudgets,configmaps -A -l gpux.io/model -o name"
+    eventually(lambda: shell.run(left) == "", 60, "what was made of models has gone")
+    shell.run(f"helm uninstall gpux -n {NAMESPACE} --wait")
+    shell.run("kubectl delete crd gpuxmodels.gpux.io")
+    eventually(lambda: all_of_the_release(served) == "", 60, "nothing of the release is left")
+    assert in_its_namespace(served) == {"configmap/kube-root-ca.crt", "serviceaccount/default"}
+    assert "gpux" not in shell.run("kubectl get crd,clusterrole,clusterrolebinding,validatingadmissionpolicy -o name")

@@ -9,6 +9,7 @@ import pytest
 
 from testcluster.e2e.cluster import Cluster
 from testcluster.e2e.load import RATE, Load
+from testcluster.errors import ClusterError
 from testcluster.waiting import eventually
 
 READY_SECONDS = 180
@@ -46,6 +47,13 @@ def pods(cluster: Cluster, namespace: str, name: str) -> list[str]:
     return [pod["metadata"]["name"] for pod in cluster.select("pods", namespace, f"gpux.io/model={name}")]
 
 
+def wait_until_gone(cluster: Cluster, namespace: str, pod: str) -> None:
+    def gone() -> bool:
+        return pod not in [found["metadata"]["name"] for found in cluster.select("pods", namespace)]
+
+    eventually(gone, 60, f"pod {pod} has gone")
+
+
 def base_url(cluster: Cluster, namespace: str, name: str, way: str) -> str:
     if way == "ingress":
         return f"http://{cluster.ingress}"
@@ -71,28 +79,54 @@ def test_no_request_is_lost(models: Cluster, namespace: str, way: str) -> None:
         eventually(lambda: len(pods(models, namespace, "rolling")) == 2, 90, "the old pods have gone")
         [first, _] = pods(models, namespace, "rolling")
         models.kubectl("delete", "pod", first, "-n", namespace)  # comes back when the pod has gone
-        eventually(lambda: first not in pods(models, namespace, "rolling"), 60, "the pod has gone")
+        wait_until_gone(models, namespace, first)
         ready(models, namespace, "rolling")
     assert set(load.outcomes) == {"200"}, load.outcomes
     assert load.outcomes["200"] > 10 * RATE
     assert models.http(host, "/info").json()["version"] == "2"
 
 
-def test_a_node_can_be_drained_one_pod_at_a_time(models: Cluster, namespace: str) -> None:
+def evict(cluster: Cluster, namespace: str, pod: str) -> str:
+    """Asks for a pod to leave as `kubectl drain` does; what refuses it, or nothing."""
+    eviction = {"apiVersion": "policy/v1", "kind": "Eviction", "metadata": {"name": pod, "namespace": namespace}}
+    path = f"/api/v1/namespaces/{namespace}/pods/{pod}/eviction"
+    try:
+        cluster.kubectl("create", "--raw", path, "-f", "-", stdin=json.dumps(eviction))
+    except ClusterError as refusal:
+        return str(refusal)
+    return ""
+
+
+def test_one_pod_at_a_time_is_evicted_and_no_request_is_lost(models: Cluster, namespace: str) -> None:
+    models.apply(manifest("kept", 2), namespace=namespace)
+    host = str(urlsplit(ready(models, namespace, "kept")["status"]["url"]).hostname)
+    eventually(
+        lambda: models.http(host, "/predict", "POST", json=BODY).status_code == 200, 30, "the ingress leads there"
+    )
+    load = Load(models, f"http://{models.ingress}", host, BODY)
+    with load.running():
+        for _ in range(2):
+            first, second = pods(models, namespace, "kept")
+            eventually(lambda: budget(models, namespace, "kept") == 1, 60, "one pod may leave")
+            assert evict(models, namespace, first) == ""
+            assert "violate the pod's disruption budget" in evict(models, namespace, second)
+            wait_until_gone(models, namespace, first)
+    assert set(load.outcomes) == {"200"}, load.outcomes
+
+
+def budget(cluster: Cluster, namespace: str, name: str) -> int:
+    """How many pods of a model may leave now."""
+    status = cluster.get("poddisruptionbudget", name, namespace).get("status", {})
+    return int(status.get("disruptionsAllowed", 0))
+
+
+def test_one_replica_has_no_budget(models: Cluster, namespace: str) -> None:
+    """It would let nobody drain a node."""
     models.apply(manifest("kept", 2), namespace=namespace)
     ready(models, namespace, "kept")
-
-    def allowed() -> int:
-        status = models.get("poddisruptionbudget", "kept", namespace).get("status", {})
-        return int(status.get("disruptionsAllowed", 0))
-
-    eventually(lambda: allowed() == 1, 60, "one pod may leave")
     models.kubectl("scale", "gpuxmodel/kept", "-n", namespace, "--replicas=1")
-    eventually(
-        lambda: not models.select("poddisruptionbudgets", namespace, "gpux.io/model=kept"),
-        60,
-        "one replica has no budget",
-    )
+    budgets = "poddisruptionbudgets", namespace, "gpux.io/model=kept"
+    eventually(lambda: not models.select(*budgets), 60, "it has gone")
 
 
 def test_suspended_and_back(models: Cluster, namespace: str) -> None:

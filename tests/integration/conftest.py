@@ -12,13 +12,13 @@ from pathlib import Path
 import pytest
 import yaml
 
-from testcluster import isvc_crd, tools
+from testcluster import crds, isvc_crd, published_crds, tools
 from testcluster.api import Api, Object
 from testcluster.controlplane import TOOLS, ControlPlane
 from testcluster.errors import ClusterError
 from testcluster.waiting import SOON, eventually
 
-NEEDED = (*TOOLS, "kubectl", "helm", "promeval")
+NEEDED = (*TOOLS, "kubectl", "helm", "promeval", "podmonitor", "netpol")
 GPUX_CRD = Path(__file__).resolve().parents[2] / "crds" / "gpuxmodels.gpux.io.yaml"
 LONG = (
     "operator/test_replicas.py",
@@ -121,6 +121,25 @@ def without_isvc_crd(admin: Api) -> Iterator[None]:
     isvc_crd.remove(admin)
     yield
     isvc_crd.install(admin)
+
+
+@pytest.fixture(scope="module")
+def gateway_api(control_plane: ControlPlane) -> Iterator[None]:
+    """A cluster that has the Gateway API."""
+    yield from _with(control_plane, published_crds.gateway_api())
+
+
+@pytest.fixture(scope="module")
+def prometheus_operator_kinds(control_plane: ControlPlane) -> Iterator[None]:
+    """A cluster that has the kinds of the Prometheus Operator."""
+    yield from _with(control_plane, published_crds.prometheus_operator())
+
+
+def _with(control_plane: ControlPlane, published: list[Object]) -> Iterator[None]:
+    crds.install(control_plane.api, published)
+    yield
+    for crd in published:
+        crds.remove(control_plane.api, crd["metadata"]["name"])
 
 
 def _gpux_crds() -> list[Object]:

@@ -66,13 +66,28 @@ def problems(error: ValidationError) -> list[Problem]:
     """Each problem that pydantic found; an unknown field with the one that was probably meant."""
     found = []
     for detail in error.errors(include_url=False):
-        where = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in detail["loc"]).lstrip(".")
+        where = _path(detail["loc"])
         message = detail["msg"].removeprefix("Value error, ")
         if detail["type"] == "extra_forbidden":
             meant = instead(GpuxModel, detail["loc"])
             message = f"unknown field: did you mean {meant}?" if meant else "unknown field"
         found.append(Problem(where, message))
     return found
+
+
+def _path(location: Sequence[str | int]) -> str:
+    return "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in location).lstrip(".")
+
+
+def without_unknown(document: dict[str, Any], error: ValidationError) -> tuple[dict[str, Any], tuple[str, ...]]:
+    """The document, in place, without the unknown fields that pydantic found in it, and their paths."""
+    unknown = [detail["loc"] for detail in error.errors(include_url=False) if detail["type"] == "extra_forbidden"]
+    for *above, name in unknown:
+        parent: Any = document
+        for part in above:
+            parent = parent[part]
+        del parent[name]
+    return document, tuple(map(_path, unknown))
 
 
 def documents(path: Path) -> list[dict[str, Any]]:

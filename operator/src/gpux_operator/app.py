@@ -12,8 +12,9 @@ from gpux_operator.adapters.probes import Answer
 from gpux_operator.engine.census import Census
 from gpux_operator.engine.election import Election
 from gpux_operator.engine.lease import Lease
-from gpux_operator.kube.client import SHORT, Client
+from gpux_operator.kube.client import Client
 from gpux_operator.kube.login import log_in
+from gpux_operator.kube.transport import SHORT
 from gpux_operator.settings import Settings
 from gpux_operator.term import Term
 

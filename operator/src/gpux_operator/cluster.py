@@ -9,6 +9,7 @@ from typing import Literal, Protocol
 import click
 
 from gpux_api.v1alpha1 import API_VERSION, KIND
+from gpux_operator.engine.supported import LEAST, complaint
 from gpux_operator.kube.api import GPUX_MODELS, INFERENCE_SERVICES, LEASES, Manifest, Resource
 from gpux_operator.kube.client import Client
 from gpux_operator.kube.errors import ApiError, Forbidden, Rejected
@@ -30,13 +31,16 @@ class Asks(Protocol):
     def get(self, resource: Resource, namespace: str, name: str) -> Manifest:
         """The object."""
 
+    def version(self) -> str:
+        """The API server's `gitVersion`."""
+
 
 @dataclass(frozen=True)
 class Finding:
     """One line of the answer.
 
     Args:
-        level: `failed` where models cannot be served, `warning` where they cannot yet.
+        level: `failed` where models cannot be served, `warning` where they cannot yet, or where it is not known.
         message: what was found, and what to do.
     """
 
@@ -82,6 +86,7 @@ def report(kubeconfig: str | None, question: Question, output: str = "text") -> 
 def check(api: Asks, question: Question, sleep: Callable[[float], None] = time.sleep) -> Iterator[Finding]:
     """The findings, one by one; the first that makes the others pointless is the last."""
     try:
+        yield _version(api)
         if not api.serves(GPUX_MODELS):
             message = f"the API server does not know {KIND} ({API_VERSION}): install the chart with crds.enabled=true"
             yield Finding("failed", message)
@@ -94,6 +99,21 @@ def check(api: Asks, question: Question, sleep: Callable[[float], None] = time.s
     if question.lease is not None:
         yield _leader(api, question.lease, question.wait_seconds, sleep)
     yield _kserve(api)
+
+
+def _version(api: Asks) -> Finding:
+    """Raises: ApiError: the API server does not answer."""
+    try:
+        version = api.version()
+    except Forbidden as error:
+        return Finding(
+            "warning", f"the version of Kubernetes cannot be asked (system:public-info-viewer allows it): {error}"
+        )
+    wrong = complaint(version)
+    least = ".".join(map(str, LEAST))
+    return (
+        Finding("failed", wrong) if wrong else Finding("ok", f"Kubernetes {version}: {least} and newer are supported")
+    )
 
 
 def _admission(api: Asks, namespace: str) -> Finding:

@@ -14,8 +14,9 @@ from gpux_api.v1alpha1 import GpuxModel
 from gpux_predictor.access.opened import EVERYBODY, Access, opened
 from gpux_predictor.engine import cpus
 from gpux_predictor.errors import LoadError
-from gpux_predictor.http.observers import Observer, observers
-from gpux_predictor.kserving.server import Listen, Server, Ways
+from gpux_predictor.http.observers import request_log
+from gpux_predictor.kserving.given import Heard, Listen, Ways
+from gpux_predictor.kserving.server import Server
 from gpux_predictor.precomputed import places
 from gpux_predictor.precomputed.errors import OutputError
 from gpux_predictor.precomputed.lookups import Lookups
@@ -23,6 +24,7 @@ from gpux_predictor.serving.loading import Origin
 from gpux_predictor.serving.service import ModelService
 from gpux_predictor.tasks.build import default_state_dir, task_service
 from gpux_predictor.tasks.service import TaskService
+from gpux_predictor.tracing import Tracer, tracer
 
 __all__ = ["Listen", "Origin", "default_state_dir", "opened", "run"]
 
@@ -65,15 +67,16 @@ def run(  # noqa: PLR0913
         f"(POST /predict, GET /health /info /metrics{to_try}){grpc}",
         err=True,
     )
-    ways = Ways(_tasks(service, state_dir), _lookups(model, origin, batch_dir), page)
-    server = Server(service, listen, _observers(log_requests=log_requests), ways, access)
+    heard = Heard([request_log()] if log_requests else [], _tracer())
+    ways = Ways(_tasks(service, state_dir, heard.tracer), _lookups(model, origin, batch_dir), page)
+    server = Server(service, listen, heard, ways, access)
     _calm_the_collector()
     server.serve()
 
 
-def _observers(*, log_requests: bool) -> list[Observer]:
+def _tracer() -> Tracer | None:
     try:
-        return observers(log_requests=log_requests)
+        return tracer()
     except LoadError as error:
         click.echo(f"gpux-predictor: {error.message}", err=True)
         sys.exit(1)
@@ -91,10 +94,10 @@ def _lookups(model: GpuxModel, origin: Origin, batch_dir: Path | None) -> Lookup
         return f"spec.batch.output: {error}"
 
 
-def _tasks(service: ModelService, state_dir: Path) -> TaskService | None:
+def _tasks(service: ModelService, state_dir: Path, traced: Tracer | None) -> TaskService | None:
     """The model's tasks; where the environment lacks what they need, the model is not served, and /health says why."""
     try:
-        return task_service(service, state_dir)
+        return task_service(service, state_dir, traced)
     except LoadError as error:
         service.refuse(error)
         return None

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import yaml
 
-from testcluster import isvc_crd
+from testcluster import history, isvc_crd
 from testcluster.api import Api, Object
 from testcluster.chart import CHART, NAMESPACE, helm
 from testcluster.controlplane import ControlPlane
@@ -59,14 +59,8 @@ def bare(tmp_path_factory: pytest.TempPathFactory, built_tools: dict[str, Path])
 
 @pytest.fixture(scope="session")
 def previous_chart(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The chart of an older commit, from this repository's history."""
-    folder = tmp_path_factory.mktemp("previous")
-    root = CHART.parents[1]
-    archive = subprocess.run(["git", "archive", PREVIOUS, "charts/gpux"], cwd=root, capture_output=True, check=False)
-    if archive.returncode:
-        pytest.skip(f"no commit {PREVIOUS} in this checkout (a shallow clone?): git fetch --unshallow")
-    subprocess.run(["tar", "-x", "-C", str(folder)], input=archive.stdout, check=True)
-    return folder / "charts" / "gpux"
+    """The chart of `PREVIOUS`."""
+    return history.chart(PREVIOUS, tmp_path_factory.mktemp("previous"))
 
 
 Runs = Callable[[Object, Path], AbstractContextManager[Path]]

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 import yaml
 
+from gpux_operator.engine.supported import LEAST
 from testcluster.api import Api, ApiError, Object
 from testcluster.chart import CHART, chart_manifests, helm
 from testcluster.errors import ClusterError
@@ -36,6 +37,13 @@ def test_lint_is_strict_about_it() -> None:
 def test_wrong_values_are_refused(values: dict[str, Any]) -> None:
     with pytest.raises(ClusterError, match="values don't meet the specifications of the schema"):
         chart_manifests(values)
+
+
+def test_a_kubernetes_that_the_operator_calls_too_old_is_refused() -> None:
+    major, minor = LEAST
+    helm("template", str(CHART), f"--kube-version=v{major}.{minor}.0")
+    with pytest.raises(ClusterError, match=f"requires kubeVersion: >={major}.{minor}"):
+        helm("template", str(CHART), f"--kube-version=v{major}.{minor - 1}.99")
 
 
 def test_every_value_is_described() -> None:

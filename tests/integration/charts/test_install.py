@@ -207,8 +207,9 @@ def test_the_pod_of_helm_test_says_whether_the_cluster_can_serve(cleared: Helm, 
     with run_operator(api.get("apps/v1", "Deployment", "gpux", NAMESPACE), operator):
         done = check()
     assert done.returncode == 0, done
-    assert [line.split()[0] for line in done.stdout.splitlines()] == ["ok"] * 4
+    assert [line.split()[0] for line in done.stdout.splitlines()] == ["ok"] * 5
     assert [item["level"] for item in json.loads(check("--wait-seconds=0", "-o", "json").stdout)] == [
+        "ok",
         "ok",
         "ok",
         "failed",

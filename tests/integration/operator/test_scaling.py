@@ -13,7 +13,7 @@ import pytest
 
 from gpux_api.manifests import parse
 from gpux_operator.build.inference_service import Images
-from gpux_operator.engine.children import desired_children
+from gpux_operator.engine.desired import desired_children
 from testcluster import metrics_api
 from testcluster.api import ApiError
 from testcluster.metrics_api import MetricsApi

@@ -1,7 +1,7 @@
 """What becomes of errors that a service raises, over REST and gRPC; and V1 on a graph with a scalar, end to end."""
 
 import asyncio
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,7 @@ from starlette.applications import Starlette
 
 import onnxmodels
 from gpux_api.manifests import parse
+from gpux_predictor.batching.item import Timing
 from gpux_predictor.errors import DeadlineExceeded, InferenceFailed, TooManyRequests
 from gpux_predictor.kserving.grpc_server import GrpcServer
 from gpux_predictor.protocols import rest
@@ -39,7 +40,12 @@ class Failing(ModelService):
 
     error: Exception = TooManyRequests("the queue is full", 3)
 
-    async def infer(self, arrays: Mapping[str, np.ndarray], waiting: Waiting = nullcontext) -> dict[str, Any]:
+    async def infer(
+        self,
+        arrays: Mapping[str, np.ndarray],
+        waiting: Waiting = nullcontext,
+        timed: Callable[[Timing], None] | None = None,
+    ) -> dict[str, Any]:
         raise self.error
 
 

@@ -20,10 +20,8 @@ from markdown_it import MarkdownIt
 
 ROOT = Path(__file__).parents[3]
 REASONS = (
-    "needs Node.js",
     "needs NVIDIA's libraries",
-    "needs a cluster of yours",
-    "needs Docker",
+    "needs kind",
     "an answer, shortened",
     "a command that serves until it is stopped",
 )
@@ -86,6 +84,16 @@ def one(page: str, begins: str) -> Block:
         begins: as much of its text as no other block begins with.
     """
     [found] = [block for block in blocks(ROOT / page) if block.text.startswith(begins)]
+    return found
+
+
+def inline(program: str) -> dict[str, str]:
+    """The command lines of a program between the words of the pages, each with the page where it first stands; none that is cut short."""
+    found: dict[str, str] = {}
+    for page in pages():
+        for line in re.findall(rf"`({program} [^`]+ [^`]+)`", page.read_text(encoding="utf-8")):
+            if "…" not in line:
+                found.setdefault(line, str(page.relative_to(ROOT)))
     return found
 
 

@@ -170,6 +170,22 @@ def inference_service_crd() -> dict[str, Any]:
     }
 
 
+@cache
+def storage_container_crd() -> dict[str, Any]:
+    """The ClusterStorageContainer, by which KServe knows its storage initializers; treat it as read-only."""
+    schemas = Schemas(find=_find, known=KNOWN, left_out=LEFT_OUT, refine=_refine)
+    spec = schemas.of("V1alpha1StorageContainerSpec")
+    schema = {"type": "object", "properties": {"metadata": {"type": "object"}, "spec": spec}}
+    names = {"kind": "ClusterStorageContainer", "plural": "clusterstoragecontainers"}
+    version = {"name": "v1alpha1", "served": True, "storage": True, "schema": {"openAPIV3Schema": schema}}
+    return {
+        "apiVersion": "apiextensions.k8s.io/v1",
+        "kind": "CustomResourceDefinition",
+        "metadata": {"name": f"clusterstoragecontainers.{GROUP}"},
+        "spec": {"group": GROUP, "scope": "Cluster", "names": names, "versions": [version]},
+    }
+
+
 def install(api: Api) -> None:
     """KServe arrives: return when InferenceServices can be made."""
     crds.install(api, [inference_service_crd()])

@@ -71,13 +71,18 @@ class Program:
             os.killpg(process.pid, signal.SIGKILL)
             return process.wait()
 
-    def send(self, number: signal.Signals) -> None:
-        """Send a signal to it, not to its guard: one that is stopped could not end it any more. Linux only."""
+    @property
+    def pid(self) -> int:
+        """Of the program itself, not of its guard. Linux only."""
         self.check()
         assert self._process is not None
         guard = self._process.pid
-        for child in Path(f"/proc/{guard}/task/{guard}/children").read_text().split():
-            os.kill(int(child), number)
+        [child] = Path(f"/proc/{guard}/task/{guard}/children").read_text().split()
+        return int(child)
+
+    def send(self, number: signal.Signals) -> None:
+        """Send a signal to it, not to its guard: one that is stopped could not end it any more. Linux only."""
+        os.kill(self.pid, number)
 
     def check(self) -> None:
         """Raise, with the end of the log, if it is not running any more."""

@@ -64,6 +64,8 @@ TOOLS: dict[str, Tool] = {
         Tool("etcd", "etcd", "go.etcd.io/etcd/server/v3", "go.etcd.io/etcd/server/v3"),
         Tool("helm", "helm", "helm.sh/helm/v3/cmd/helm", "helm.sh/helm/v3", _HELM_STAMPS),
         Tool("promeval", "prometheus", ".", "github.com/prometheus/prometheus"),
+        Tool("podmonitor", "prometheus-operator", ".", "github.com/prometheus-operator/prometheus-operator"),
+        Tool("netpol", "netpol", ".", "sigs.k8s.io/kube-network-policies"),
         Tool("coredns", "coredns", "github.com/coredns/coredns", "github.com/coredns/coredns"),
     )
 }

@@ -20,9 +20,12 @@ def anchors(page: Path) -> set[str]:
 
 WELL = {
     Reason.VALID,
+    Reason.FIELDS_IGNORED,
     Reason.SERVING,
     Reason.NEWEST_SERVES,
     Reason.MODEL_READY,
+    Reason.BATCH_RUN_SUCCEEDED,
+    Reason.NO_BATCH_RUN_YET,
     Reason.CANARY_IN_PROGRESS,
     Reason.SCALED_TO_ZERO,
 }

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 import yaml
 
-from gpux_operator.build.inference_service import Images
+from gpux_operator.build.inference_service import Images, Platform
 from gpux_operator.render import render
 
 EXAMPLES = Path(__file__).parents[3] / "examples"
@@ -15,7 +15,7 @@ Object = dict[str, Any]
 
 def rendered(*files: str) -> list[Object]:
     """The children of the models in these files, as `gpux-operator render` prints them."""
-    manifests, problems = render([EXAMPLES / file for file in files], "default", Images("image", "gpu-image"))
+    manifests, problems = render([EXAMPLES / file for file in files], "default", Platform(Images("image", "gpu-image")))
     assert problems == []
     return manifests
 

@@ -17,7 +17,7 @@ from gpux_operator.build.checks import spec_problems
 from gpux_operator.build.metadata import digest
 from gpux_operator.build.resources import canonical
 from gpux_operator.build.text import yaml_text
-from gpux_operator.engine.children import Desired, desired_children
+from gpux_operator.engine.desired import Desired, desired_children
 from gpux_operator.status.reasons import Reason
 
 if TYPE_CHECKING:
@@ -102,12 +102,16 @@ def test_a_strategy_rolls_no_pod(images: Images) -> None:
 def test_grpc_is_the_second_port(images: Images) -> None:
     """KServe's Service leads its port 80 to the first one."""
 
-    def ports(serving: Manifest) -> list[tuple[str, int]]:
-        container = predictor(build(spec(serving=serving), images))["containers"][0]
+    def ports(serving: Manifest, **more: Manifest) -> list[tuple[str, int]]:
+        container = predictor(build(spec(serving=serving, **more), images))["containers"][0]
         return [(port["name"], port["containerPort"]) for port in container["ports"]]
 
     assert ports({"protocols": ["grpc"], "port": 9000}) == [("http1", 9000), ("h2c", 8081)]
     assert ports({"protocols": ["v1", "v2"]}) == ports({}) == [("http1", 8080)]
+    tls = {"tls": {"secretRef": {"name": "certificate"}}}
+    named = ports({"protocols": ["grpc"], "visibility": "ClusterLocal"}, access=tls)
+    assert named == [("https", 8080), ("tls-rpc", 8081)]
+    assert not any(word in name for name, _ in named for word in ("grpc", "h2c")), "KServe takes these for cleartext"
 
 
 SURGE = {"type": "RollingUpdate", "rollingUpdate": {"maxSurge": 1, "maxUnavailable": 0}}

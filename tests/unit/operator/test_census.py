@@ -6,8 +6,8 @@ import pytest
 
 from gpux_operator.adapters.metrics import Metrics
 from gpux_operator.engine.census import Census
+from gpux_operator.engine.outcome import Outcome
 from gpux_operator.engine.queue import Key
-from gpux_operator.engine.reconcile import Outcome
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 A, B = Key("ns", "a"), Key("ns", "b")

@@ -103,7 +103,7 @@ def test_standard_input_is_a_file_too() -> None:
     assert (done.exit_code, done.stderr) == (0, "")
     assert [item["metadata"]["name"] for item in yaml.safe_load_all(done.stdout)][-1] == "m"
     refused = CliRunner().invoke(main, ["render", "-"], input="kind: Secret\n")
-    assert (refused.exit_code, refused.stderr) == (1, "-: holds no GpuxModel\n")
+    assert (refused.exit_code, refused.stderr) == (1, "stdin: holds no GpuxModel\n")
 
 
 def test_a_file_that_is_not_there(tmp_path: Path) -> None:

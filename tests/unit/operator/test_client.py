@@ -15,8 +15,9 @@ import yaml
 
 from gpux_operator.kube import errors
 from gpux_operator.kube.api import CONFIG_MAPS, GPUX_MODELS, HTTP_ROUTES, INFERENCE_SERVICES
-from gpux_operator.kube.client import SHORT, Client, Patience
+from gpux_operator.kube.client import Client
 from gpux_operator.kube.login import log_in
+from gpux_operator.kube.transport import SHORT, Patience
 
 Answer = tuple[int, Any, dict[str, str]]
 UNMAPPED = (

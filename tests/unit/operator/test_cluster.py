@@ -17,6 +17,7 @@ class Cluster:
 
     def __init__(self) -> None:
         self.kinds = {GPUX_MODELS, INFERENCE_SERVICES}
+        self.git_version: str | ApiError = "v1.34.1"
         self.down: ApiError | None = None
         self.unasked: dict[Resource, ApiError] = {}
         self.refuses: dict[str, ApiError] = {"nowhere": Rejected("spec.model.source.uri: …")}
@@ -36,6 +37,11 @@ class Cluster:
             raise Rejected("name and namespace must have at most 52 characters together")
         if error := self.refuses.get(obj["spec"]["model"]["source"]["uri"]):
             raise error
+
+    def version(self) -> str:
+        if error := self.down or (self.git_version if isinstance(self.git_version, ApiError) else None):
+            raise error
+        return str(self.git_version)
 
     def get(self, resource: Resource, namespace: str, name: str) -> dict[str, Any]:
         found = self.leases.pop(0) if len(self.leases) > 1 else self.leases[0]
@@ -60,12 +66,32 @@ def failure(cluster: Cluster) -> str:
 
 def test_all_is_well(cluster: Cluster) -> None:
     found = findings(cluster)
-    assert [item.level for item in found] == ["ok"] * 4
-    assert found[2].message == "an operator leads: a"
+    assert [item.level for item in found] == ["ok"] * 5
+    assert found[3].message == "an operator leads: a"
+
+
+@pytest.mark.parametrize(
+    ("version", "level", "words"),
+    [
+        ("v1.30.0", "ok", "Kubernetes v1.30.0: 1.30 and newer are supported"),
+        ("v1.35.2-gke.7", "ok", "Kubernetes v1.35.2-gke.7: 1.30 and newer are supported"),
+        ("v1.29.9", "failed", "Kubernetes v1.29.9 is not supported: upgrade the cluster to 1.30 or newer"),
+        (
+            Forbidden("no"),
+            "warning",
+            "the version of Kubernetes cannot be asked (system:public-info-viewer allows it): no",
+        ),
+    ],
+)
+def test_the_version_of_kubernetes(cluster: Cluster, version: str | ApiError, level: str, words: str) -> None:
+    cluster.git_version = version
+    first, *others = findings(cluster)
+    assert (first.level, first.message[: len(words)]) == (level, words)
+    assert [item.level for item in others] == ["ok"] * 4, "the rest is looked at all the same"
 
 
 def test_a_long_namespace_is_no_problem(cluster: Cluster) -> None:
-    assert [item.level for item in findings(cluster, namespace="n" * 45)] == ["ok"] * 4
+    assert [item.level for item in findings(cluster, namespace="n" * 45)] == ["ok"] * 5
 
 
 def test_what_kserve_is_cannot_always_be_asked(cluster: Cluster) -> None:
@@ -75,17 +101,17 @@ def test_what_kserve_is_cannot_always_be_asked(cluster: Cluster) -> None:
 
 def test_a_missing_kserve_is_a_warning(cluster: Cluster) -> None:
     cluster.kinds.remove(INFERENCE_SERVICES)
-    assert [item.level for item in findings(cluster)] == ["ok", "ok", "ok", "warning"]
+    assert [item.level for item in findings(cluster)] == ["ok", "ok", "ok", "ok", "warning"]
 
 
 def test_the_lease_is_not_looked_at_unless_named(cluster: Cluster) -> None:
     cluster.leases = [NotFound("no lease")]
-    assert [item.level for item in findings(cluster, None)] == ["ok"] * 3
+    assert [item.level for item in findings(cluster, None)] == ["ok"] * 4
 
 
 def test_nothing_else_is_asked_without_an_answer_or_the_crd(cluster: Cluster) -> None:
     cluster.kinds.clear()
-    assert [item.level for item in findings(cluster)] == ["failed"]
+    assert [item.level for item in findings(cluster)] == ["ok", "failed"]
     assert "crds.enabled=true" in failure(cluster)
     cluster.down = Transient("connection refused")
     assert [item.message for item in findings(cluster)] == ["the API server does not answer: connection refused"]

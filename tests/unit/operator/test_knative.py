@@ -12,7 +12,8 @@ import yaml
 
 from gpux_api.manifests import parse
 from gpux_operator.build.metadata import MODE, POD_HASH
-from gpux_operator.engine.children import desired_children, remove_old_config_maps
+from gpux_operator.engine.desired import desired_children
+from gpux_operator.engine.leftovers import remove_old_config_maps
 from gpux_operator.kube.api import (
     CONFIG_MAPS,
     GPUX_MODELS,
@@ -24,7 +25,8 @@ from gpux_operator.kube.api import (
     VIRTUAL_SERVICES,
     Resource,
 )
-from gpux_operator.status.observed import Intent, Observed
+from gpux_operator.status.intent import Intent
+from gpux_operator.status.observed import Observed
 from gpux_operator.status.reasons import Reason
 from gpux_operator.status.rollup import as_stored, roll_up
 

@@ -11,7 +11,8 @@ from gpux_operator.build.metadata import MANAGER
 from gpux_operator.engine import kserve_words
 from gpux_operator.kube.api import EVENTS
 from gpux_operator.kube.errors import Forbidden
-from gpux_operator.status.observed import Intent, Observed
+from gpux_operator.status.intent import Intent
+from gpux_operator.status.observed import Observed
 
 if TYPE_CHECKING:
     from tests.unit.operator.conftest import FakeApi

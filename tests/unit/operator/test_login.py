@@ -10,8 +10,8 @@ import yaml
 
 from gpux_operator.adapters.runner import connection_info
 from gpux_operator.kube import login
-from gpux_operator.kube.client import Client
 from gpux_operator.kube.login import LoginError, by_kubeconfig, in_cluster, log_in
+from gpux_operator.kube.transport import Transport
 
 PLACE = {"KUBERNETES_SERVICE_HOST": "10.0.0.1", "KUBERNETES_SERVICE_PORT": "443"}
 
@@ -98,9 +98,9 @@ def test_a_proxy_of_the_kubeconfig_is_on_the_way(kubeconfig: Path, monkeypatch: 
     found = log_in(str(kubeconfig))
     assert found.proxy == "http://127.0.0.1:2"
     assert connection_info(found).proxy_url == found.proxy
-    client = Client(found)
-    assert isinstance(client._pool, urllib3.ProxyManager)
-    client.close()
+    transport = Transport(found)
+    assert isinstance(transport._pool, urllib3.ProxyManager)
+    transport.close()
 
 
 def test_what_the_watches_cannot_honour_is_refused(kubeconfig: Path) -> None:

@@ -22,7 +22,8 @@ from tests.unit.operator.test_rollup import (
     unready,
 )
 
-from gpux_operator.status.observed import Intent, Observed
+from gpux_operator.status.intent import Intent
+from gpux_operator.status.observed import Observed
 from gpux_operator.status.predictor import Described, Health, described, health
 from gpux_operator.status.reasons import OF_THE_PREDICTOR, PROGRESS, Reason
 from gpux_operator.status.rollup import as_stored, roll_up

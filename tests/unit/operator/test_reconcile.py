@@ -14,7 +14,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from gpux_operator.build.metadata import owner_reference
-from gpux_operator.engine.reconcile import Outcome, Reconciler
+from gpux_operator.engine.outcome import Outcome
+from gpux_operator.engine.reading import OTHER_CRD
+from gpux_operator.engine.reconcile import Reconciler
 from gpux_operator.kube.api import CONFIG_MAPS, CRON_JOBS, EVENTS, GPUX_MODELS, INFERENCE_SERVICES, INGRESSES, PODS
 from gpux_operator.kube.errors import (
     ApiError,
@@ -315,6 +317,45 @@ def test_a_stored_spec_that_does_not_fit_is_told_and_not_retried(
     assert "spec.model.source: uri must start with" in message
 
 
+def test_fields_of_a_newer_crd_are_ignored_and_told(settled: FakeApi, key: Key, reconciler: Reconciler) -> None:
+    hashed = settled.isvc(key)
+    stored = settled.model(key)
+    stored["spec"]["tomorrow"] = {"a": 1}
+    stored["spec"]["serving"] = {"turbo": True, "env": [{"name": "A", "value": "b"}, {"name": "C", "from": "d"}]}
+    written = copy.deepcopy(stored["spec"])
+    stored["metadata"]["generation"] = 2
+    assert reconciler.reconcile(key).reason != "InvalidSpec"
+    accepted = next(item for item in settled.model(key)["status"]["conditions"] if item["type"] == "Accepted")
+    assert (accepted["status"], accepted["reason"]) == ("True", "FieldsIgnored")
+    assert accepted["message"].startswith(
+        "this operator does not know spec.serving.env[1].from, spec.serving.turbo, spec.tomorrow, "
+    )
+    assert settled.model(key)["spec"] == written, "what the user wrote stays"
+    assert [(item["type"], item["reason"]) for item in settled.of(EVENTS) if "know" in item["message"]] == [
+        ("Warning", "FieldsIgnored")
+    ]
+    assert "turbo" not in str(settled.of(CONFIG_MAPS)), "the predictor knows it no better"
+    assert settled.isvc(key)["metadata"]["uid"] == hashed["metadata"]["uid"]
+
+
+@pytest.mark.parametrize(
+    ("serving", "words"),
+    [
+        ({"mode": "Warp", "turbo": True}, "spec.serving.mode: Input should be 'Standard' or 'Knative'"),
+        ({"port": "http", "turbo": True}, "spec.serving.port: Input should be a valid integer"),
+    ],
+    ids=["value", "type"],
+)
+def test_a_newer_value_of_a_known_field_is_invalid(
+    settled: FakeApi, key: Key, reconciler: Reconciler, serving: Manifest, words: str
+) -> None:
+    settled.model(key)["spec"]["serving"] = serving
+    outcome = reconciler.reconcile(key)
+    assert outcome.reason == "InvalidSpec"
+    message = next(item["message"] for item in settled.model(key)["status"]["conditions"] if item["type"] == "Ready")
+    assert message == words + OTHER_CRD
+
+
 def test_an_old_status_that_does_not_fit_is_written_anew(settled: FakeApi, key: Key, reconciler: Reconciler) -> None:
     settled.model(key)["status"] = {"conditions": [{"type": "Ready", "status": "True"}], "unknown": 1}
     assert reconciler.reconcile(key).result == "ready"
@@ -488,6 +529,38 @@ def test_a_schedule_that_goes_takes_its_cron_job_along(
     scheduled.store(GPUX_MODELS, manifest, "user")
     reconciler.reconcile(key)
     assert not scheduled.of(CRON_JOBS)
+
+
+def test_without_a_schedule_nothing_is_said_of_runs(
+    scheduled: FakeApi, key: Key, manifest: Manifest, reconciler: Reconciler
+) -> None:
+    assert condition(scheduled.model(key), "BatchSucceeded") == ("Unknown", "NoBatchRunYet")
+    scheduled.store(GPUX_MODELS, manifest, "user")
+    reconciler.reconcile(key)
+    status = scheduled.model(key)["status"]
+    assert "batch" not in status
+    assert "BatchSucceeded" not in {item["type"] for item in status["conditions"]}
+
+
+def test_a_run_that_fails_is_told_once_and_costs_one_list_a_pass(
+    scheduled: FakeApi, key: Key, reconciler: Reconciler
+) -> None:
+    (made,) = scheduled.of(CRON_JOBS)
+    made["status"] = {"lastScheduleTime": "2030-01-02T05:00:00Z"}
+    reconciler.reconcile(key)
+    assert condition(scheduled.model(key), "BatchSucceeded") == ("False", "BatchRunFailed")
+    assert condition(scheduled.model(key), "Ready")[0] == "True", "the model serves all the same"
+    assert [item["reason"] for item in scheduled.of(EVENTS) if item["type"] == "Warning"] == ["BatchRunFailed"]
+    scheduled.calls.clear()
+    reconciler.reconcile(key)
+    assert not scheduled.writes
+    asked = ("list", "pods", "gpux.io/model=sentiment,app.kubernetes.io/component=batch")
+    assert scheduled.calls.count(asked) == 1
+    made["status"]["lastSuccessfulTime"] = "2030-01-02T05:10:00Z"
+    scheduled.calls.clear()
+    reconciler.reconcile(key)
+    assert asked not in scheduled.calls, "a success needs no pods"
+    assert condition(scheduled.model(key), "BatchSucceeded") == ("True", "BatchRunSucceeded")
 
 
 def test_a_cron_job_of_somebody_else_is_not_touched(

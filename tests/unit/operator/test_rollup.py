@@ -11,7 +11,8 @@ import pytest
 from gpux_operator.build.checks import Problem
 from gpux_operator.build.metadata import POD_HASH
 from gpux_operator.status.conditions import MAX_MESSAGE, Verdict, conditions
-from gpux_operator.status.observed import Intent, Observed
+from gpux_operator.status.intent import Intent
+from gpux_operator.status.observed import Observed
 from gpux_operator.status.reasons import OF_THE_PREDICTOR, OF_THE_SPEC, PROGRESS, Reason
 from gpux_operator.status.rollup import as_stored, roll_up
 
@@ -517,6 +518,8 @@ def test_every_reason_is_reached_and_has_its_meaning() -> None:
     reached |= {Reason.KNATIVE_NOT_INSTALLED}  # likewise
     reached |= {Reason.VALID, Reason.SERVING, Reason.MODEL_READY}
     reached |= {*OF_THE_PREDICTOR, Reason.MODEL_LOADING}  # test_predictor_words
+    reached |= {Reason.BATCH_RUN_FAILED, Reason.BATCH_RUN_SUCCEEDED, Reason.NO_BATCH_RUN_YET}  # test_batch_status.py
+    reached |= {Reason.FIELDS_IGNORED}  # test_reconcile.py
     reached |= {Reason.POD_START_FAILED, Reason.DRAINED}  # test_troubles, and below
     assert reached == set(Reason)
     assert all(reason.doc.endswith(".") and reason.isalnum() and reason[0].isupper() for reason in Reason)

@@ -14,7 +14,7 @@ from gpux_operator.__main__ import main
 from gpux_operator.build import scaling
 from gpux_operator.build.inference_service import Platform
 from gpux_operator.build.metadata import STOP
-from gpux_operator.engine.children import Desired, desired_children
+from gpux_operator.engine.desired import Desired, desired_children
 from gpux_operator.engine.reconcile import Reconciler
 from gpux_operator.engine.recorder import Recorder
 from gpux_operator.kube.api import (

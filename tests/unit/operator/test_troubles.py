@@ -12,7 +12,8 @@ from gpux_operator.engine import troubles
 from gpux_operator.kube.api import EVENTS
 from gpux_operator.kube.errors import Forbidden, Transient
 from gpux_operator.status import pods
-from gpux_operator.status.observed import Intent, Observed
+from gpux_operator.status.intent import Intent
+from gpux_operator.status.observed import Observed
 from gpux_operator.status.reasons import Reason
 
 if TYPE_CHECKING:

@@ -12,8 +12,9 @@ from tests.unit.operator.conftest import FakeApi
 from gpux_operator.adapters.logs import JsonFormatter
 from gpux_operator.build.inference_service import Images, Platform
 from gpux_operator.engine.echoes import Echoes
+from gpux_operator.engine.outcome import Outcome
 from gpux_operator.engine.queue import Key, KeyQueue
-from gpux_operator.engine.reconcile import Outcome, Reconciler
+from gpux_operator.engine.reconcile import Reconciler
 from gpux_operator.engine.recorder import Recorder
 from gpux_operator.engine.workers import FAILURES_BEFORE_REPORT, Workers
 from gpux_operator.kube.api import GPUX_MODELS, Resource

@@ -17,7 +17,7 @@ from gpux_predictor import metrics
 from gpux_predictor.batching.item import Batch, Item, Result
 from gpux_predictor.engine import source
 from gpux_predictor.errors import BadRequest, DeadlineExceeded, InferenceFailed, LoadReason, NotReady
-from gpux_predictor.serving import loading
+from gpux_predictor.serving import about
 from gpux_predictor.serving.loading import Origin
 from gpux_predictor.serving.prepare import Prepared
 from gpux_predictor.serving.service import ModelService
@@ -121,11 +121,11 @@ def test_the_event_loop_is_free_during_a_run(tmp_path: Path, make_service: MakeS
 def test_info(tmp_path: Path, make_service: MakeService) -> None:
     file = onnxmodels.identity(tmp_path / "model.onnx")
     service = make_service(model={"version": "1.2", "runId": "3f7a"})
-    info = loading.info(service.model, service.loaded)
+    info = about.info(service.model, service.loaded)
     assert info["inputs"] == [{"name": "x", "type": "float32", "shape": [-1, 2]}]
     assert info["provider"] == "CPUExecutionProvider"
     assert info["sha256"] == source.digest(file)
-    assert loading.short_info(service.model, service.loaded) == {
+    assert about.short_info(service.model, service.loaded) == {
         "model_name": "test",
         "model_version": "1.2",
         "model_run_id": "3f7a",

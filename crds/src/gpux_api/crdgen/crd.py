@@ -27,6 +27,13 @@ PRINTER_COLUMNS: list[dict[str, Any]] = [
     },
     {"name": "URL", "type": "string", "jsonPath": ".status.url", "description": "Where the model is reached."},
     {"name": "Age", "type": "date", "jsonPath": ".metadata.creationTimestamp"},
+    {
+        "name": "Last batch",
+        "type": "date",
+        "jsonPath": ".status.batch.lastSuccessfulTime",
+        "description": "How long ago a run of batch predictions last succeeded.",
+        "priority": 1,
+    },
     {"name": "Message", "type": "string", "jsonPath": _ready("message"), "description": "Why, in full.", "priority": 1},
 ]
 

@@ -34,7 +34,14 @@ KNATIVE_RULES = (
     Rule(
         cel="self.serving.mode == 'Knative' || self.serving.replicas.min > 0",
         check=lambda s: s.serving.mode == "Knative" or s.serving.replicas.min > 0,
-        message="replicas.min: 0 needs serving.mode: Knative, where a request starts a replica; for no replica at all set suspend: true",
+        message="replicas.min: 0 needs serving.mode: Knative, where a request starts a replica; for no replica at all set suspend: true: "
+        """kubectl patch gpuxmodel NAME --type merge --patch '{"spec": {"suspend": true}}'""",
+    ),
+    Rule(
+        cel="self.serving.mode != 'Knative' || self.serving.replicas.min > 0 || has(self.serving.replicas.max)",
+        check=lambda s: s.serving.mode != "Knative" or s.serving.replicas.min > 0 or s.serving.replicas.max is not None,
+        message="replicas.min: 0 needs an autoscaler: write for instance max: 4 and target: {metric: concurrency, value: 8}; for no "
+        """replica at all set suspend: true: kubectl patch gpuxmodel NAME --type merge --patch '{"spec": {"suspend": true}}'""",
     ),
     Rule(
         cel="self.serving.mode == 'Knative' || !has(self.rollout.canary)",

@@ -51,12 +51,6 @@ class ReplicasSpec(ApiModel):
             message="an autoscaler needs replicas.max and replicas.target: write for instance max: 4 and target: "
             "{metric: cpu, value: 80}, or remove both",
         ),
-        Rule(
-            cel="!has(self.min) || self.min > 0 || has(self.max)",
-            check=lambda r: r.min > 0 or r.max is not None,
-            message="replicas.min: 0 needs an autoscaler: write for instance max: 4 and target: {metric: concurrency, value: 8}; for no "
-            "replica at all set suspend: true",
-        ),
     )
 
     @property

@@ -24,7 +24,9 @@ Time = Annotated[
 class Condition(ApiModel):
     """One aspect of the state (metav1.Condition)."""
 
-    type: Annotated[str, Field(max_length=316)] = Field(description="Accepted, ModelLoaded, Available or Ready.")
+    type: Annotated[str, Field(max_length=316)] = Field(
+        description="Accepted, ModelLoaded, Available, Ready or BatchSucceeded."
+    )
     status: Literal["True", "False", "Unknown"] = Field(description="Whether it holds.")
     reason: Annotated[str, Field(min_length=1, max_length=1024)] = Field(
         description="Why, as one CamelCase word; see the docs for all."
@@ -68,6 +70,16 @@ class ModelStatus(ApiModel):
     batch_curve: JsonObject | None = Field(default=None, description="Milliseconds of one run by batch size.")
 
 
+class BatchStatus(ApiModel):
+    """The scheduled runs of batch predictions, as the CronJob counts them."""
+
+    last_schedule_time: Time | None = Field(default=None, description="When the last run was scheduled that has begun.")
+    last_successful_time: Time | None = Field(
+        default=None, description="When a run last ended with a result; one begun by hand counts, too."
+    )
+    running: bool | None = Field(default=None, description="Whether a run goes on.")
+
+
 class GpuxModelStatus(ApiModel):
     """What is observed of the model."""
 
@@ -75,7 +87,8 @@ class GpuxModelStatus(ApiModel):
         default=None, description="The newest generation that was looked at."
     )
     conditions: Annotated[list[Condition], Field(max_length=16, json_schema_extra=list_map("type"))] = Field(
-        default_factory=list, description="Accepted, ModelLoaded, Available, Ready."
+        default_factory=list,
+        description="Accepted, ModelLoaded, Available, Ready; with a schedule of batch predictions BatchSucceeded.",
     )
     url: Annotated[str, Field(max_length=2048)] | None = Field(
         default=None, description="Where the model is reached through the ingress."
@@ -89,6 +102,9 @@ class GpuxModelStatus(ApiModel):
         default=None, description="The label selector of the pods."
     )
     model: ModelStatus | None = Field(default=None, description="The model that is served.")
+    batch: BatchStatus | None = Field(
+        default=None, description="The scheduled runs of batch predictions. Omitted: nothing is scheduled."
+    )
     example: Annotated[str, Field(max_length=65536)] | None = Field(
         default=None, description="A curl command that works."
     )

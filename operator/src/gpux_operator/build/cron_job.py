@@ -61,6 +61,7 @@ def _pod(model: GpuxModel, config_map_name: str, image: str) -> Manifest:
         "args": ["batch", f"{CONFIG_DIRECTORY}/{FILE_NAME}", *_options(model, run)],
         "env": environment(model, named({"ORT_DISABLE_TELEMETRY": "1"})),
         "resources": container_resources(model, model.spec.batch.resources if model.spec.batch else None),
+        "terminationMessagePolicy": "FallbackToLogsOnError",  # a failed run's last lines are in its pod's status
         "securityContext": CONTAINER_SECURITY,
         "volumeMounts": [
             {"name": "gpux-config", "mountPath": CONFIG_DIRECTORY, "readOnly": True},

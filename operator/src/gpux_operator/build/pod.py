@@ -107,11 +107,15 @@ def _container(model: GpuxModel, image: str) -> Manifest:
 def _ports(model: GpuxModel) -> list[Manifest]:
     """HTTP first: KServe's Service sends its port 80 to the first one, and gives each further one a port of its own number.
 
-    A name says what is spoken: KServe gives it to the Service's port, where meshes read it, and a PodMonitor selects by it.
+    A name says what is spoken: KServe gives it to the Service's port, where meshes read it, and a PodMonitor selects by it. One with
+    `grpc` or `h2c` in it makes KServe say `appProtocol: kubernetes.io/h2c`, HTTP/2 in cleartext (createDefaultSvc of
+    pkg/controller/v1beta1/inferenceservice/reconcilers/service/service_reconciler.go, 0.15 to 0.20), so that TLS needs another.
+    Istio takes what begins with `tls` as it is, and looks no further.
     """
-    ports = {"https" if access.has_tls(model) else "http1": model.spec.serving.port}
+    names = ("https", "tls-rpc") if access.has_tls(model) else ("http1", "h2c")
+    ports = {names[0]: model.spec.serving.port}
     if "grpc" in model.spec.serving.open_protocols:
-        ports["h2c"] = GRPC_PORT
+        ports[names[1]] = GRPC_PORT
     return [{"name": name, "containerPort": port, "protocol": "TCP"} for name, port in ports.items()]
 
 

@@ -5,8 +5,8 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 
+from gpux_operator.engine.outcome import Outcome
 from gpux_operator.engine.queue import Key
-from gpux_operator.engine.reconcile import Outcome
 from gpux_operator.status.reasons import Reason
 
 _PRESENT = frozenset({"ready", "progressing", "problem"})

@@ -2,27 +2,12 @@
 
 from dataclasses import dataclass, replace
 
-from gpux_api.v1alpha1 import GpuxModel
-from gpux_operator.build import access
 from gpux_operator.build.checks import SLOWLY, Problem
-from gpux_operator.build.config_map import config_map
-from gpux_operator.build.cron_job import COMPONENT, cron_job
-from gpux_operator.build.disruption import pod_disruption_budget
-from gpux_operator.build.inference_service import Images, inference_service, is_cluster_local
-from gpux_operator.build.metadata import (
-    MODEL_LABEL,
-    STOP,
-    Manifest,
-    controller_of,
-    is_controlled_by,
-    of_version,
-    pod_hash_of,
-)
-from gpux_operator.build.revision import is_knative
-from gpux_operator.build.rollout import explanation
-from gpux_operator.build.scaling import autoscaler
+from gpux_operator.build.inference_service import is_cluster_local
+from gpux_operator.build.metadata import Manifest, controller_of, is_controlled_by, of_version
 from gpux_operator.engine.admission import refusal, stopping_problem, write_named
 from gpux_operator.engine.conflicts import kserve_conflict, own_conflict
+from gpux_operator.engine.desired import Desired
 from gpux_operator.engine.drift import remove_foreign
 from gpux_operator.engine.exposure import withdraw
 from gpux_operator.engine.queue import Key
@@ -32,74 +17,13 @@ from gpux_operator.kube.api import (
     CRON_JOBS,
     INFERENCE_SERVICES,
     POD_DISRUPTION_BUDGETS,
-    PODS,
     KubeApi,
     Resource,
 )
 from gpux_operator.kube.diff import carries
 from gpux_operator.kube.errors import ApiError, Forbidden, KindMissing, QuotaExceeded, Rejected
-from gpux_operator.status.observed import Intent, Observed
+from gpux_operator.status.observed import Observed
 from gpux_operator.status.reasons import Reason
-
-
-@dataclass(frozen=True)
-class Desired:
-    """The children that a spec asks for."""
-
-    config_map: Manifest
-    inference_service: Manifest
-    intent: Intent
-    cron_job: Manifest | None = None
-    disruption_budget: Manifest | None = None
-
-    def manifests(self) -> list[Manifest]:
-        """All of them."""
-        found = (self.config_map, self.inference_service, self.cron_job, self.disruption_budget)
-        return [item for item in found if item is not None]
-
-
-def desired_children(model: GpuxModel, namespace: str, images: Images, prometheus: str | None = None) -> Desired:
-    """The children of a valid model.
-
-    Args:
-        prometheus: the address of the Prometheus that an autoscaler asks.
-    """
-    configuration = config_map(model, namespace)
-    mounted = configuration["metadata"]["name"]
-    isvc = inference_service(model, namespace, mounted, images, prometheus)
-    serving = model.spec.serving
-    intent = Intent(
-        pod_hash=pod_hash_of(isvc) or "",
-        replicas=serving.replicas.min,
-        public=serving.visibility == "Public",
-        strategy=isvc["spec"]["predictor"].get("deploymentStrategy", {}),
-        rollout=explanation(model),
-        autoscaled=autoscaler(model) != "none",
-        suspended=model.spec.suspend,
-        tls=access.has_tls(model),
-        keyed=access.has_keys(model),
-        undescribed=access.is_undescribed(model),
-        knative=is_knative(model),
-        canary=isvc["spec"]["predictor"].get("canaryTrafficPercent"),
-    )
-    budget = pod_disruption_budget(model, namespace)
-    return Desired(configuration, isvc, intent, cron_job(model, namespace, mounted, images), budget)
-
-
-def for_what_exists(desired: Desired, observed: Observed) -> Desired:
-    """The children where a Deployment has no replicas and an autoscaler is to choose them.
-
-    It would leave them at zero for ever. So the InferenceService is stopped, which takes the Deployment away, and goes on in
-    the pass after: KServe then makes one with a replica. A model comes here that is resumed with a new target.
-    """
-    intent, deployment = desired.intent, observed.own_deployment()
-    if not intent.autoscaled or intent.suspended or deployment is None or deployment["spec"].get("replicas") != 0:
-        return desired
-    isvc = desired.inference_service
-    metadata = {**isvc["metadata"], "annotations": {**isvc["metadata"]["annotations"], STOP: "true"}}
-    return replace(
-        desired, inference_service={**isvc, "metadata": metadata}, intent=replace(desired.intent, renewed=True)
-    )
 
 
 @dataclass(frozen=True)
@@ -189,43 +113,6 @@ def _refusal(error: ApiError) -> Problem:
         return Problem(Reason.OPERATOR_FORBIDDEN, f"the operator may not do it, fix its RBAC: {error}", SLOWLY)
     message = "the cluster has no InferenceService resource (serving.kserve.io/v1beta1): install KServe; the model is then served"
     return Problem(Reason.KSERVE_NOT_INSTALLED, message, SLOWLY)
-
-
-def remove_old_config_maps(api: KubeApi, key: Key, uid: str, current: str, observed: Observed) -> None:
-    """Removes the ConfigMaps of older versions. Only after a rollout: pods of the old version still mount theirs.
-
-    So do runs of the schedule: what they mount stays until a pass after they have ended.
-    """
-    kept = {current} | _mounted_by_revisions(observed)
-    old = [
-        item
-        for item in observed.config_maps
-        if item["metadata"]["name"] not in kept
-        and is_controlled_by(item, uid)
-        and "deletionTimestamp" not in item["metadata"]
-    ]
-    in_use = _mounted_by_runs(api, key) if old else set()
-    for metadata in (item["metadata"] for item in old):
-        if metadata["name"] not in in_use:
-            api.delete(CONFIG_MAPS, metadata["namespace"], metadata["name"], metadata["uid"])
-
-
-def _mounted_by_runs(api: KubeApi, key: Key) -> set[str]:
-    """The ConfigMaps of runs that have not succeeded: a Job tries again after a pod that failed, with the same ones."""
-    pods = api.list(PODS, key.namespace, f"{MODEL_LABEL}={key.name},{COMPONENT}=batch")
-    return {
-        volume["configMap"]["name"]
-        for pod in pods
-        if (pod.get("status") or {}).get("phase") != "Succeeded"
-        for volume in pod["spec"].get("volumes") or ()
-        if "configMap" in volume
-    }
-
-
-def _mounted_by_revisions(observed: Observed) -> set[str]:
-    """Knative starts pods of any revision that still gets requests, or gets them again; it deletes old ones itself, in time."""
-    volumes = (volume for item in observed.revisions for volume in item["spec"].get("volumes") or ())
-    return {volume["configMap"]["name"] for volume in volumes if "configMap" in volume}
 
 
 def _ensure(api: KubeApi, resource: Resource, stored: Manifest | None, desired: Manifest, turn: Turn) -> Manifest:

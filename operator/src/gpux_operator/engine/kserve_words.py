@@ -13,7 +13,8 @@ from gpux_operator.engine.queue import Key
 from gpux_operator.kube.api import EVENTS, KubeApi
 from gpux_operator.kube.errors import Forbidden
 from gpux_operator.status import deployment, knative
-from gpux_operator.status.observed import Intent, Observed
+from gpux_operator.status.intent import Intent
+from gpux_operator.status.observed import Observed
 
 _HINTS = {
     "InternalError": "",

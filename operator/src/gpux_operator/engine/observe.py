@@ -1,5 +1,6 @@
 """Reads what exists below a model. Always from the API server: events only say that it is time to look."""
 
+from gpux_operator.build.cron_job import COMPONENT
 from gpux_operator.build.metadata import MODEL_LABEL, Manifest
 from gpux_operator.build.modes import KNATIVE, mode_of
 from gpux_operator.engine.queue import Key
@@ -18,6 +19,7 @@ from gpux_operator.kube.api import (
     Resource,
 )
 from gpux_operator.kube.errors import KindMissing, NotFound
+from gpux_operator.status import batch
 from gpux_operator.status.observed import Observed
 
 ISVC_LABEL = "serving.kserve.io/inferenceservice"
@@ -40,6 +42,7 @@ def observe(api: KubeApi, key: Key, with_url: bool) -> Observed:
     url = ((isvc or {}).get("status") or {}).get("url")
     knative = isvc is not None and mode_of(isvc) == KNATIVE
     predictor = f"{key.name}-predictor"
+    cron_job = find(api, CRON_JOBS, key, key.name)
     return Observed(
         inference_service=isvc,
         deployment=find(api, DEPLOYMENTS, key, predictor) if isvc and not knative else None,
@@ -48,9 +51,15 @@ def observe(api: KubeApi, key: Key, with_url: bool) -> Observed:
         pods=tuple(api.list(PODS, key.namespace, f"{ISVC_LABEL}={key.name}")) if isvc else (),
         hosts=_hosts(api, key) if with_url and url and not knative else frozenset(),
         config_maps=tuple(api.list(CONFIG_MAPS, key.namespace, f"{MODEL_LABEL}={key.name}")),
-        cron_job=find(api, CRON_JOBS, key, key.name),
+        cron_job=cron_job,
+        run_pods=run_pods(api, key) if batch.has_failed(cron_job) else (),
         disruption_budget=find(api, POD_DISRUPTION_BUDGETS, key, key.name),
     )
+
+
+def run_pods(api: KubeApi, key: Key) -> tuple[Manifest, ...]:
+    """The pods of the model's scheduled runs, and of those that were begun by hand from its CronJob."""
+    return tuple(api.list(PODS, key.namespace, f"{MODEL_LABEL}={key.name},{COMPONENT}=batch"))
 
 
 def _revisions(api: KubeApi, key: Key, service: str) -> tuple[Manifest, ...]:

@@ -16,7 +16,8 @@ from gpux_operator.build.metadata import Manifest
 from gpux_operator.engine.asking import Asked, Questions, Run
 from gpux_operator.engine.pause import pause_seconds
 from gpux_operator.engine.queue import Key
-from gpux_operator.status.observed import Intent, Observed, is_ready
+from gpux_operator.status.intent import Intent
+from gpux_operator.status.observed import Observed, is_ready
 from gpux_operator.status.predictor import Described, Health, Json, described, health
 from gpux_operator.status.running import address, running_since
 

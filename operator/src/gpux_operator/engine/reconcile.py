@@ -5,59 +5,31 @@ pass knew last, so a pass may be cut off anywhere and any number may follow each
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 
-from pydantic import ValidationError
-
-from gpux_api.manifests import problems
-from gpux_api.v1alpha1 import API_VERSION, KIND, GpuxModel
-from gpux_operator.build.checks import Problem, spec_problem
+from gpux_api.v1alpha1 import API_VERSION, KIND
+from gpux_operator.build.checks import Problem
 from gpux_operator.build.inference_service import Platform
 from gpux_operator.build.metadata import Manifest, of_version
-from gpux_operator.build.revision import is_knative, knative_problem
-from gpux_operator.build.scaling import autoscaler, autoscaler_problem
 from gpux_operator.engine import autoscalers, kserve_words, troubles
-from gpux_operator.engine.children import (
-    Desired,
-    desired_children,
-    for_what_exists,
-    remove_old_config_maps,
-    write_children,
-)
+from gpux_operator.engine.children import write_children
+from gpux_operator.engine.desired import Desired, for_what_exists
+from gpux_operator.engine.leftovers import remove_old_config_maps
 from gpux_operator.engine.observe import observe
+from gpux_operator.engine.outcome import Outcome
 from gpux_operator.engine.predictors import FIRST_SECONDS, Predictors
 from gpux_operator.engine.queue import Key
+from gpux_operator.engine.reading import read
 from gpux_operator.engine.recorder import Recorder
 from gpux_operator.engine.repairs import Repairs, Turn
-from gpux_operator.kube.api import GPUX_MODELS, KNATIVE_SERVICES, SCALED_OBJECTS, KubeApi
+from gpux_operator.kube.api import GPUX_MODELS, KubeApi
 from gpux_operator.kube.errors import KindMissing, NamespaceEnding, NotFound
 from gpux_operator.status.observed import Observed
 from gpux_operator.status.reasons import Reason
 from gpux_operator.status.rollup import as_stored, roll_up
 
 _NAMESPACE_ENDING_SECONDS = 30.0
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """How a pass ended.
-
-    Args:
-        result: a word for logs and metrics: `ready`, `progressing`, `problem`, `gone`, `deleting`.
-        reason: the reason of Ready.
-        retry_seconds: when to look again; None: when something changes.
-        uid: of the model, for the log.
-        generation: of the model, for the log.
-        since: when Ready got the status that it has; None: not known.
-    """
-
-    result: str
-    reason: str = ""
-    retry_seconds: float | None = None
-    uid: str = ""
-    generation: int = 0
-    since: datetime | None = None
 
 
 class Reconciler:
@@ -113,15 +85,16 @@ class Reconciler:
         conditions = (stored.get("status") or {}).get("conditions") or ()
         if any(item["reason"] == Reason.REQUEST_FAILED for item in conditions):
             return  # each write wakes the queue: a message that varies would outrun the backoff
-        _, desired, _ = self._read(key, stored)
+        desired = read(self._api, self._platform, key, stored).desired
         observed = observe(self._api, key, with_url=True)
         problem = Problem(Reason.REQUEST_FAILED, f"the last requests failed, trying again: {error}")
         self._write_status(stored, problem, desired, observed)
 
     def _bring_about(self, key: Key, stored: Manifest) -> Outcome:
         uid = stored["metadata"]["uid"]
-        problem, desired, public = self._read(key, stored)
-        observed = observe(self._api, key, with_url=public)
+        asked = read(self._api, self._platform, key, stored)
+        problem, desired = asked.problem, asked.desired
+        observed = observe(self._api, key, with_url=asked.public)
         later: float | None = None
         if problem is None and desired is not None:
             desired = for_what_exists(desired, observed)
@@ -141,29 +114,6 @@ class Reconciler:
             seconds for seconds in (outcome.retry_seconds, later, observed.look_again_seconds) if seconds is not None
         ]
         return replace(outcome, retry_seconds=min(waits, default=None))
-
-    def _read(self, key: Key, stored: Manifest) -> tuple[Problem | None, Desired | None, bool]:
-        """What the spec asks for, or why it can't be done; and whether the model is to be reached from outside."""
-        try:
-            # The status is rebuilt, so an older one that doesn't fit any more does no harm.
-            model = GpuxModel.model_validate(
-                {name: value for name, value in stored.items() if name != "status"}, by_name=False
-            )
-        except ValidationError as error:
-            return Problem(Reason.INVALID_SPEC, "; ".join(map(str, problems(error)))), None, False
-        found = spec_problem(model, key.namespace) or self._lack(model)
-        desired = (
-            None if found else desired_children(model, key.namespace, self._platform.images, self._platform.prometheus)
-        )
-        return found, desired, model.spec.serving.visibility == "Public"
-
-    def _lack(self, model: GpuxModel) -> Problem | None:
-        """What the cluster lacks for the model."""
-        if is_knative(model):
-            return knative_problem(self._api.serves(KNATIVE_SERVICES))
-        if autoscaler(model) != "keda":
-            return None
-        return autoscaler_problem(model, self._platform.prometheus, self._api.serves(SCALED_OBJECTS))
 
     def _write_status(
         self, stored: Manifest, problem: Problem | None, desired: Desired | None, observed: Observed

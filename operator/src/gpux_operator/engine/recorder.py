@@ -13,10 +13,10 @@ from gpux_api.v1alpha1 import API_VERSION, KIND
 from gpux_operator.build.metadata import MANAGER, Manifest, digest
 from gpux_operator.kube.api import EVENTS, KubeApi
 from gpux_operator.kube.errors import ApiError, Conflict, NamespaceEnding
-from gpux_operator.status.reasons import PROGRESS
+from gpux_operator.status.reasons import PROGRESS, Reason
 
 _log = logging.getLogger(__name__)
-_TOLD = ("Accepted", "Available", "Ready")
+_TOLD = ("Accepted", "Available", "Ready", "BatchSucceeded")
 
 
 class Recorder:
@@ -94,4 +94,6 @@ class Recorder:
 
 
 def _is_warning(item: Manifest) -> bool:
+    if item["reason"] == Reason.FIELDS_IGNORED:
+        return True
     return item["status"] == "False" and item["reason"] not in PROGRESS

@@ -12,7 +12,8 @@ from gpux_operator.engine.pause import age_seconds, pause_seconds
 from gpux_operator.engine.queue import Key
 from gpux_operator.kube.api import EVENTS, KubeApi
 from gpux_operator.kube.errors import Forbidden
-from gpux_operator.status.observed import Intent, Observed, condition
+from gpux_operator.status.intent import Intent
+from gpux_operator.status.observed import Observed, condition
 
 _TROUBLES = {"FailedMount", "FailedAttachVolume", "FailedMapVolume", "FailedCreatePodSandBox"}
 _VAGUE = "Unable to attach or mount volumes"

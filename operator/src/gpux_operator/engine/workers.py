@@ -6,8 +6,8 @@ import time
 from collections.abc import Callable
 from typing import Protocol
 
+from gpux_operator.engine.outcome import Outcome
 from gpux_operator.engine.queue import Key, KeyQueue
-from gpux_operator.engine.reconcile import Outcome
 from gpux_operator.kube.errors import ApiError, Conflict, TooManyRequests
 
 _log = logging.getLogger("gpux_operator.reconcile")

@@ -43,7 +43,7 @@ def init_container(pod: str, container: Manifest, spec: Manifest) -> Iterator[Ve
         fetching = f" to fetch {what}" if "://" in what else ""
         yield not_ready(
             Reason.STORAGE_INITIALIZER_FAILED,
-            f"{container['name']} in pod {pod} failed{fetching}: {_end(ended)}: {hint}",
+            f"{container['name']} in pod {pod} failed{fetching}: {end_of(ended)}: {hint}",
         )
     elif "running" in state and container["name"] == STORAGE_INITIALIZER:
         yield not_ready(
@@ -71,7 +71,7 @@ def container(pod: str, container: Manifest, spec: Manifest) -> Iterator[Verdict
         )
     elif "running" not in state or again:
         yield not_ready(
-            Reason.CRASH_LOOP_BACK_OFF, f"{container['name']} in pod {pod} ended ({restarts} restarts): {_end(ended)}"
+            Reason.CRASH_LOOP_BACK_OFF, f"{container['name']} in pod {pod} ended ({restarts} restarts): {end_of(ended)}"
         )
 
 
@@ -93,7 +93,7 @@ def words(state: Manifest) -> str:
     return ": ".join(str(state[key]) for key in ("reason", "message") if state.get(key))
 
 
-def _end(ended: Manifest) -> str:
+def end_of(ended: Manifest) -> str:
     """The exit code and the last words: a traceback's end says more than its beginning."""
     message = str(ended.get("message") or ended.get("reason") or "no message").strip()
     last = "\n".join(message.splitlines()[-_LAST_LINES:])[-_LAST_CHARACTERS:]

@@ -1,7 +1,8 @@
 """What a Deployment says of the current intent. It is KServe's, and follows the InferenceService with a delay."""
 
 from gpux_operator.build.metadata import Manifest, pod_hash_of
-from gpux_operator.status.observed import Intent, Observed, is_ready, is_seen
+from gpux_operator.status.intent import Intent
+from gpux_operator.status.observed import Observed, is_ready, is_seen
 
 
 def picked_up(deployment: Manifest, intent: Intent, observed: Observed) -> bool:

@@ -8,7 +8,8 @@ from gpux_operator.build.metadata import Manifest, pod_hash_of
 from gpux_operator.status import hints, kserve, pods, traffic
 from gpux_operator.status.conditions import Verdict
 from gpux_operator.status.containers import words
-from gpux_operator.status.observed import Intent, Observed, condition, is_ready, is_seen
+from gpux_operator.status.intent import Intent
+from gpux_operator.status.observed import Observed, condition, is_ready, is_seen
 from gpux_operator.status.reasons import PROGRESS, Reason
 
 

@@ -1,4 +1,4 @@
-"""What was read of the objects below a model, and what was wanted of them."""
+"""What was read of the objects below a model."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -6,41 +6,6 @@ from dataclasses import dataclass, field
 from gpux_operator.build.metadata import STOP, Manifest, is_controlled_by, pod_hash_of
 from gpux_operator.build.modes import KNATIVE, mode_of, new_name
 from gpux_operator.status.predictor import Described, Health
-
-
-@dataclass(frozen=True)
-class Intent:
-    """What the current spec asks for, as far as the status compares with it.
-
-    Args:
-        pod_hash: of what the pods are made from.
-        replicas: how many of them, or how many at least where they are autoscaled.
-        public: whether the model is to be reached from outside.
-        strategy: the Deployment's.
-        rollout: why it is this one, if the operator chose it.
-        autoscaled: whether the Deployment's replicas are an autoscaler's.
-        suspended: whether there are to be no pods.
-        renewed: whether the Deployment has to be made anew, since no autoscaler takes it from zero.
-        tls: whether the pods speak TLS.
-        keyed: whether callers need an API key.
-        undescribed: whether the model is described to those only who have one, which the operator has not.
-        knative: whether KServe is to make a Knative Service of it.
-        canary: the newest version's share of the requests in percent, None where it is to get them all.
-    """
-
-    pod_hash: str
-    replicas: int
-    public: bool
-    strategy: Manifest
-    rollout: str = ""
-    autoscaled: bool = False
-    suspended: bool = False
-    renewed: bool = False
-    tls: bool = False
-    keyed: bool = False
-    undescribed: bool = False
-    knative: bool = False
-    canary: int | None = None
 
 
 @dataclass(frozen=True)
@@ -54,6 +19,7 @@ class Observed:
         hosts: the host names of the Ingress or HTTPRoute `<name>`.
         config_maps: the ConfigMaps with the model's label.
         cron_job: the CronJob `<name>`, whoever owns it.
+        run_pods: the pods of its runs; read only where the last one failed.
         disruption_budget: the PodDisruptionBudget `<name>`, whoever owns it.
         said: why predictors of the newest version are not ready, in their own words, by pod.
         troubles: why nodes cannot start pods of the newest version, in their words, by pod.
@@ -71,6 +37,7 @@ class Observed:
     hosts: frozenset[str] = frozenset()
     config_maps: tuple[Manifest, ...] = ()
     cron_job: Manifest | None = None
+    run_pods: tuple[Manifest, ...] = ()
     disruption_budget: Manifest | None = None
     said: Mapping[str, Health] = field(default_factory=dict)
     troubles: Mapping[str, str] = field(default_factory=dict)

@@ -17,7 +17,14 @@ class Reason(StrEnum):
 
     # Accepted
     VALID = "Valid", "The spec is valid, and the objects that it needs were accepted by the cluster."
-    INVALID_SPEC = "InvalidSpec", "The stored object does not fit this operator's schema. Apply a corrected manifest."
+    FIELDS_IGNORED = (
+        "FieldsIgnored",
+        "The CRD is newer than the operator, which leaves out the fields that it does not know. Upgrade the operator.",
+    )
+    INVALID_SPEC = (
+        "InvalidSpec",
+        "The stored object does not fit this operator's schema. Correct the manifest, or upgrade an operator older than the CRD.",
+    )
     NAME_TOO_LONG = (
         "NameTooLong",
         "Name and namespace together are too long for the host name that KServe makes of them. Choose a shorter name.",
@@ -202,6 +209,12 @@ class Reason(StrEnum):
     )
     REQUEST_FAILED = "RequestFailed", "Requests to the API server fail repeatedly. The operator keeps trying."
 
+    # BatchSucceeded
+    BATCH_RUN_FAILED = (
+        "BatchRunFailed",
+        "The last run of batch.schedule has no result; the one before is still served. The message has the run's last words.",
+    )
+
     # what is well
     SERVING = "Serving", "At least one replica answers requests."
     NEWEST_SERVES = "NewestGenerationServes", "All replicas run the newest generation and are ready."
@@ -213,6 +226,8 @@ class Reason(StrEnum):
         "ScaledToZero",
         "The newest generation has served, and no replica runs while nobody asks. The next request starts one.",
     )
+    BATCH_RUN_SUCCEEDED = "BatchRunSucceeded", "The newest run of batch.schedule, or a later one by hand, has a result."
+    NO_BATCH_RUN_YET = "NoBatchRunYet", "No run of batch.schedule has ended yet."
     MODEL_READY = "ModelReady", "A replica of the newest generation loaded the model and is ready."
 
 

@@ -4,18 +4,17 @@
 Deployment's, and its Ready stays True while old pods serve. What is not known is Unknown, never False.
 """
 
-from collections.abc import Sequence
 from datetime import datetime
 
 from gpux_api.v1alpha1 import GpuxModelStatus
 from gpux_operator.build.checks import Problem
 from gpux_operator.build.metadata import STOP, Manifest
-from gpux_operator.status import hints, knative, kserve, pods, served, traffic
+from gpux_operator.status import batch, knative, kserve, served, standard, traffic
 from gpux_operator.status.conditions import Verdict, conditions
-from gpux_operator.status.containers import words
-from gpux_operator.status.deployment import all_newest, complete, count, picked_up
-from gpux_operator.status.observed import Intent, Observed, condition, is_ready
-from gpux_operator.status.reasons import OF_THE_PREDICTOR, OF_THE_SPEC, PROGRESS, Reason
+from gpux_operator.status.deployment import all_newest, count
+from gpux_operator.status.intent import Intent
+from gpux_operator.status.observed import Observed, condition, is_ready
+from gpux_operator.status.reasons import OF_THE_PREDICTOR, OF_THE_SPEC, Reason
 
 
 def roll_up(
@@ -40,6 +39,9 @@ def roll_up(
         "Available": _available(intent, observed, ready, before),
         "Ready": ready,
     }
+    scheduled, runs = batch.is_scheduled(model), batch.own(observed.cron_job, model)
+    if scheduled:
+        verdicts[batch.CONDITION] = batch.verdict(runs, observed.run_pods, before)
     url, address = served.url(intent, observed, before), served.address(intent, observed)
     return GpuxModelStatus(
         observed_generation=metadata["generation"],
@@ -50,6 +52,7 @@ def roll_up(
         ready_replicas=_ready_count(intent, observed),
         selector=_selector(metadata["name"], observed),
         model=served.model(observed.described, before, intent),
+        batch=batch.status(runs) if scheduled else None,
         example=served.example(observed.described, url or (address.url if address else None), before, intent),
     )
 
@@ -63,6 +66,12 @@ def _accepted(problem: Problem | None, intent: Intent | None) -> Verdict:
     if problem is not None and problem.reason in OF_THE_SPEC:
         return Verdict("False", problem.reason, problem.message)
     rollout = f"; {intent.rollout}" if intent is not None and intent.rollout else ""
+    if intent is not None and intent.unknown:
+        names = ", ".join(intent.unknown)
+        message = (
+            f"this operator does not know {names}, and acts as if it were not there: upgrade the operator{rollout}"
+        )
+        return Verdict("True", Reason.FIELDS_IGNORED, message)
     return Verdict("True", Reason.VALID, f"the spec is valid{rollout}")
 
 
@@ -107,64 +116,7 @@ def _ready(problem: Problem | None, intent: Intent | None, observed: Observed) -
         return _without_pods(intent, observed)
     if intent is not None and intent.knative:
         return knative.ready(observed, intent)
-    return _deployed(intent, observed)
-
-
-def _deployed(intent: Intent | None, observed: Observed) -> Verdict:
-    """In Standard mode."""
-    deployment = observed.own_deployment()
-    if intent is None or deployment is None:
-        return kserve.trouble(observed) or kserve.waiting("KServe has not made a Deployment yet")
-    if not picked_up(deployment, intent, observed):
-        return kserve.trouble(observed) or Verdict(
-            "False", Reason.ROLLOUT_IN_PROGRESS, "KServe has not passed the newest generation on yet"
-        )
-    if not complete(deployment, intent):
-        return _incomplete(deployment, intent, observed)
-    return _ingress(intent, observed)
-
-
-def _incomplete(deployment: Manifest, intent: Intent, observed: Observed) -> Verdict:
-    """Why not all replicas of the newest generation serve: a pod's trouble, else the Deployment's, else just time."""
-    current = observed.current_pods(intent.pod_hash)
-    found = pods.worst(current, observed.said, observed.troubles)
-    if found is not None and found.reason not in {*PROGRESS, Reason.POD_FAILED}:
-        return found
-    refused = condition(deployment, "ReplicaFailure")
-    if refused.get("status") == "True":
-        message = str(refused.get("message", ""))
-        reason = Reason.QUOTA_EXCEEDED if "exceeded quota" in message else Reason.PODS_REFUSED
-        return Verdict("False", reason, f"the pods cannot be created: {message}{hints.refused(message)}")
-    progress = _progress(deployment, intent, current)
-    left = pods.evicted(observed.pods, intent.pod_hash)
-    if left is not None:
-        after = f"; {found.message}" if found else ""
-        return Verdict("False", left.reason, f"{left.message}; {progress}{after}")
-    if found is not None:
-        several = intent.replicas > 1 and found.reason in PROGRESS
-        return Verdict("False", found.reason, f"{progress}; {found.message}") if several else found
-    return Verdict("False", Reason.ROLLOUT_IN_PROGRESS, progress)
-
-
-def _progress(deployment: Manifest, intent: Intent, current: Sequence[Manifest]) -> str:
-    """How many of how many replicas."""
-    updated = min(count(deployment, "updatedReplicas"), sum(map(is_ready, current)))
-    old = count(deployment, "replicas") - count(deployment, "updatedReplicas")
-    rest = f", {old} of an older generation still there" if old > 0 else ""
-    return f"{updated} of {intent.replicas} replicas of the newest generation serve{rest}"
-
-
-def _ingress(intent: Intent, observed: Observed) -> Verdict:
-    """All replicas serve: what is left is KServe's own word on the predictor and its ingress."""
-    predictor, ingress = observed.kserve_condition("PredictorReady"), observed.kserve_condition("IngressReady")
-    # the Deployment's word while an autoscaler's further replicas start; KServe takes back both conditions then, and no Ingress
-    starting = intent.autoscaled and predictor.get("reason") == "MinimumReplicasUnavailable"
-    if predictor.get("status") != "True" and not starting:
-        return kserve.trouble(observed) or kserve.waiting("all replicas serve, and KServe has not noticed yet")
-    if intent.public and not starting and ingress.get("status") == "False":
-        return Verdict("False", Reason.INGRESS_NOT_READY, f"KServe reports of the ingress: {words(ingress)}")
-    serving, wanted = (count(observed.own_deployment(), field) for field in ("availableReplicas", "replicas"))
-    return Verdict("True", Reason.NEWEST_SERVES, f"{serving} of {wanted} replicas run the newest generation")
+    return standard.ready(observed, intent)
 
 
 def _without_pods(intent: Intent | None, observed: Observed) -> Verdict:

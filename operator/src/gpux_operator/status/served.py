@@ -9,7 +9,8 @@ from pydantic import ValidationError
 from gpux_api.v1alpha1 import Address, ModelStatus
 from gpux_operator.build.metadata import Manifest
 from gpux_operator.status import traffic
-from gpux_operator.status.observed import Intent, Observed
+from gpux_operator.status.intent import Intent
+from gpux_operator.status.observed import Observed
 from gpux_operator.status.predictor import Described
 
 MAX_BODY = 8192

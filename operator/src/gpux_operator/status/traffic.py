@@ -6,7 +6,8 @@ from urllib.parse import urlsplit
 from gpux_operator.build.metadata import Manifest, pod_hash_of
 from gpux_operator.status import pods
 from gpux_operator.status.conditions import Verdict
-from gpux_operator.status.observed import Intent, Observed, condition, is_ready
+from gpux_operator.status.intent import Intent
+from gpux_operator.status.observed import Observed, condition, is_ready
 from gpux_operator.status.reasons import PROGRESS, Reason
 
 SLEEPS = "no replica runs while nobody asks; the next request starts one, and waits for it"

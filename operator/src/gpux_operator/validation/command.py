@@ -14,10 +14,12 @@ from gpux_operator.validation.reading import Unread, read
 INVALID = 1
 
 
-def validate(files: Sequence[str], against: str | None, namespace: str, output: str, stdin: TextIO) -> int:
+def validate(  # noqa: PLR0913, PLR0917
+    files: Sequence[str], against: str | None, namespace: str, output: str, stdin: TextIO, new_names: bool = True
+) -> int:
     """Checks, prints what is found, and returns the exit code."""
     old, unusable = _old(against, namespace, stdin)
-    result = check(read(files, stdin), namespace, old)
+    result = check(read(files, stdin), namespace, old, new_names)
     result = Result((*unusable, *result.findings), result.models)
     if output == "json":
         click.echo(json.dumps(_described(result), indent=2))

@@ -3,6 +3,7 @@
 import asyncio
 import ssl
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from gpux_predictor.callbacks.exchange import Delivery, Post, Unreachable
@@ -52,13 +53,14 @@ class Sender:
         self._context = context
         self._client: _Client | None = None
 
-    async def send(self, target: Target, webhook_id: str, body: bytes) -> Sent:
+    async def send(self, target: Target, webhook_id: str, body: bytes, more: Mapping[str, str] | None = None) -> Sent:
         """One attempt; never raises for what the other side does.
 
         Args:
             target: of the task's callback URL.
             webhook_id: the same for each attempt of a task; without a '.'.
             body: JSON.
+            more: headers besides, which are not signed.
         """
         if self._client is None:
             self._client = await asyncio.to_thread(_client, self._context)
@@ -68,7 +70,8 @@ class Sender:
         if isinstance(found, Sent):
             return found
         now = time.time()
-        delivery = Delivery(target, found, self._headers(webhook_id, int(now), body), body)
+        headers = self._headers(webhook_id, int(now), body)
+        delivery = Delivery(target, found, headers if more is None else {**headers, **more}, body)
         try:
             answer = await self._client.post(delivery, self._client.context, max(0.0, deadline - clock()))
         except Unreachable as error:

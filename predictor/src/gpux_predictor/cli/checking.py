@@ -9,7 +9,7 @@ import click
 from gpux_api.v1alpha1 import GpuxModel
 from gpux_predictor.cli.display import table
 from gpux_predictor.errors import LoadError
-from gpux_predictor.serving import health, loading, samples
+from gpux_predictor.serving import about, health, loading, samples
 from gpux_predictor.serving.health import Health
 from gpux_predictor.serving.loading import LoadedModel, Origin
 
@@ -69,7 +69,7 @@ def examine(model: GpuxModel, origin: Origin, tell: Callable[[Health], None]) ->
         state = health.failed(error)
     except Exception as error:  # which would be the pod's end too
         state = health.crashed(error)
-    return Report(state, loading.info(model, loaded), tried)
+    return Report(state, about.info(model, loaded), tried)
 
 
 def _samples(model: GpuxModel, loaded: LoadedModel, tell: Callable[[Health], None]) -> list[Sample]:

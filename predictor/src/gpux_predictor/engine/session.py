@@ -1,7 +1,6 @@
 """One ONNX Runtime session: its signature, its provider, and a run that can be stopped."""
 
 import ctypes
-import subprocess
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
@@ -11,18 +10,14 @@ from typing import Any
 import numpy as np
 import onnxruntime as ort
 
-from gpux_predictor.engine import errors, pinned, providers, shaped, weights
+from gpux_predictor.engine import errors, graph, pinned, providers, shaped, weights
 from gpux_predictor.engine.opening import Opened, open_session
 from gpux_predictor.engine.options import Device
-from gpux_predictor.errors import BadRequest, DeviceFailed, InferenceFailed, LoadError, LoadReason, RequestError
+from gpux_predictor.errors import BadRequest, DeviceFailed, InferenceFailed, LoadError, RequestError
 from gpux_predictor.tensors import bfloat16
-from gpux_predictor.tensors.dtypes import from_onnx
-from gpux_predictor.tensors.signature import Signature, Tensor
 
 _BFLOAT16 = 16
 """`TensorProto.BFLOAT16` (onnx.proto)."""
-_NAMELESS = ("", "?", "None", "-1")
-"""How exporters write a dimension without a name where the format wants one."""
 _NO_VERSION = 2**63 - 1
 """What onnxruntime reports for a file without `model_version`."""
 
@@ -55,7 +50,7 @@ class Session:
         if self.sizes and self.sizes > 1:
             self._run = shaped.ByShape(opened.session, opened.again, self.sizes).run
         self.empty = pinned.buffers() if providers.CUDA in self.providers else None
-        self.signature = _signature(self._session)
+        self.signature = graph.signature(self._session)
         self._bfloat16 = {
             t.name
             for t in (*self.signature.inputs, *self.signature.outputs)
@@ -156,22 +151,6 @@ def _kind(error: Exception) -> type[RequestError]:
     return DeviceFailed if errors.is_device(error) else InferenceFailed
 
 
-def versions() -> tuple[str, ...]:
-    """What a compiled engine depends on beside the model: ONNX Runtime, its build, and the GPU's driver and name."""
-    build = ort.get_build_info() if hasattr(ort, "get_build_info") else ""
-    return (ort.__version__, build, *_gpus())
-
-
-def _gpus() -> tuple[str, ...]:
-    """Name and compute capability of each GPU and the driver's version, as the NVIDIA driver's own tool says; () without one."""
-    command = ["nvidia-smi", "--query-gpu=name,compute_cap,driver_version", "--format=csv,noheader"]
-    try:
-        found = subprocess.run(command, capture_output=True, text=True, timeout=10, check=True)
-    except (OSError, subprocess.SubprocessError):
-        return ()
-    return tuple(found.stdout.splitlines())
-
-
 def run_options() -> "ort.RunOptions":
     """Options of one run; `terminate` stops it."""
     return ort.RunOptions()
@@ -182,28 +161,3 @@ def _bits(value: "ort.OrtValue") -> np.ndarray:
     count = int(np.prod(value.shape(), dtype=np.int64))
     raw = ctypes.string_at(value.data_ptr(), count * 2)
     return np.frombuffer(raw, dtype=np.uint16).reshape(value.shape())
-
-
-def _signature(session: "ort.InferenceSession") -> Signature:
-    inputs = tuple(_tensor(arg, required=True) for arg in session.get_inputs())
-    optional = tuple(_tensor(arg, required=False) for arg in session.get_overridable_initializers())
-    for tensor, arg in zip(inputs, session.get_inputs(), strict=True):
-        if tensor.element is None:
-            raise LoadError(
-                LoadReason.UNSUPPORTED_TENSOR_TYPE,
-                f"input '{tensor.name}' is a {arg.type}: only tensors of floats, integers, booleans and strings can be sent",
-            )
-    for arg in session.get_outputs():
-        if arg.type.startswith("tensor(") and from_onnx(arg.type) is None:
-            raise LoadError(
-                LoadReason.UNSUPPORTED_TENSOR_TYPE,
-                f"output '{arg.name}' is a {arg.type}, which no answer can carry: cast it",
-            )
-    outputs = tuple(_tensor(arg, required=True) for arg in session.get_outputs())
-    return Signature(inputs, outputs, optional)
-
-
-def _tensor(arg: Any, *, required: bool) -> Tensor:  # noqa: ANN401  (onnxruntime.NodeArg has no types)
-    element = from_onnx(arg.type)
-    shape = tuple(None if dim in _NAMELESS else dim for dim in arg.shape or ()) if element is not None else ()
-    return Tensor(arg.name, element, shape, required)

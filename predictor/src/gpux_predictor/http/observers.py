@@ -1,7 +1,6 @@
-"""Who hears of each request after it: the request log and traces. Off by default; with one of them on, no request goes the short way."""
+"""Who hears of each request after it: the request log, and traces. Off by default; with one of them on, no request goes the short way."""
 
 import logging
-import os
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -96,19 +95,11 @@ def log_request(seen: Seen) -> None:
     logger.info(orjson.dumps(line).decode())
 
 
-def observers(*, log_requests: bool) -> list[Observer]:
-    """Those that are asked for: the log by `--log-requests`, traces by OpenTelemetry's own environment variables."""
-    found: list[Observer] = []
-    if log_requests:
-        handler = logging.StreamHandler()
-        handler.setFormatter(logging.Formatter("%(message)s"))
-        logger.addHandler(handler)
-        logger.setLevel(logging.INFO)
-        logger.propagate = False
-        found.append(log_request)
-    endpoints = ("OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")
-    if any(os.environ.get(name) for name in endpoints) and os.environ.get("OTEL_SDK_DISABLED", "").lower() != "true":
-        from gpux_predictor.http.tracing import tracing  # noqa: PLC0415  (the SDK is imported by who configures it)
-
-        found.append(tracing())
-    return found
+def request_log() -> Observer:
+    """The observer that writes the log (`--log-requests`)."""
+    handler = logging.StreamHandler()
+    handler.setFormatter(logging.Formatter("%(message)s"))
+    logger.addHandler(handler)
+    logger.setLevel(logging.INFO)
+    logger.propagate = False
+    return log_request

@@ -10,7 +10,7 @@ from gpux_predictor.http.lean import PATHS
 from gpux_predictor.openapi.document import document
 from gpux_predictor.openapi.graph import Graph
 from gpux_predictor.protocols.rest import as_json
-from gpux_predictor.serving import loading
+from gpux_predictor.serving import about
 from gpux_predictor.serving.service import ModelService
 
 
@@ -25,10 +25,10 @@ def routes(service: ModelService) -> list[Route]:
         return as_json(service.health.describe(service.name), status)
 
     async def info(_: Request) -> Response:
-        return as_json(loading.info(service.model, service.loaded))
+        return as_json(about.info(service.model, service.loaded))
 
     async def model_info(_: Request) -> Response:
-        return as_json(loading.short_info(service.model, service.loaded))
+        return as_json(about.short_info(service.model, service.loaded))
 
     async def openapi(_: Request) -> Response:
         loaded = service.loaded

@@ -32,12 +32,14 @@ def routes(tasks: TaskService, *, listed: bool) -> list[Route]:
 
     async def submit(request: Request) -> Response:
         body = await body_of(request)
+        state = request.scope.get("state", {})
         task = NewTask(
             body,
             request.headers.get("content-type", JSON),
             request.headers.get("idempotency-key"),
             request.query_params.get("callback_url") or request.headers.get("callback-url"),
-            request.scope.get("state", {}).get("client"),
+            state.get("client"),
+            state.get("traceparent"),
         )
         submitted = await tasks.submit(task)
         where = STATUS_PATH.format(task_id=submitted.id)

@@ -1,14 +1,15 @@
-"""A span for each request, by OpenTelemetry (extra `telemetry`), exported over OTLP/HTTP as its environment variables say.
+"""A span for each request over HTTP.
 
 Names follow the semantic conventions for HTTP servers: the method and the route, or the method alone where there is no route. The
 stages are attributes `gpux.<stage>_ms`.
 """
 
-import os
 import re
 
-from gpux_predictor.errors import LoadError, LoadReason
-from gpux_predictor.http.observers import Observer, Seen
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from gpux_predictor.http.observers import Observed, Seen
+from gpux_predictor.tracing import Kind, Span, Tracer
 
 _OWN = (
     "/|/docs|/health|/info|/metrics|/model/info|/openapi[.]json|/page/form[.]json|/predict|/predict/async|/predict/upcoming|"
@@ -36,49 +37,39 @@ def route_of(path: str) -> str | None:
     return next((name or plain for pattern, name in _ROUTES if pattern.fullmatch(plain)), None)
 
 
-def tracing() -> Observer:
-    """The observer that makes spans.
+class Traced:
+    """An ASGI app with a span for each request; its `traceparent` is `state.traceparent` of the scope.
 
-    Raises:
-        LoadError: the SDK is not installed.
+    Args:
+        app: answers.
+        tracer: makes the spans.
     """
-    try:
-        from opentelemetry import propagate, trace  # noqa: PLC0415
-        from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter  # noqa: PLC0415
-        from opentelemetry.sdk.trace import TracerProvider  # noqa: PLC0415
-        from opentelemetry.sdk.trace.export import BatchSpanProcessor  # noqa: PLC0415
-    except ImportError as error:
-        raise LoadError(
-            LoadReason.INTERNAL_ERROR,
-            f"OTEL_EXPORTER_OTLP_ENDPOINT is set, but {error.name} is not installed: pip install gpux-predictor[telemetry]",
-        ) from None
-    os.environ.setdefault("OTEL_SERVICE_NAME", "gpux-predictor")
-    provider = TracerProvider()
-    provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter()))
-    tracer = provider.get_tracer("gpux_predictor")
 
-    def observe(seen: Seen) -> None:
-        carrier = {name.decode("latin-1"): value.decode("latin-1") for name, value in seen.headers}
-        route = route_of(seen.path)
-        attributes: dict[str, str | int | float] = {
-            "http.request.method": seen.method,
-            "url.path": seen.path,
-            "http.response.status_code": seen.status,
-            **{f"gpux.{stage}_ms": value for stage, value in seen.stages().items()},
-        }
+    def __init__(self, app: ASGIApp, tracer: Tracer) -> None:
+        self._app = app
+        self._tracer = tracer
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serves one request (the ASGI interface)."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        method, route = scope["method"], route_of(scope["path"])
+        attributes = {"http.request.method": method, "url.path": scope["path"]}
         if route is not None:
             attributes["http.route"] = route
-        if seen.client is not None:
-            attributes["gpux.client"] = seen.client
-        span = tracer.start_span(
-            seen.method if route is None else f"{seen.method} {route}",
-            propagate.extract(carrier),
-            trace.SpanKind.SERVER,
-            attributes,
-            start_time=seen.began,
-        )
-        if seen.status >= 500:
-            span.set_status(trace.StatusCode.ERROR)
-        span.end(seen.began + int(seen.seconds * 1e9))
+        caller = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
+        name = method if route is None else f"{method} {route}"
+        span = self._tracer.start(name, Kind.SERVER, attributes, caller=caller)
+        scope.setdefault("state", {})["traceparent"] = span.traceparent
+        await Observed(self._app, [lambda seen: _end(span, seen)])(scope, receive, send)
 
-    return observe
+
+def _end(span: Span, seen: Seen) -> None:
+    attributes: dict[str, str | int | float] = {
+        "http.response.status_code": seen.status,
+        **{f"gpux.{stage}_ms": value for stage, value in seen.stages().items()},
+    }
+    if seen.client is not None:
+        attributes["gpux.client"] = seen.client
+    span.end(attributes, failed=seen.status >= 500)

@@ -9,7 +9,9 @@ from gpux_predictor.access.opened import EVERYBODY, Access
 from gpux_predictor.http.body import MAX_BODY_BYTES
 from gpux_predictor.kserving.grpc_gate import GrpcGate
 from gpux_predictor.kserving.grpc_service import Health, Inference
+from gpux_predictor.kserving.grpc_tracing import GrpcTraces, TracedInference
 from gpux_predictor.serving.service import ModelService
+from gpux_predictor.tracing import Tracer
 
 
 class GrpcServer:
@@ -21,18 +23,25 @@ class GrpcServer:
         port: the port.
         drain_seconds: how long calls that were accepted may take after `stop`.
         access: who is let in.
+        tracer: makes a span of each call.
     """
 
-    def __init__(
-        self, service: ModelService, host: str, port: int, drain_seconds: float, access: Access = EVERYBODY
+    def __init__(  # noqa: PLR0913, PLR0917
+        self,
+        service: ModelService,
+        host: str,
+        port: int,
+        drain_seconds: float,
+        access: Access = EVERYBODY,
+        tracer: Tracer | None = None,
     ) -> None:
-        self._service = service
+        self._inference = Inference(service) if tracer is None else TracedInference(service)
         self._address = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
         self._drain_seconds = drain_seconds
         self._health = Health(service)
         self._certificate = access.certificate
         self._server = grpc.aio.server(
-            interceptors=() if access.gate is None else (GrpcGate(access.gate),),
+            interceptors=_interceptors(access, tracer),
             options=[
                 ("grpc.max_receive_message_length", MAX_BODY_BYTES),
                 ("grpc.max_send_message_length", MAX_BODY_BYTES),
@@ -46,7 +55,7 @@ class GrpcServer:
         Raises:
             RuntimeError: the address cannot be listened on.
         """
-        add_GRPCInferenceServiceServicer_to_server(Inference(self._service), self._server)
+        add_GRPCInferenceServiceServicer_to_server(self._inference, self._server)
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
         if self._certificate is None:
             self._server.add_insecure_port(self._address)
@@ -58,6 +67,12 @@ class GrpcServer:
         """Takes no new calls, and waits for those that were accepted."""
         self._health.stop()
         await self._server.stop(self._drain_seconds)
+
+
+def _interceptors(access: Access, tracer: Tracer | None) -> list[grpc.aio.ServerInterceptor]:
+    """Outermost first: a call that is not let in has a span, too."""
+    traced = [] if tracer is None else [GrpcTraces(tracer)]
+    return traced if access.gate is None else [*traced, GrpcGate(access.gate)]
 
 
 def _credentials(certificate: Certificate) -> grpc.ServerCredentials:

@@ -19,6 +19,7 @@ from gpux_predictor.protocols import oip_metadata
 from gpux_predictor.protocols.calls import in_thread_if, slow_input, slow_output
 from gpux_predictor.protocols.oip_checks import check_model
 from gpux_predictor.serving.service import ModelService
+from gpux_predictor.tensors.signature import Signature
 
 logger = logging.getLogger(__name__)
 Method = Callable[[Any, Any, Any], Awaitable[Any]]
@@ -68,12 +69,21 @@ class Inference(GRPCInferenceServiceServicer):  # type: ignore[misc]  # kserve h
         """Runs the graph. The client's deadline or cancellation cancels the run."""
         self._check(request.model_name, request.model_version)
         signature = self._service.ready_model().signature
+        outputs = await self._infer(await self._arrays(signature, request))
+        return await self._response(signature, request, outputs)
+
+    def _arrays(self, signature: Signature, request: Any) -> Awaitable[Any]:  # noqa: ANN401
         raw = sum(map(len, request.raw_input_contents))
         slow = slow_input(signature, request.ByteSize() - raw, raw)
-        outputs = await self._service.infer(await in_thread_if(slow, grpc_codec.arrays, signature, request))
-        slow = slow_output(outputs.values(), binary=raw > 0)
+        return in_thread_if(slow, grpc_codec.arrays, signature, request)
+
+    def _infer(self, arrays: Any) -> Awaitable[dict[str, Any]]:  # noqa: ANN401
+        return self._service.infer(arrays)
+
+    def _response(self, signature: Signature, request: Any, outputs: dict[str, Any]) -> Awaitable[Any]:  # noqa: ANN401
+        slow = slow_output(outputs.values(), binary=len(request.raw_input_contents) > 0)
         name, version = self._service.name, self._version
-        return await in_thread_if(slow, grpc_codec.response, name, version, signature, request, outputs)
+        return in_thread_if(slow, grpc_codec.response, name, version, signature, request, outputs)
 
     @_answering_errors
     async def ServerLive(self, _: Any, __: Any) -> Any:  # noqa: ANN401

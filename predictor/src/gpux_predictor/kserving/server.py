@@ -4,8 +4,7 @@ import asyncio
 import logging
 import signal
 import sys
-from collections.abc import Awaitable, Sequence
-from dataclasses import dataclass
+from collections.abc import Awaitable
 from types import FrameType
 
 import uvloop
@@ -17,15 +16,13 @@ from gpux_predictor.http.front import front
 from gpux_predictor.http.gathering import Gathering
 from gpux_predictor.http.guarded_shortcut import shortcut
 from gpux_predictor.http.lingering import Lingering
-from gpux_predictor.http.observers import Observer
 from gpux_predictor.http.routes import routes
 from gpux_predictor.http.stack import stack
 from gpux_predictor.http.tasks import routes as task_routes
+from gpux_predictor.kserving.given import Heard, Listen, Ways
 from gpux_predictor.kserving.spared import spared
-from gpux_predictor.precomputed.lookups import Lookups
 from gpux_predictor.protocols import rest
 from gpux_predictor.serving.service import ModelService
-from gpux_predictor.tasks.service import TaskService
 
 sys_argv, sys.argv = sys.argv, sys.argv[:1]  # kserve.model_server parses the command line of whoever imports it
 with spared():
@@ -42,37 +39,13 @@ _LINGER_SECONDS = 2.0
 """For clients that keep a connection open, to be told with their next answer; not for a person's Ctrl-C."""
 
 
-@dataclass(frozen=True)
-class Listen:
-    """Where a server listens; `grpc_port` None for no gRPC."""
-
-    host: str
-    port: int
-    grpc_port: int | None = None
-
-
-@dataclass(frozen=True)
-class Ways:
-    """Other ways to predictions than to ask for them and wait.
-
-    Attributes:
-        tasks: the model's tasks, if it takes any.
-        lookups: of predictions computed ahead, or why there are none.
-        page: whether there is a page to try the model on.
-    """
-
-    tasks: TaskService | None = None
-    lookups: Lookups | str = "nothing is computed ahead"
-    page: bool = True
-
-
 class Server(ModelServer):  # type: ignore[misc]  # kserve has no types
     """A ModelServer for one model.
 
     Args:
         service: the model.
         listen: where it listens. The gRPC server is ours: KServe's has no health service, no codes and no limits.
-        observers: hear of each request over HTTP.
+        heard: what is told of requests.
         ways: to predictions beside /predict.
         access: who is let in.
     """
@@ -81,8 +54,8 @@ class Server(ModelServer):  # type: ignore[misc]  # kserve has no types
         self,
         service: ModelService,
         listen: Listen,
-        observers: Sequence[Observer] = (),
-        ways: Ways = Ways(),
+        heard: Heard,
+        ways: Ways,
         access: Access = EVERYBODY,
     ) -> None:
         self._drain_seconds = service.model.spec.runtime.timeout_seconds + _DRAIN_MARGIN_SECONDS
@@ -96,7 +69,7 @@ class Server(ModelServer):  # type: ignore[misc]  # kserve has no types
         self._service = service
         self._host = listen.host
         self._own_grpc_port = listen.grpc_port
-        self._observers = observers
+        self._heard = heard
         self._ways = ways
         self._access = access
         self.register_model(OnnxModel(service))
@@ -108,12 +81,13 @@ class Server(ModelServer):  # type: ignore[misc]  # kserve has no types
         self.start([])
 
     async def _serve(self) -> None:
-        service, access = self._service, self._access
+        service, access, heard = self._service, self._access, self._heard
         config = self._rest_server.config
         config.host = self._host  # KServe listens on all addresses and has no setting for it
         app.router.redirect_slashes = False  # as ours in front of it
-        config.app = stack(front(self._routes(), behind=app), service, access, self._observers)
-        config.http = Gathering if self._observers else shortcut(service, access.gate, origins=bool(access.origins))
+        config.app = stack(front(self._routes(), behind=app), service, access, heard.observers, heard.tracer)
+        told = heard.observers or heard.tracer is not None
+        config.http = Gathering if told else shortcut(service, access.gate, origins=bool(access.origins))
         if (certificate := access.certificate) is not None:
             # KServe's own watches what a symlink led to, and misses the next swap
             config.ssl_context_factory = lambda *_: certificate.context
@@ -189,7 +163,9 @@ class Server(ModelServer):  # type: ignore[misc]  # kserve has no types
             return asyncio.sleep(0)
         from gpux_predictor.kserving.grpc_server import GrpcServer  # noqa: PLC0415  (only who asks for it pays for it)
 
-        server = GrpcServer(self._service, self._host, self._own_grpc_port, self._drain_seconds, self._access)
+        server = GrpcServer(
+            self._service, self._host, self._own_grpc_port, self._drain_seconds, self._access, self._heard.tracer
+        )
         await server.start()
 
         async def drain() -> None:

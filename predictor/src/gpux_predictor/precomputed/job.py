@@ -13,12 +13,13 @@ import orjson
 
 from gpux_api.v1alpha1 import GpuxModel
 from gpux_predictor.engine import source
-from gpux_predictor.engine.session import versions
+from gpux_predictor.engine.versions import versions
 from gpux_predictor.precomputed import layout, places, zones
 from gpux_predictor.precomputed.columns import Choice, Columns
 from gpux_predictor.precomputed.errors import NothingPredicted
+from gpux_predictor.precomputed.folder import locked, remove_other_parts
 from gpux_predictor.precomputed.pieces import Table, following, same_file, version_of
-from gpux_predictor.precomputed.store import Progress, Store, locked, remove_other_parts
+from gpux_predictor.precomputed.store import Progress, Store
 from gpux_predictor.precomputed.table import open_table
 from gpux_predictor.serving.loading import LoadedModel, Origin, load
 

@@ -4,7 +4,6 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import orjson
@@ -17,8 +16,9 @@ from gpux_predictor.engine import cpus, source, uris
 from gpux_predictor.engine.options import Device, engine_cache
 from gpux_predictor.engine.proof import ON_CPU, ON_DEVICE, Run
 from gpux_predictor.engine.providers import CPU
-from gpux_predictor.engine.session import Session, versions
+from gpux_predictor.engine.session import Session
 from gpux_predictor.engine.trial_run import TrialRun
+from gpux_predictor.engine.versions import versions
 from gpux_predictor.engine.warmup import Learnt, warm_up
 from gpux_predictor.engine.wishes import Hints, Traits, Wish
 from gpux_predictor.errors import RequestError
@@ -27,7 +27,7 @@ from gpux_predictor.serving.health import Health
 from gpux_predictor.serving.pipeline import Pipeline
 from gpux_predictor.tensors import batch_axis
 from gpux_predictor.tensors.signature import Signature, declared
-from gpux_predictor.transforms import output_roles, token_inputs
+from gpux_predictor.transforms import token_inputs
 
 WARM_UP_SECONDS = 20.0
 """For all trial runs on a CPU; a model that has not been learnt by then serves one request a run."""
@@ -171,58 +171,3 @@ def _plan(axis: batch_axis.BatchAxis, learnt: Learnt) -> Plan:
         return Plan(cost=learnt.cost, axes=learnt.padding.axes)
     pads = learnt.pad if learnt.padding.neutral else {}
     return Plan(axis.inputs, learnt.limit, learnt.cost, pads, learnt.padding.axes, learnt.capped, learnt.sizes)
-
-
-def info(model: GpuxModel, loaded: LoadedModel | None) -> dict[str, Any]:
-    """The body of /info: what the manifest says, and what the loaded file adds to it."""
-    spec = model.spec.model
-    described: dict[str, Any] = {
-        "name": model.metadata.name,
-        "version": spec.version,
-        "format": spec.format,
-        "model_name": model.model_name,
-        "model_version": spec.version,
-        "model_run_id": spec.run_id,
-        "loaded": loaded is not None,
-    }
-    if loaded is None:
-        return described
-    size = loaded.file.stat().st_size
-    if model.spec.preprocessing is not None and model.spec.preprocessing.tabular is not None:
-        labelled = {output.name for output in model.spec.outputs or () if output.labels}
-        described["prediction"] = output_roles.describe(loaded.signature, labelled)
-    return described | {
-        "path": str(loaded.file),
-        "size_bytes": size,
-        "size_mb": round(size / 2**20, 2),
-        "sha256": loaded.sha256,
-        "inputs": [tensor.describe() for tensor in loaded.signature.inputs],
-        "outputs": [tensor.describe() for tensor in loaded.signature.outputs],
-        "metadata": loaded.session.metadata(),
-        "provider": loaded.session.providers[0],
-        "providers": loaded.session.providers,
-        "placement": loaded.session.placement,
-        "batching": _batching(loaded),
-    }
-
-
-def _batching(loaded: LoadedModel) -> dict[str, Any]:
-    """What the warm-up found: whether samples share a run, why, up to how many, and what a batch costs."""
-    learnt = loaded.learnt
-    found: dict[str, Any] = {
-        "enabled": learnt.proof.batchable,
-        "reason": learnt.proof.why,
-        "max_size": learnt.limit,
-        "curve": learnt.cost.describe() if learnt.cost else [],
-    }
-    if learnt.sizes:
-        found["sizes"] = learnt.sizes
-    if learnt.pad:
-        found["padding"] = {"enabled": learnt.padding.neutral, "reason": learnt.padding.why}
-    return found
-
-
-def short_info(model: GpuxModel, loaded: LoadedModel | None) -> dict[str, Any]:
-    """The body of /model/info: the four keys that say which model answers."""
-    keys = ("model_name", "model_version", "model_run_id", "loaded")
-    return {key: value for key, value in info(model, loaded).items() if key in keys}

@@ -139,12 +139,18 @@ class ModelService:
         metrics.HOT.staged(timing.queue, preprocess, timing.run, postprocess)
         return Answer(content, timing, preprocess, postprocess)
 
-    async def infer(self, arrays: Mapping[str, np.ndarray], waiting: Waiting = nullcontext) -> dict[str, Any]:
+    async def infer(
+        self,
+        arrays: Mapping[str, np.ndarray],
+        waiting: Waiting = nullcontext,
+        timed: Callable[[Timing], None] | None = None,
+    ) -> dict[str, Any]:
         """Runs the graph on arrays that have all their axes, for the protocols that send tensors.
 
         Args:
             arrays: by input name, in the graph's dtypes and ranks.
             waiting: entered while the request waits for its run.
+            timed: hears how long it waited and ran.
 
         Raises:
             RequestError: with the status and the detail to answer.
@@ -155,6 +161,8 @@ class ModelService:
         decode.check_complete(loaded.signature, arrays)
         [outputs], timing = await self._run(inference, [dict(arrays)], deadline, waiting)
         metrics.HOT.staged(timing.queue, 0.0, timing.run, 0.0)
+        if timed is not None:
+            timed(timing)
         return outputs
 
     def ready_model(self) -> LoadedModel:

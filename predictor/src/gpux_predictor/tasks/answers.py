@@ -4,7 +4,8 @@ from typing import Any
 
 import orjson
 
-from gpux_predictor.tasks.records import CallbackStatus, State, Task
+from gpux_predictor.tasks.callback_records import CallbackStatus
+from gpux_predictor.tasks.records import State, Task
 
 STATUS = {
     State.QUEUED: "pending",

@@ -19,6 +19,7 @@ from gpux_predictor.tasks.embedded.store import EmbeddedStore
 from gpux_predictor.tasks.records import Terms
 from gpux_predictor.tasks.service import TaskService
 from gpux_predictor.tasks.store import TaskStore
+from gpux_predictor.tracing import Tracer
 
 REDIS_URL = "GPUX_REDIS_URL"
 """The environment variable with the URL of Redis; the operator fills it from the Secret."""
@@ -36,12 +37,13 @@ def terms(model: GpuxModel) -> Terms:
     return Terms(spec.max_queued, spec.max_attempts, spec.result_ttl_seconds, int(value_of(spec.max_stored)))
 
 
-def task_service(service: ModelService, state_dir: Path) -> TaskService | None:
+def task_service(service: ModelService, state_dir: Path, tracer: Tracer | None = None) -> TaskService | None:
     """The tasks of a model; None where the manifest has none.
 
     Args:
         service: the model.
         state_dir: where an embedded store keeps its files.
+        tracer: makes spans of runs and callbacks.
 
     Raises:
         LoadError: the manifest wants Redis or callbacks, and the environment does not have what they need.
@@ -51,7 +53,7 @@ def task_service(service: ModelService, state_dir: Path) -> TaskService | None:
         return None
     held_to = terms(service.model)
     callbacks = None if spec is None or spec.callbacks is None else _callbacks(spec.callbacks, held_to)
-    return TaskService(service, _store(service.model, state_dir, held_to), held_to, callbacks)
+    return TaskService(service, _store(service.model, state_dir, held_to), held_to, callbacks, tracer)
 
 
 def _callbacks(spec: CallbacksSpec, held_to: Terms) -> Callbacks:

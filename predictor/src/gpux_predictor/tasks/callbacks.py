@@ -14,12 +14,18 @@ from gpux_predictor.callbacks.sender import Sender
 from gpux_predictor.callbacks.target import Allowed, parse
 from gpux_predictor.errors import BadRequest, RequestError
 from gpux_predictor.tasks import answers
-from gpux_predictor.tasks.records import Callback, CallbackOutcome, Task
+from gpux_predictor.tasks.callback_records import CALLBACKS_OF_A_HOST, Callback, CallbackOutcome
+from gpux_predictor.tasks.records import Task
 from gpux_predictor.tasks.store import NoSuchTask, TaskStore
+from gpux_predictor.tasks.tracing import CallbackSpan
+from gpux_predictor.tracing import Tracer
 
 logger = logging.getLogger(__name__)
 _LOOK_SECONDS = 1.0
-_MOST_AT_ONCE = 16
+_MOST_AT_ONCE = 32
+_CROWDED_SECONDS = 0.02
+"""Between two looks for those whose host has room, while there is one that has none."""
+_CUT_OFF = "The server stopped amid the attempt"
 
 
 @dataclass(frozen=True)
@@ -51,14 +57,16 @@ class Teller:
     Args:
         store: where the tasks are.
         callbacks: what the manifest says of them.
+        tracer: makes a span of each attempt.
     """
 
-    def __init__(self, store: TaskStore, callbacks: Callbacks) -> None:
+    def __init__(self, store: TaskStore, callbacks: Callbacks, tracer: Tracer | None = None) -> None:
         self._store = store
         self._callbacks = callbacks
+        self._tracer = tracer
         self._loop: asyncio.Task[None] | None = None
         self._ended = asyncio.Event()
-        self._sending: set[asyncio.Task[None]] = set()
+        self._sending: dict[asyncio.Task[None], Callback] = {}
 
     def start(self) -> None:
         """Begins to send."""
@@ -69,31 +77,41 @@ class Teller:
         self._ended.set()
 
     async def stop(self) -> None:
-        """Sends no more; what was under way comes again, here or elsewhere."""
-        if self._loop is not None:
-            for task in (self._loop, *self._sending):
-                task.cancel()
-            await asyncio.gather(self._loop, *self._sending, return_exceptions=True)
+        """Sends no more; what was under way comes again at once, here or elsewhere."""
+        if self._loop is None:
+            return
+        under_way = dict(self._sending)
+        for task in (self._loop, *under_way):
+            task.cancel()
+        await asyncio.gather(self._loop, *under_way, return_exceptions=True)
+        cut_off = [CallbackOutcome(each.id, each.attempt, _CUT_OFF, 0.0) for each in under_way.values()]
+        try:
+            await self._store.settle_callbacks(cut_off)
+        except RequestError as error:
+            logger.warning("%d callbacks come again in two minutes: %s", len(cut_off), error.detail)
 
     async def _telling(self) -> None:
         while True:
             self._ended.clear()
             free = _MOST_AT_ONCE - len(self._sending)
+            hosts = [callback.host for callback in self._sending.values()]
             try:
-                due = await self._store.due_callbacks(free) if free else []
+                due = await self._store.due_callbacks(free, hosts) if free else []
             except Exception as error:
                 logger.warning("callbacks wait: %s", error, exc_info=not isinstance(error, RequestError))
                 due = []
             for callback in due:
                 sending = asyncio.create_task(self._settled(callback))
-                self._sending.add(sending)
+                self._sending[sending] = callback
                 sending.add_done_callback(self._sent)
             if not due:
                 with suppress(TimeoutError):
                     await asyncio.wait_for(self._ended.wait(), _LOOK_SECONDS)
+                if len(hosts) >= CALLBACKS_OF_A_HOST:
+                    await asyncio.sleep(_CROWDED_SECONDS)
 
     def _sent(self, sending: "asyncio.Task[None]") -> None:
-        self._sending.discard(sending)
+        del self._sending[sending]
         self._ended.set()
 
     async def _settled(self, callback: Callback) -> None:
@@ -125,4 +143,9 @@ class Teller:
 
     async def _send(self, callback: Callback, task: Task) -> Sent:
         target = parse(callback.url, self._callbacks.allowed)
-        return await self._callbacks.sender.send(target, callback.id, answers.content(replace(task, callback=None)))
+        sender, body = self._callbacks.sender, answers.content(replace(task, callback=None))
+        if self._tracer is None:
+            return await sender.send(target, callback.id, body)
+        with CallbackSpan(self._tracer, callback, target) as span:
+            span.sent = await sender.send(target, callback.id, body, {"traceparent": span.traceparent})
+        return span.sent

@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from hashlib import sha256
 
+from gpux_predictor.tasks.callback_records import CallbackStatus
+
 
 class State(StrEnum):
     """Where a task is. The last two never change again."""
@@ -15,20 +17,7 @@ class State(StrEnum):
     FAILED = "failed"
 
 
-CALLBACK_SECONDS = 120.0
-"""After which a notice of which nothing was heard is sent again."""
-NOTICE_SECONDS = 600.0
-"""After the end of its task's time, a notice that is still due is nobody's any more: the manifest has no callbacks now."""
 ENDED = (State.SUCCEEDED, State.FAILED)
-
-
-class CallbackState(StrEnum):
-    """Where the notice of a task's end is."""
-
-    WAITING = "waiting"
-    PENDING = "pending"
-    DELIVERED = "delivered"
-    FAILED = "failed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +49,7 @@ class NewTask:
         key: the caller's Idempotency-Key.
         callback: where the end is told.
         client: whose API key came with it; None without keys.
+        trace: the `traceparent` of the request that submits it; None where nobody traces.
     """
 
     body: bytes
@@ -67,6 +57,7 @@ class NewTask:
     key: str | None = None
     callback: str | None = None
     client: str | None = None
+    trace: str | None = None
 
     def digest(self) -> bytes:
         """What tells it from another task with the same key (SHA-256): the body and its type."""
@@ -103,12 +94,13 @@ class Appetite:
 
 @dataclass(frozen=True, slots=True)
 class Claimed:
-    """A task that a worker runs; `attempt` counts from 1 and goes with its outcome."""
+    """A task that a worker runs; `attempt` counts from 1 and goes with its outcome, `trace` is its submission's."""
 
     id: str
     attempt: int
     body: bytes
     content_type: str
+    trace: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,40 +116,6 @@ class Outcome:
     result: bytes | None = None
     error: str | None = None
     again: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Callback:
-    """A notice that is due; `attempt` counts from 1."""
-
-    id: str
-    url: str
-    attempt: int
-
-
-@dataclass(frozen=True, slots=True)
-class CallbackOutcome:
-    """How a notice went.
-
-    Attributes:
-        again_in: seconds until the next try; None if there is none.
-        error: None once it is delivered.
-    """
-
-    id: str
-    attempt: int
-    error: str | None = None
-    again_in: float | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class CallbackStatus:
-    """What is shown of a task's notice."""
-
-    url: str
-    state: CallbackState
-    attempts: int = 0
-    error: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,8 +17,10 @@ from gpux_predictor.tasks.rate import Rate
 from gpux_predictor.tasks.records import Counts, Outcome, State, Terms
 from gpux_predictor.tasks.runs import Runs
 from gpux_predictor.tasks.store import StoreUnavailable, TaskStore
+from gpux_predictor.tasks.tracing import TracedRuns
 from gpux_predictor.tasks.waiting import Waiting
 from gpux_predictor.tasks.worker import Worker
+from gpux_predictor.tracing import Tracer
 
 logger = logging.getLogger(__name__)
 SWEEP_SECONDS = 2.0
@@ -34,13 +36,22 @@ class Running:
         store: where the tasks are.
         terms: what the store holds to.
         teller: sends callbacks, where the manifest has them.
+        tracer: makes spans of runs.
     """
 
-    def __init__(self, service: ModelService, store: TaskStore, terms: Terms, teller: Teller | None) -> None:
+    def __init__(
+        self,
+        service: ModelService,
+        store: TaskStore,
+        terms: Terms,
+        teller: Teller | None,
+        tracer: Tracer | None = None,
+    ) -> None:
         self._service = service
         self._store = store
         self._terms = terms
         self._teller = teller
+        self._tracer = tracer
         self._worker: Worker | None = None
         self._why_closed = "The store of tasks is not open yet"
         self._tried = asyncio.Event()
@@ -117,7 +128,8 @@ class Running:
         _, inference = self._service.ready()
         gaps = Gaps(lambda: metrics.REQUESTS["sync"], lambda: not inference.batcher.idle)
         name = f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(4)}"
-        worker = Worker(name, self._store, Runs(self._service, gaps), gaps, self._terms.lease_seconds, self._ended)
+        runs = Runs(self._service, gaps) if self._tracer is None else TracedRuns(self._service, gaps, self._tracer)
+        worker = Worker(name, self._store, runs, gaps, self._terms.lease_seconds, self._ended)
         worker.start()
         self._worker = worker
 

@@ -11,6 +11,7 @@ from gpux_predictor.tasks.callbacks import Callbacks, Teller
 from gpux_predictor.tasks.records import Counts, NewTask, Page, State, Submitted, Task, Terms
 from gpux_predictor.tasks.running import Running
 from gpux_predictor.tasks.store import QueueFull, TaskStore
+from gpux_predictor.tracing import Tracer
 
 _MOST_RETRY_SECONDS = 600
 _UNKNOWN_RETRY_SECONDS = 30
@@ -26,16 +27,23 @@ class TaskService:
         store: where the tasks are.
         terms: what the store holds to.
         callbacks: what the manifest says of them; None where tasks with one are refused.
+        tracer: makes spans of runs and callbacks.
     """
 
     def __init__(
-        self, service: ModelService, store: TaskStore, terms: Terms, callbacks: Callbacks | None = None
+        self,
+        service: ModelService,
+        store: TaskStore,
+        terms: Terms,
+        callbacks: Callbacks | None = None,
+        tracer: Tracer | None = None,
     ) -> None:
         self._service = service
         self._store = store
         self._terms = terms
         self._callbacks = callbacks
-        self._running = Running(service, store, terms, None if callbacks is None else Teller(store, callbacks))
+        teller = None if callbacks is None else Teller(store, callbacks, tracer)
+        self._running = Running(service, store, terms, teller, tracer)
 
     def start(self) -> None:
         """Opens the store, and works on its tasks once the model serves."""

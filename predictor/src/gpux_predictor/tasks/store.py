@@ -5,19 +5,8 @@ from http import HTTPStatus
 from typing import Protocol
 
 from gpux_predictor.errors import RequestError
-from gpux_predictor.tasks.records import (
-    Appetite,
-    Callback,
-    CallbackOutcome,
-    Claimed,
-    Counts,
-    NewTask,
-    Outcome,
-    Page,
-    State,
-    Submitted,
-    Task,
-)
+from gpux_predictor.tasks.callback_records import Callback, CallbackOutcome
+from gpux_predictor.tasks.records import Appetite, Claimed, Counts, NewTask, Outcome, Page, State, Submitted, Task
 
 CANCELLED = "Cancelled by DELETE"
 """The error of a task that its caller cancelled."""
@@ -121,8 +110,13 @@ class TaskStore(Protocol):
     async def sweep(self) -> bool:
         """Takes tasks back whose lease has run out, and removes those that have expired; whether there may be more."""
 
-    async def due_callbacks(self, most: int) -> list[Callback]:
-        """Leases notices that are due; each comes again if nothing is heard of it."""
+    async def due_callbacks(self, most: int, under_way: Sequence[str] = ()) -> list[Callback]:
+        """Leases notices that are due; each comes again if nothing is heard of it.
+
+        Args:
+            most: how many.
+            under_way: the hosts of attempts that the caller makes already; no host gets more than CALLBACKS_OF_A_HOST with them.
+        """
 
     async def settle_callbacks(self, outcomes: Sequence[CallbackOutcome]) -> None:
         """Says how notices went."""

@@ -12,17 +12,15 @@ from typing import TypeVar
 import pytest
 from redis import Redis as RedisClient
 
-from gpux_predictor.tasks.embedded.store import EmbeddedStore
-from gpux_predictor.tasks.records import (
-    Appetite,
+from gpux_predictor.tasks.callback_records import (
+    CALLBACKS_LOOKED_AT,
+    CALLBACKS_OF_A_HOST,
     CallbackOutcome,
     CallbackState,
     CallbackStatus,
-    NewTask,
-    Outcome,
-    State,
-    Terms,
 )
+from gpux_predictor.tasks.embedded.store import EmbeddedStore
+from gpux_predictor.tasks.records import Appetite, NewTask, Outcome, State, Terms
 from gpux_predictor.tasks.shared.store import SharedStore
 from gpux_predictor.tasks.store import (
     CANCELLED,
@@ -772,3 +770,80 @@ def test_what_has_expired_leaves_redis(redis: RedisServer) -> None:
     with RedisClient.from_url(redis.url) as client:
         left = {key.decode().rpartition(":")[2] for key in client.scan_iter(f"{{gpux:{name}}}:*")}
     assert left <= {"id_key", "seq", "bytes", "failed"}
+
+
+def test_the_trace_of_a_submission_comes_with_its_claim_and_its_notice(kind: Kind) -> None:
+    async def test(store: TaskStore) -> None:
+        noticed = replace(BODY, callback="https://example.com/hook")
+        await store.submit(replace(noticed, trace="00-1-2-01"))
+        await store.submit(noticed)
+        traces = [task.trace for task in await store.claim(ME, Appetite(2))]
+        for task in (await store.page([State.RUNNING], None, 2)).tasks:
+            await store.cancel(task.id)
+        assert traces == ["00-1-2-01", None]
+        assert {due.trace for due in await store.due_callbacks(10)} == {"00-1-2-01", None}
+
+    kind.run(test)
+
+
+def test_a_file_of_the_release_before_is_read_and_stays_one_that_it_reads(tmp_path: Path) -> None:
+    async def test(*tasks: NewTask) -> list[str | None]:
+        store = EmbeddedStore(tmp_path, TERMS)
+        await store.open()
+        for task in tasks:
+            await store.submit(task)
+        traces = [task.trace for task in await store.claim(ME, Appetite(9))] if not tasks else []
+        await store.close()
+        return traces
+
+    asyncio.run(test(BODY))
+    with sqlite3.connect(tmp_path / "tasks.sqlite3") as before:
+        for column in ("trace", "telling"):
+            before.execute(f"ALTER TABLE tasks DROP COLUMN {column}")
+    asyncio.run(test(replace(BODY, trace="00-1-2-01")))
+    with sqlite3.connect(tmp_path / "tasks.sqlite3") as before:
+        assert before.execute("PRAGMA user_version").fetchone() == (1,), "what it refuses others by"
+        columns = {
+            name: (needed, default) for _, name, _, needed, default, _ in before.execute("PRAGMA table_info(tasks)")
+        }
+        assert columns["trace"] == columns["telling"] == (0, None), "it writes rows without them"
+    assert asyncio.run(test()) == [None, "00-1-2-01"]
+
+
+def test_a_notice_that_waits_for_its_next_try_goes_on_waiting_in_the_next_process(tmp_path: Path) -> None:
+    async def test() -> None:
+        store = EmbeddedStore(tmp_path, TERMS)
+        await store.open()
+        waiting, cut_off = [await store.submit(replace(BODY, callback="https://example.com/")) for _ in range(2)]
+        for submitted in (waiting, cut_off):
+            await store.cancel(submitted.id)
+        await store.due_callbacks(10)
+        await store.settle_callbacks([CallbackOutcome(waiting.id, 1, "503", again_in=60)])
+        await store.close()
+        await store.open()
+        assert [(due.id, due.attempt) for due in await store.due_callbacks(10)] == [(cut_off.id, 2)]
+        await store.close()
+
+    asyncio.run(test())
+
+
+def test_the_notices_of_one_host_leave_room_for_others(kind: Kind) -> None:
+    async def test(store: TaskStore) -> None:
+        async def ended(url: str) -> str:
+            submitted = await store.submit(replace(BODY, callback=url))
+            await store.cancel(submitted.id)
+            return submitted.id
+
+        for number in range(2 * CALLBACKS_LOOKED_AT):
+            await ended(f"https://slow.example?{number}")
+        other, newest = await ended("https://slow.example:8443/"), await ended("https://other.example/")
+        first = await store.due_callbacks(20)
+        hosts = [due.host for due in first]
+        assert hosts == ["slow.example"] * CALLBACKS_OF_A_HOST + ["other.example", "slow.example:8443"]
+        assert {due.id for due in first[-2:]} == {other, newest}
+        assert await store.due_callbacks(20, hosts) == [], "those that are under way count"
+        again = await store.due_callbacks(20, hosts[1:])
+        assert [due.host for due in again] == ["slow.example"]
+        assert again[0].id not in {due.id for due in first}
+
+    kind.run(test, replace(TERMS, most_bytes=2**30))

@@ -1,6 +1,7 @@
 """The end of a task reaches the URL that its caller named, signed, once the receiver is there; from a real server."""
 
 import json
+import socket
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -104,7 +105,7 @@ def server(
     monkeypatch.setenv("GPUX_WEBHOOK_SECRET", SECRET)
     monkeypatch.setenv("GPUX_REDIS_URL", redis.url)
     shared = {"store": "redis", "redisUrlSecretRef": {"name": "r"}} if request.param == "redis" else {}
-    with serve(manifest(tmp_path, **shared)) as found:
+    with serve(manifest(tmp_path, **shared), state=tmp_path / "state") as found:
         yield found
 
 
@@ -171,11 +172,52 @@ def test_what_was_not_told_when_the_server_died_is_told_by_the_next(
     path, state = manifest(tmp_path), tmp_path / "state"
     with serve(path, state=state) as server:
         task_id = submit(server, f"http://{HOST}:{port}/done")
-        refused(server, task_id)  # amid an attempt its claim would have to end first, after two minutes
+        refused(server, task_id)
         server.process.kill()
     with Receiver(port).listening() as receiver, serve(path, state=state) as server:
         assert told(server, task_id)["callback"]["status"] == "delivered"
         assert json.loads(json.dumps(receiver.tasks[-1]))["task_id"] == task_id
+
+
+@contextmanager
+def amid_an_attempt(server: Server) -> Iterator[tuple[str, int]]:
+    """A task whose callback waits for an answer that does not come, and its receiver's port."""
+    with socket.create_server((HOST, 0)) as listening:
+        port = listening.getsockname()[1]
+        task_id = submit(server, f"http://{HOST}:{port}/done")
+        connection, _ = listening.accept()
+        with connection:
+            yield task_id, port
+
+
+def test_an_attempt_that_died_with_the_only_owner_comes_again_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GPUX_WEBHOOK_SECRET", SECRET)
+    path, state = manifest(tmp_path), tmp_path / "state"
+    with serve(path, state=state) as server, amid_an_attempt(server) as (task_id, port):
+        server.process.kill()
+        server.process.wait()
+    with Receiver(port).listening(), serve(path, state=state) as server:
+        found = told(server, task_id, seconds=20)
+        assert (found["callback"]["status"], found["callback"]["attempts"]) == ("delivered", 2)
+
+
+def test_an_attempt_that_a_stop_cuts_off_comes_again_at_once(server: Server, tmp_path: Path) -> None:
+    with amid_an_attempt(server) as (task_id, port):
+        assert server.stop() == 0
+    with Receiver(port).listening(), serve(tmp_path / "model.yaml", state=tmp_path / "state") as following:
+        found = told(following, task_id, seconds=20)
+        assert (found["callback"]["status"], found["callback"]["attempts"]) == ("delivered", 2)
+
+
+def test_a_receiver_that_answers_nobody_holds_up_no_other(server: Server) -> None:
+    [port] = free_ports(1)
+    with socket.create_server((HOST, 0), backlog=100) as silent, Receiver(port).listening():
+        for _ in range(40):
+            submit(server, f"http://{HOST}:{silent.getsockname()[1]}/done")
+        task_id = submit(server, f"http://{HOST}:{port}/done")
+        assert told(server, task_id, seconds=5)["callback"]["status"] == "delivered"
 
 
 def test_without_a_secret_callbacks_are_refused(tmp_path: Path) -> None:

@@ -34,13 +34,13 @@ def fill(cluster: Cluster, namespace: str, host_path: Path, extra: Mapping[str, 
     cluster.kubectl("delete", "pod", "writer", *kubectl, "--grace-period=0", "--force")
 
 
-def provide(cluster: Cluster, namespace: str, host_path: Path) -> None:
-    """Makes a folder of the host the volume of the claim `models`, on our own node: others make volumes by themselves."""
+def provide(cluster: Cluster, namespace: str, host_path: Path, claim: str = "models") -> None:
+    """Makes a folder of the host the volume of a claim, on our own node: others make volumes by themselves."""
     if cluster.kind == "native":
         host_path.chmod(0o777)
         for folder in host_path.parents:
             folder.chmod(folder.stat().st_mode | 0o011)
-        cluster.apply(_volume(namespace, host_path))
+        cluster.apply(_volume(namespace, host_path, claim))
 
 
 @contextmanager
@@ -54,21 +54,21 @@ def filled(
     remove_volume(cluster, namespace)
 
 
-def remove_volume(cluster: Cluster, namespace: str) -> None:
+def remove_volume(cluster: Cluster, namespace: str, claim: str = "models") -> None:
     """Removes the volume, which belongs to no namespace."""
     if cluster.kind == "native":
-        cluster.kubectl("delete", "persistentvolume", f"models-{namespace}", "--ignore-not-found", "--wait=false")
+        cluster.kubectl("delete", "persistentvolume", f"{claim}-{namespace}", "--ignore-not-found", "--wait=false")
 
 
-def _volume(namespace: str, host_path: Path) -> Object:
+def _volume(namespace: str, host_path: Path, claim: str) -> Object:
     return {
         "apiVersion": "v1",
         "kind": "PersistentVolume",
-        "metadata": {"name": f"models-{namespace}"},
+        "metadata": {"name": f"{claim}-{namespace}"},
         "spec": {
             "accessModes": ["ReadWriteOnce"],
             "capacity": {"storage": "64Mi"},
-            "claimRef": {"namespace": namespace, "name": "models"},
+            "claimRef": {"namespace": namespace, "name": claim},
             "hostPath": {"path": str(host_path)},
         },
     }

@@ -50,9 +50,7 @@ class Buildah:
         reference = f"localhost/gpux-base:{BASE_DIGEST}"
         if self.run("images", "--filter", f"reference={reference}", "--quiet").strip():
             return reference
-        archive = folder / f"base-{BASE_DIGEST}.tar"
-        if not archive.exists():
-            _debootstrap(archive)
+        archive = base_archive(folder)
         container = self.run("from", "scratch").strip()
         self.run("add", "--quiet", container, archive, "/")
         self.run("commit", "--quiet", "--rm", container, reference)
@@ -85,6 +83,15 @@ class Buildah:
         if process.returncode:
             remedy = f"see {log}, and check that pip reaches its index with the settings of `pip config list`"
             raise NodeError.with_log(f"building the {name} image failed", remedy, log)
+
+
+def base_archive(folder: Path) -> Path:
+    """The base image's files in a tar archive in this folder, made once."""
+    archive = folder / f"base-{BASE_DIGEST}.tar"
+    if not archive.exists():
+        packages.ensure(packages.BUILD)
+        _debootstrap(archive)
+    return archive
 
 
 def _debootstrap(archive: Path) -> None:

@@ -52,30 +52,30 @@ def _delegate(cgroup: Path, controllers: list[str]) -> None:
             ) from error
 
 
-def existing() -> list[Path]:
-    """The node's cgroup and all below it, in every hierarchy, innermost first."""
-    return [Path(folder) for root in hierarchies() for folder, _, _ in os.walk(root / CGROUP, topdown=False)]
+def existing(name: str = CGROUP) -> list[Path]:
+    """The cgroup of this name (the node's) and all below it, in every hierarchy, innermost first."""
+    return [Path(folder) for root in hierarchies() for folder, _, _ in os.walk(root / name, topdown=False)]
 
 
-def processes() -> set[int]:
-    """Every process in the node's cgroup: containers, with or without a shim that still knows them."""
+def processes(name: str = CGROUP) -> set[int]:
+    """Every process in the cgroup: containers, with or without a shim that still knows them."""
     found: set[int] = set()
-    for cgroup in existing():
+    for cgroup in existing(name):
         with contextlib.suppress(OSError):
             found.update(int(line) for line in (cgroup / "cgroup.procs").read_text().split())
     return found
 
 
-def remove(seconds: float = 15) -> None:
+def remove(name: str = CGROUP, seconds: float = 15) -> None:
     """End what is in the cgroup and remove it; the kernel needs a moment between the two."""
     deadline = time.monotonic() + seconds
-    while left := list(existing()):
-        for pid in processes():
+    while left := existing(name):
+        for pid in processes(name):
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
         for cgroup in left:
             with contextlib.suppress(OSError):
                 cgroup.rmdir()
         if time.monotonic() > deadline:
-            raise NodeError(f"processes {sorted(processes())} keep the cgroups {existing()[:5]}", KERNEL)
+            raise NodeError(f"processes {sorted(processes(name))} keep the cgroups {existing(name)[:5]}", KERNEL)
         time.sleep(0.05)

@@ -22,7 +22,12 @@ PASSED_ON = {
 
 
 def volumes(work: Path) -> list[str]:
-    """Mount options for `buildah bud`: a pip.conf, and the local files that it names."""
+    """Mount options for `buildah bud`."""
+    return [f"--volume={here}:{there}:ro" for there, here in files(work).items()]
+
+
+def files(work: Path) -> dict[str, Path]:
+    """What a build needs by its path there: a pip.conf, which is written to `work`, and the files and folders that it names."""
     settings = _settings()
     bundle = HOST_CERTIFICATES / "ca-certificates.crt"
     if bundle.exists():
@@ -33,7 +38,7 @@ def volumes(work: Path) -> list[str]:
     mounted = {str(HOST_CERTIFICATES)} if HOST_CERTIFICATES.is_dir() else set()
     for key in ("cert", "client-cert", "find-links"):
         mounted.update(word for word in settings.get(key, "").split() if _outside(word))
-    return [f"--volume={file}:/etc/pip.conf:ro", *(f"--volume={path}:{path}:ro" for path in sorted(mounted))]
+    return {"/etc/pip.conf": file, **{path: Path(path) for path in sorted(mounted)}}
 
 
 def _outside(word: str) -> bool:

@@ -7,8 +7,9 @@ import pytest
 
 from gpux_predictor.precomputed import layout
 from gpux_predictor.precomputed.errors import AlreadyRunning, OutputError
+from gpux_predictor.precomputed.folder import locked
 from gpux_predictor.precomputed.result import Result
-from gpux_predictor.precomputed.store import Entry, Problem, Store, locked
+from gpux_predictor.precomputed.store import Entry, Problem, Store
 
 META = {"finished": 1.0, "dates": 0, "time_zone": "Etc/UTC"}
 

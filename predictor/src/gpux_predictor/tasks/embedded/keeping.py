@@ -1,7 +1,8 @@
 """What is done without anybody asking: tasks whose worker is gone are taken back, those whose time is up go."""
 
+from gpux_predictor.tasks.callback_records import NOTICE_SECONDS
 from gpux_predictor.tasks.embedded.change import Change, end, queue_again
-from gpux_predictor.tasks.records import NOTICE_SECONDS, State
+from gpux_predictor.tasks.records import State
 from gpux_predictor.tasks.store import died
 
 _MOST_AT_ONCE = 1000

@@ -5,9 +5,10 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
+from gpux_predictor.tasks.callback_records import CallbackState, CallbackStatus
 from gpux_predictor.tasks.embedded.change import Change, Tally
 from gpux_predictor.tasks.ids import no_such_task
-from gpux_predictor.tasks.records import CallbackState, CallbackStatus, Counts, Page, State, Task
+from gpux_predictor.tasks.records import Counts, Page, State, Task
 
 _COLUMNS = (
     "t.id, t.state, t.attempts, t.submitted, t.started, t.ended, t.error,"

@@ -1,4 +1,8 @@
-"""The file: one row a task; bodies and results apart, so that a change of state rewrites neither."""
+"""The file: one row a task; bodies and results apart, so that a change of state rewrites neither.
+
+A column that came later is added to files that are there, may be NULL, and leaves the version as it is: the release before reads and
+writes such a file too, since its statements name their columns.
+"""
 
 import sqlite3
 from pathlib import Path
@@ -38,6 +42,8 @@ CREATE INDEX callbacks ON tasks (callback_next) WHERE callback_state = 'pending'
 CREATE TABLE bodies (seq INTEGER PRIMARY KEY, body BLOB NOT NULL);
 CREATE TABLE results (seq INTEGER PRIMARY KEY, result BLOB NOT NULL);
 """
+_LATER = {"trace": "TEXT", "telling": "INTEGER"}
+"""Columns of `tasks` that the first release did not have; `telling` is the attempt of a notice that is under way."""
 
 
 def connect(folder: Path, *, writes: bool) -> sqlite3.Connection:
@@ -67,8 +73,17 @@ def id_key(connection: sqlite3.Connection) -> bytes:
 def _make(connection: sqlite3.Connection) -> None:
     [version] = connection.execute("PRAGMA user_version").fetchone()
     if version == _VERSION:
+        _add_columns(connection)
         return
     if version:
         raise sqlite3.DatabaseError(f"the tasks were written by another release (version {version}, not {_VERSION})")
     key = f"INSERT INTO meta VALUES ('id_key', X'{new_key().hex()}');"  # noqa: S608  (ours, in hexadecimal)
     connection.executescript(f"BEGIN; {_TABLES} {key} PRAGMA user_version = {_VERSION}; COMMIT;")
+    _add_columns(connection)
+
+
+def _add_columns(connection: sqlite3.Connection) -> None:
+    there = {row[1] for row in connection.execute("PRAGMA table_info(tasks)")}
+    for name, kind in _LATER.items():
+        if name not in there:
+            connection.execute(f"ALTER TABLE tasks ADD COLUMN {name} {kind}")

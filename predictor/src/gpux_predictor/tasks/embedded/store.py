@@ -1,8 +1,6 @@
 """The embedded store: SQLite in a folder that one process holds."""
 
 import asyncio
-import fcntl
-import os
 import sqlite3
 import time
 from collections.abc import Callable, Collection, Sequence
@@ -10,15 +8,14 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TypeVar
 
+from gpux_predictor.tasks.callback_records import CALLBACK_SECONDS, Callback, CallbackOutcome
 from gpux_predictor.tasks.embedded import keeping, notices, reading, schema, submitting, working
 from gpux_predictor.tasks.embedded.change import Change, count
+from gpux_predictor.tasks.embedded.folder import Folder
 from gpux_predictor.tasks.embedded.reading import Look
 from gpux_predictor.tasks.embedded.writer import Writer
 from gpux_predictor.tasks.records import (
-    CALLBACK_SECONDS,
     Appetite,
-    Callback,
-    CallbackOutcome,
     Claimed,
     Counts,
     NewTask,
@@ -32,8 +29,6 @@ from gpux_predictor.tasks.records import (
 from gpux_predictor.tasks.store import StoreUnavailable
 
 T = TypeVar("T")
-_RESERVE = 64 * 2**20
-"""Bytes of the disk that bodies leave free, a quarter of it at the most: ends and removals need room, too."""
 
 
 class EmbeddedStore:
@@ -48,15 +43,14 @@ class EmbeddedStore:
     local = True
 
     def __init__(self, folder: Path, terms: Terms, clock: Callable[[], float] = time.time) -> None:
-        self._folder = folder
+        self._folder = Folder(folder)
         self._terms = terms
         self._clock = clock
         self._writer: Writer | None = None
-        self._lock: int | None = None
         self._readers = ThreadPoolExecutor(1, thread_name_prefix="tasks-reader")
 
     async def open(self) -> None:
-        """Opens the file; what ran when its last process died is queued again, or fails.
+        """Opens the file; what ran when its last process died is queued again, or fails, and what it was telling is due.
 
         Raises:
             StoreUnavailable: another process holds it, or it cannot be read.
@@ -124,9 +118,9 @@ class EmbeddedStore:
         """See TaskStore."""
         return await self._read(lambda look: reading.counts(look, self._tally))
 
-    async def due_callbacks(self, most: int) -> list[Callback]:
+    async def due_callbacks(self, most: int, under_way: Sequence[str] = ()) -> list[Callback]:
         """See TaskStore."""
-        return await self._do(lambda change: notices.due(change, most, CALLBACK_SECONDS))
+        return await self._do(lambda change: notices.due(change, most, CALLBACK_SECONDS, under_way))
 
     async def settle_callbacks(self, outcomes: Sequence[CallbackOutcome]) -> None:
         """See TaskStore."""
@@ -149,23 +143,23 @@ class EmbeddedStore:
 
     def _open(self) -> None:
         try:
-            self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-            self._lock = _hold(self._folder)
-            db = schema.connect(self._folder, writes=True)
-            self._reader = schema.connect(self._folder, writes=False)
+            self._folder.hold()
+            db = schema.connect(self._folder.path, writes=True)
+            self._reader = schema.connect(self._folder.path, writes=False)
             self._key = schema.id_key(db)
             db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()  # after a full disk, it makes room
             self._tally = tally = count(db)
 
             def change() -> Change:
-                return Change(db, tally, self._terms, self._key, self._clock(), time.monotonic(), self._room)
+                return Change(db, tally, self._terms, self._key, self._clock(), time.monotonic(), self._folder.room)
 
             db.execute("BEGIN IMMEDIATE")
             keeping.take_back(change(), before=float("inf"))
+            notices.release(change())
             db.execute("COMMIT")
         except (OSError, sqlite3.Error, TypeError) as error:
-            self._let_go()
-            raise StoreUnavailable(f"The store of tasks in {self._folder} cannot be opened: {error}") from None
+            self._folder.let_go()
+            raise StoreUnavailable(f"The store of tasks in {self._folder.path} cannot be opened: {error}") from None
         self._db = db
         self._writer = Writer(db, tally, change)
 
@@ -173,33 +167,4 @@ class EmbeddedStore:
         writer.close()
         self._readers.submit(self._reader.close).result()
         self._db.close()
-        self._let_go()
-
-    def _room(self) -> int:
-        """Bytes of the disk that bodies may take: what is in the write-ahead log needs its place in the file yet."""
-        disk = os.statvfs(self._folder)
-        reserve = min(_RESERVE, disk.f_blocks * disk.f_frsize // 4)
-        log = self._folder / f"{schema.FILE}-wal"
-        return disk.f_bavail * disk.f_frsize - reserve - (log.stat().st_size if log.exists() else 0)
-
-    def _let_go(self) -> None:
-        if self._lock is not None:
-            os.close(self._lock)
-            self._lock = None
-
-
-def _hold(folder: Path) -> int:
-    """Takes the folder for this process, which death lets go.
-
-    Raises:
-        StoreUnavailable: another process has it.
-    """
-    lock = os.open(folder / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        os.close(lock)
-        raise StoreUnavailable(
-            f"Another process works on the tasks in {folder}: stop it, or choose another --state-dir"
-        ) from None
-    return lock
+        self._folder.let_go()

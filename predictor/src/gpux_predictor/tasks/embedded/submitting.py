@@ -25,9 +25,9 @@ def submit(change: Change, task: NewTask) -> Submitted:
     task_id = new_id(change.key)
     state = "waiting" if task.callback else None
     [seq] = db.execute(
-        "INSERT INTO tasks (id, state, type, size, submitted, key, digest, callback, callback_state)"
-        " VALUES (?, 'queued', ?, ?, ?, ?, ?, ?, ?) RETURNING seq",
-        [task_id, task.content_type, len(task.body), change.now, task.key, digest, task.callback, state],
+        "INSERT INTO tasks (id, state, type, size, submitted, key, digest, callback, callback_state, trace)"
+        " VALUES (?, 'queued', ?, ?, ?, ?, ?, ?, ?, ?) RETURNING seq",
+        [task_id, task.content_type, len(task.body), change.now, task.key, digest, task.callback, state, task.trace],
     ).fetchone()
     db.execute("INSERT INTO bodies VALUES (?, ?)", [seq, task.body])
     tally.move(None, State.QUEUED)

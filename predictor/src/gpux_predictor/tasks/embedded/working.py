@@ -11,13 +11,13 @@ def claim(change: Change, worker: str, appetite: Appetite) -> list[Claimed]:
     """Leases tasks; one that saw a worker die comes alone, and only to who runs nothing else."""
     claimed = []
     for seq in _next(change, appetite):
-        task_id, attempt, kind = change.db.execute(
+        task_id, attempt, kind, trace = change.db.execute(
             "UPDATE tasks SET state = 'running', attempts = attempts + 1, started = ?, worker = ?, lease = ?"
-            " WHERE seq = ? RETURNING id, attempts, type",
+            " WHERE seq = ? RETURNING id, attempts, type, trace",
             [change.now, worker, change.tick + change.terms.lease_seconds, seq],
         ).fetchone()
         [body] = change.db.execute("SELECT body FROM bodies WHERE seq = ?", [seq]).fetchone()
-        claimed.append(Claimed(task_id, attempt, body, kind))
+        claimed.append(Claimed(task_id, attempt, body, kind, trace))
     change.tally.move(State.QUEUED, State.RUNNING, len(claimed))
     return claimed
 

@@ -1,6 +1,7 @@
 """What the scripts return, as records. Pure."""
 
-from gpux_predictor.tasks.records import CallbackState, CallbackStatus, Claimed, Counts, State, Task
+from gpux_predictor.tasks.callback_records import Callback, CallbackState, CallbackStatus
+from gpux_predictor.tasks.records import Claimed, Counts, State, Task
 
 
 def task(row: list[bytes]) -> Task:
@@ -23,9 +24,20 @@ def task(row: list[bytes]) -> Task:
     )
 
 
-def claimed(rows: list[tuple[bytes, int, bytes, bytes]]) -> list[Claimed]:
+def claimed(rows: list[tuple[bytes, int, bytes, bytes, bytes]]) -> list[Claimed]:
     """The tasks that `scripts.CLAIM` leased."""
-    return [Claimed(task_id.decode(), int(attempt), body, kind.decode()) for task_id, attempt, body, kind in rows]
+    return [
+        Claimed(task_id.decode(), int(attempt), body, kind.decode(), trace.decode() or None)
+        for task_id, attempt, body, kind, trace in rows
+    ]
+
+
+def callbacks(rows: list[tuple[bytes, bytes, int, bytes]]) -> list[Callback]:
+    """The notices that `scripts.DUE` leased."""
+    return [
+        Callback(task_id.decode(), url.decode(), int(attempt), trace.decode() or None)
+        for task_id, url, attempt, trace in rows
+    ]
 
 
 def counts(row: tuple[int, int, int, int, bytes, int]) -> Counts:

@@ -1,23 +1,20 @@
 """The shared store: Redis, which any replica asks about any task."""
 
 import asyncio
-import logging
 from collections.abc import Collection, Sequence
-from typing import Any, cast
+from typing import Any
 
-from redis.asyncio import BlockingConnectionPool, Redis
-from redis.asyncio.retry import Retry
-from redis.backoff import NoBackoff
-from redis.commands.core import AsyncScript
-from redis.exceptions import ConnectionError, OutOfMemoryError, RedisError, ResponseError, TimeoutError
-
-from gpux_predictor.tasks.ids import new_id, new_key, no_such_task
-from gpux_predictor.tasks.records import (
+from gpux_predictor.tasks.callback_records import (
     CALLBACK_SECONDS,
+    CALLBACKS_LOOKED_AT,
+    CALLBACKS_OF_A_HOST,
     NOTICE_SECONDS,
-    Appetite,
     Callback,
     CallbackOutcome,
+)
+from gpux_predictor.tasks.ids import new_id, new_key, no_such_task
+from gpux_predictor.tasks.records import (
+    Appetite,
     Claimed,
     Counts,
     NewTask,
@@ -29,6 +26,7 @@ from gpux_predictor.tasks.records import (
     Terms,
 )
 from gpux_predictor.tasks.shared import answers, scripts
+from gpux_predictor.tasks.shared.connection import Connection
 from gpux_predictor.tasks.store import (
     CANCELLED,
     KeyReused,
@@ -40,10 +38,6 @@ from gpux_predictor.tasks.store import (
     no_room,
     reused,
 )
-
-logger = logging.getLogger(__name__)
-_CONNECTIONS = 16
-_TIMEOUT_SECONDS = 10.0
 
 
 class SharedStore:
@@ -59,9 +53,7 @@ class SharedStore:
 
     def __init__(self, url: str, name: str, terms: Terms) -> None:
         self._terms = terms
-        self._prefix = f"{{gpux:{name}}}"
-        self._asked, self._work = _client(url), _client(url)
-        self._scripts: dict[tuple[str, bool], AsyncScript] = {}
+        self._redis = Connection(url, f"{{gpux:{name}}}")
         self._key = b""
 
     async def open(self) -> None:
@@ -70,18 +62,12 @@ class SharedStore:
         Raises:
             StoreUnavailable: Redis does not answer.
         """
-        name = f"{self._prefix}:id_key"
-        try:
-            await self._asked.set(name, new_key(), nx=True)
-            self._key = cast("bytes", await self._asked.get(name))
-        except Exception as error:  # an option of the URL that the client does not know is a TypeError
-            raise _unavailable(error) from None
-        await self._warn_unless_durable()
+        self._key = await self._redis.secret(new_key())
+        await self._redis.warn_unless_durable()
 
     async def close(self) -> None:
         """Closes the connections."""
-        for client in (self._asked, self._work):
-            await client.aclose(close_connection_pool=True)
+        await self._redis.close()
 
     async def submit(self, task: NewTask) -> Submitted:
         """See TaskStore."""
@@ -97,6 +83,7 @@ class SharedStore:
             task.callback or "",
             terms.most_queued,
             terms.most_bytes,
+            task.trace or "",
         )
         if kind == b"full":
             raise QueueFull(full(terms.most_queued))
@@ -165,10 +152,10 @@ class SharedStore:
         wanted = (terms.most_attempts, terms.result_seconds, died(terms.most_attempts), NOTICE_SECONDS)
         return bool(await self._run(scripts.SWEEP, *wanted, work=True))
 
-    async def due_callbacks(self, most: int) -> list[Callback]:
+    async def due_callbacks(self, most: int, under_way: Sequence[str] = ()) -> list[Callback]:
         """See TaskStore."""
-        rows = await self._run(scripts.DUE, most, CALLBACK_SECONDS, work=True, again=False)
-        return [Callback(task_id.decode(), url.decode(), int(attempt)) for task_id, url, attempt in rows]
+        wanted = (most, CALLBACK_SECONDS, CALLBACKS_OF_A_HOST, CALLBACKS_LOOKED_AT)
+        return answers.callbacks(await self._run(scripts.DUE, *wanted, *under_way, work=True, again=False))
 
     async def settle_callbacks(self, outcomes: Sequence[CallbackOutcome]) -> None:
         """See TaskStore."""
@@ -179,58 +166,6 @@ class SharedStore:
         await self._run(scripts.SETTLE, *flat, work=True)
 
     async def _run(self, script: str, *args: Any, work: bool = False, again: bool = True) -> Any:  # noqa: ANN401  (what Lua returns)
-        """Runs a script.
-
-        Args:
-            work: on the connections of those who work, which no number of polls keeps busy.
-            again: a second time where the connection breaks, which may have been an old one.
-        """
         if not self._key:
             raise StoreUnavailable("The store of tasks is not open")
-        registered = self._scripts.get((script, work))
-        if registered is None:
-            client = self._work if work else self._asked
-            registered = self._scripts[script, work] = client.register_script(script)
-        try:
-            try:
-                return await registered(keys=[self._prefix], args=args)
-            except (ConnectionError, TimeoutError):
-                if not again:
-                    raise
-                return await registered(keys=[self._prefix], args=args)
-        except (OutOfMemoryError, ResponseError) as error:
-            if "OOM" in str(error):
-                raise StoreFull("Redis has no memory left for tasks: nothing that was accepted is lost") from None
-            raise _unavailable(error) from None
-        except (RedisError, OSError) as error:
-            raise _unavailable(error) from None
-
-    async def _warn_unless_durable(self) -> None:
-        """Redis without an append-only file forgets tasks that it has accepted when it dies; managed ones may not tell."""
-        try:
-            if (await self._asked.config_get("appendonly")).get("appendonly") == "no":
-                logger.warning("Redis runs without appendonly: tasks are lost if it dies")
-            policy = (await self._asked.config_get("maxmemory-policy")).get("maxmemory-policy", "noeviction")
-            if policy != "noeviction":
-                logger.warning("Redis runs with maxmemory-policy %s: it may throw tasks away, set noeviction", policy)
-        except (RedisError, OSError):
-            logger.debug("Redis does not say whether it keeps an append-only file")
-
-
-def _client(url: str) -> "Redis":
-    pool = BlockingConnectionPool.from_url(
-        url,
-        max_connections=_CONNECTIONS,
-        timeout=_TIMEOUT_SECONDS,
-        socket_timeout=_TIMEOUT_SECONDS,
-        socket_connect_timeout=5.0,
-        health_check_interval=30,
-        retry=Retry(NoBackoff(), 0),
-    )
-    return Redis(connection_pool=pool)
-
-
-def _unavailable(error: Exception) -> StoreUnavailable:
-    """What callers are told; only the log has the text, which names hosts."""
-    logger.warning("Redis: %s: %s", type(error).__name__, error)
-    return StoreUnavailable(f"The store of tasks does not answer ({type(error).__name__}): what it holds is safe")
+        return await self._redis.run(script, *args, work=work, again=again)

@@ -1,8 +1,32 @@
--- ARGV: most notices, seconds after which they come again.
-local found = {}
-for _, id in ipairs(redis.call('ZRANGEBYSCORE', at('callbacks'), '-inf', text(now), 'LIMIT', 0, tonumber(ARGV[1]))) do
-  local attempt = redis.call('HINCRBY', task(id), 'callback_attempts', 1)
-  redis.call('ZADD', at('callbacks'), text(now + tonumber(ARGV[2])), id)
-  found[#found + 1] = {id, redis.call('HGET', task(id), 'callback'), attempt}
+-- ARGV: most notices, seconds after which they come again, most of a host, how many are looked at from each end, and the hosts of
+-- attempts under way.
+local most, again_in, of_a_host, looked_at = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4])
+local found, hosts, crowded = {}, {}, false
+for i = 5, #ARGV do
+  hosts[ARGV[i]] = (hosts[ARGV[i]] or 0) + 1
+  crowded = crowded or hosts[ARGV[i]] >= of_a_host
+end
+local function take(id)
+  local t = redis.call('HMGET', task(id), 'callback', 'trace')
+  if not t[1] then
+    redis.call('ZREM', at('callbacks'), id) -- Redis has evicted it (maxmemory-policy)
+    return
+  end
+  local host = string.match(t[1], '^%a+://([^/?]*)')
+  if (hosts[host] or 0) >= of_a_host then return end
+  hosts[host] = (hosts[host] or 0) + 1
+  crowded = crowded or hosts[host] >= of_a_host
+  redis.call('ZADD', at('callbacks'), text(now + again_in), id)
+  found[#found + 1] = {id, t[1], redis.call('HINCRBY', task(id), 'callback_attempts', 1), t[2] or ''}
+end
+for _, id in ipairs(redis.call('ZRANGEBYSCORE', at('callbacks'), '-inf', text(now), 'LIMIT', 0, looked_at)) do
+  if #found == most then return found end
+  take(id)
+end
+if crowded then
+  for _, id in ipairs(redis.call('ZREVRANGEBYSCORE', at('callbacks'), text(now), '-inf', 'LIMIT', 0, looked_at)) do
+    if #found == most then return found end
+    take(id)
+  end
 end
 return found

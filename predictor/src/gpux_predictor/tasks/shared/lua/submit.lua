@@ -1,4 +1,5 @@
--- ARGV: id, body, content type, key, digest of the body in hexadecimal (64), callback, most that wait, most bytes.
+-- ARGV: id, body, content type, key, digest of the body in hexadecimal (64), callback, most that wait, most bytes,
+-- traceparent or "".
 local id, body, kind, key, digest, callback = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5], ARGV[6]
 local most, most_bytes = tonumber(ARGV[7]), tonumber(ARGV[8])
 if key ~= '' then
@@ -25,6 +26,7 @@ local seq = redis.call('INCR', at('seq'))
 redis.call('HSET', task(id), 'state', 'queued', 'attempts', 0, 'type', kind, 'size', string.len(body),
   'submitted', text(now), 'seq', seq, 'key', key)
 if callback ~= '' then redis.call('HSET', task(id), 'callback', callback, 'callback_state', 'waiting', 'callback_attempts', 0) end
+if ARGV[9] ~= '' then redis.call('HSET', task(id), 'trace', ARGV[9]) end
 redis.call('SET', P .. ':body:' .. id, body)
 if key ~= '' then redis.call('SET', P .. ':key:' .. key, digest .. ' ' .. id) end
 redis.call('INCRBY', at('bytes'), string.len(body))
