@@ -52,8 +52,8 @@ def run(  # noqa: PLR0913
     _check_address(host, port, "--port")
     if grpc_port is not None:
         _check_address(host, grpc_port, "--grpc-port")
-    for name in ("kserve", "kserve.trace", "uvicorn.access", "uvicorn.error"):
-        logging.getLogger(name).setLevel(logging.CRITICAL if name.startswith("kserve") else logging.WARNING)
+    for name in ("kserve", "kserve.trace", "uvicorn.access", "uvicorn.error", "python_multipart"):
+        logging.getLogger(name).setLevel(logging.WARNING if name.startswith("uvicorn") else logging.CRITICAL)
         logging.getLogger(name).addHandler(logging.NullHandler())  # or KServe installs its own configuration
     warnings.filterwarnings("ignore", message="ORJSONResponse is deprecated")  # KServe's V1 answers through it
     os.environ.setdefault("RAYON_NUM_THREADS", str(cpus.available()))  # tokenizers count the machine's cores

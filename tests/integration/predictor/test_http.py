@@ -381,3 +381,11 @@ def test_a_port_in_use_is_exit_1(tmp_path: Path) -> None:
         found.stderr
         == f"gpux-predictor: cannot listen on 127.0.0.1 port {port}: Address already in use: choose --host and --port\n"
     )
+
+
+def test_a_form_that_cannot_be_read_is_the_callers_to_hear_of_not_the_logs(review: Server) -> None:
+    before = review.log.stat().st_size
+    refused = review.http.post("/predict", content=b"--x", headers={"Content-Type": "multipart/form-data"})
+    assert refused.status_code == 400
+    assert refused.json()["detail"].startswith("Invalid form: ")
+    assert review.log.read_bytes()[before:] == b""

@@ -30,7 +30,7 @@ def check(server: Server, folder: Path, more: str = "") -> None:
     document.write_text(server.http.get("/openapi.json", headers={"X-API-Key": KEY}).text)
     config.write_text(CONFIG.read_text() + more)
     command = [str(PROGRAM), "--config-file", str(config), "run", str(document), "--url", str(server.http.base_url)]
-    command += [f"--max-examples={os.environ.get('GPUX_SCHEMATHESIS_EXAMPLES', '3')}", "--seed=7", "--no-color"]
+    command += [f"--max-examples={os.environ.get('GPUX_SCHEMATHESIS_EXAMPLES', '10')}", "--seed=7", "--no-color"]
     command += ["--generation-database=none", "--continue-on-failure"]
     done = subprocess.run(command, check=False, capture_output=True, text=True, cwd=folder)
     assert done.returncode == 0, done.stdout + done.stderr

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from pathlib import Path
 
-from gpux_operator.build.inference_service import Images
+from gpux_operator.build.inference_service import Images, Platform
 from gpux_operator.render import render
 from testcluster.api import Api, Object
 
@@ -22,7 +22,7 @@ QUEUE_PROXY = {
 
 def serving_pod(manifest: Path, namespace: str, *, address: str = "127.0.0.1", knative: bool = False) -> Object:
     """A pod of the GpuxModel in this file: the labels and the containers of its InferenceService, at this address."""
-    children, problems = render([manifest], namespace, Images("predictor:test"))
+    children, problems = render([manifest], namespace, Platform(Images("predictor:test")))
     assert problems == []
     [service] = [item for item in children if item["kind"] == "InferenceService"]
     name, predictor = service["metadata"]["name"], service["spec"]["predictor"]
