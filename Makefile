@@ -7,7 +7,7 @@ HOST ?= 127.0.0.1
 PORT ?= 8080
 MODEL ?= examples/sentiment
 WORKERS ?= 3
-TOOLS := etcd kube-apiserver kube-controller-manager kubectl helm promeval podmonitor netpol
+TOOLS := etcd kube-apiserver kube-controller-manager kube-scheduler kubectl helm promeval podmonitor netpol
 
 .PHONY: help venv run test unit integration check format e2e bench bench-operator page-images crds chart examples sbom lock clean
 

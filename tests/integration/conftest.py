@@ -18,7 +18,7 @@ from testcluster.controlplane import TOOLS, ControlPlane
 from testcluster.errors import ClusterError
 from testcluster.waiting import SOON, eventually
 
-NEEDED = (*TOOLS, "kubectl", "helm", "promeval", "podmonitor", "netpol")
+NEEDED = (*TOOLS, "kube-scheduler", "kubectl", "helm", "promeval", "podmonitor", "netpol")
 GPUX_CRD = Path(__file__).resolve().parents[2] / "crds" / "gpuxmodels.gpux.io.yaml"
 LONG = (
     "operator/test_replicas.py",
