@@ -1,5 +1,6 @@
 """Spans of requests over HTTP and gRPC, as a collector receives them from a real server."""
 
+import secrets
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -11,10 +12,11 @@ from kserve.protocol.grpc import grpc_predict_v2_pb2 as pb
 from kserve.protocol.grpc.grpc_predict_v2_pb2_grpc import GRPCInferenceServiceStub
 from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status
 
-import onnxmodels
+from batchinglab import spinning_graph
 from predictorserver import Server, serve
 from receivers.traces import Collected, attributes, collector
 from testcluster.ports import free_ports
+from testcluster.waiting import SOON, eventually
 
 MANIFEST = """
 apiVersion: gpux.io/v1alpha1
@@ -42,7 +44,7 @@ class Traced:
 @pytest.fixture(scope="module")
 def traced(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Traced]:
     folder = tmp_path_factory.mktemp("traced")
-    onnxmodels.identity(folder / "model.onnx")
+    spinning_graph(folder / "model.onnx")
     path = folder / "gpuxmodel.yaml"
     path.write_text(MANIFEST)
     [port] = free_ports(1)
@@ -55,15 +57,15 @@ def traced(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Traced]:
         yield Traced(server, channel, collected)
 
 
-def infer(name: str = "test") -> Any:
-    tensor = pb.ModelInferRequest.InferInputTensor(name="x", datatype="FP32", shape=[1, 2])
-    tensor.contents.fp32_contents.extend([1, 2])
+def infer(name: str = "test", steps: float = 1.0) -> Any:
+    tensor = pb.ModelInferRequest.InferInputTensor(name="x", datatype="FP32", shape=[1, 1])
+    tensor.contents.fp32_contents.append(steps)
     return pb.ModelInferRequest(model_name=name, inputs=[tensor])
 
 
 def test_a_request_over_http(traced: Traced) -> None:
     http = traced.server.http
-    assert http.post("/predict", json={"x": [1, 2]}, headers=dict([PARENT])).status_code == 200
+    assert http.post("/predict", json={"x": [[1.0]]}, headers=dict([PARENT])).status_code == 200
     assert http.get("/nobody/knows/7").status_code == 404
     [span] = traced.collected.named("POST /predict")
     assert span.kind == Span.SPAN_KIND_SERVER
@@ -92,17 +94,30 @@ def test_a_call_over_grpc(traced: Traced) -> None:
 
 
 def test_a_call_over_grpc_that_is_refused(traced: Traced) -> None:
-    trace = "1" * 32
+    span = refused(traced, grpc.StatusCode.NOT_FOUND, infer("other"))
+    assert span.status.code == Status.STATUS_CODE_UNSET, "the caller's error"
+
+
+def test_a_call_over_grpc_that_takes_too_long(traced: Traced) -> None:
+    span = refused(traced, grpc.StatusCode.DEADLINE_EXCEEDED, infer(steps=1e10), timeout=1)
+    assert span.status.code == Status.STATUS_CODE_ERROR
+    assert span.end_time_unix_nano - span.start_time_unix_nano > 0.5e9
+
+
+def refused(traced: Traced, code: Any, request: Any, **options: Any) -> Span:
+    """The span of a call that ends with this code."""
+    trace = secrets.token_hex(16)
+    caller = [("traceparent", f"00-{trace}-{CALLER}-01")]
     with pytest.raises(grpc.RpcError) as caught:
-        GRPCInferenceServiceStub(traced.channel).ModelInfer(
-            infer("other"), metadata=[("traceparent", f"00-{trace}-{CALLER}-01")]
-        )
-    assert caught.value.code() is grpc.StatusCode.NOT_FOUND
-    found = traced.collected.named(INFER)
-    while not (spans := [span for span in found if span.trace_id.hex() == trace]):
-        found = traced.collected.named(INFER, len(found) + 1)
-    assert attributes(spans[0])["rpc.grpc.status_code"] == grpc.StatusCode.NOT_FOUND.value[0]
-    assert spans[0].status.code == Status.STATUS_CODE_UNSET, "the caller's error"
+        GRPCInferenceServiceStub(traced.channel).ModelInfer(request, metadata=caller, **options)
+    assert caught.value.code() is code
+
+    def found() -> Span | None:
+        return next((span for span in traced.collected.spans if span.trace_id.hex() == trace), None)
+
+    span = eventually(found, SOON, "the span arrived")
+    assert attributes(span)["rpc.grpc.status_code"] == code.value[0]
+    return span
 
 
 def test_a_stream_that_its_caller_leaves(traced: Traced) -> None:

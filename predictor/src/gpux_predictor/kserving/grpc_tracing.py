@@ -28,6 +28,8 @@ _OURS = frozenset(
     )
 )
 """Codes that are a server's error, by the conventions; the others are the caller's."""
+_LATE_SECONDS = 0.1
+"""A caller's deadline began before ours, by the way of its call to us: what it cancels so shortly before is late."""
 _STAGES: ContextVar[dict[str, float]] = ContextVar("stages")
 """Of the call that is under way, in milliseconds."""
 
@@ -109,7 +111,7 @@ def _code(error: BaseException, context: Any) -> int:  # noqa: ANN401
     """The code that the caller sees."""
     if isinstance(error, asyncio.CancelledError | GeneratorExit):
         left = context.time_remaining()
-        late = left is not None and left <= 0
+        late = left is not None and left <= _LATE_SECONDS
         code = grpc.StatusCode.DEADLINE_EXCEEDED if late else grpc.StatusCode.CANCELLED
     else:
         code = context.code() or grpc.StatusCode.UNKNOWN

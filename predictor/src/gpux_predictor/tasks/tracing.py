@@ -11,6 +11,7 @@ import time
 from gpux_predictor.callbacks.outcome import Outcome as Delivered
 from gpux_predictor.callbacks.outcome import Sent
 from gpux_predictor.callbacks.target import Target
+from gpux_predictor.errors import NotReady
 from gpux_predictor.serving.service import ModelService
 from gpux_predictor.tasks.callback_records import Callback
 from gpux_predictor.tasks.pacing import Gaps
@@ -69,7 +70,7 @@ class TracedRuns(Runs):
 
 def _end(span: Span, became: Outcome | BaseException) -> None:
     """What became of an attempt: `success`, `failure`, or `cancelled` where it was taken away: by DELETE, or by a stop."""
-    if isinstance(became, asyncio.CancelledError):
+    if isinstance(became, asyncio.CancelledError | NotReady):
         span.end({"gpux.task.outcome": "cancelled"})
     elif isinstance(became, BaseException):
         span.end({"gpux.task.outcome": "failure", "error.type": type(became).__name__}, failed=True)

@@ -143,6 +143,14 @@ def test_a_run_of_another_process_is_linked_to_the_same_submission(
     assert attributes(run)["gpux.task.outcome"] == "cancelled"
 
 
+def test_an_attempt_that_fails(manifest: Path, collected: Collected) -> None:
+    with serve(manifest) as server:
+        submit(server, [[-1.0]])
+        [run] = collected.named(f"process {manifest.stem}")
+    assert attributes(run)["gpux.task.outcome"] == "failure"
+    assert run.status.code == Status.STATUS_CODE_ERROR
+
+
 def test_without_an_endpoint_nothing_is_sent_nor_imported(manifest: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PYTHONPROFILEIMPORTTIME", "1")
     with serve(manifest) as server, receiver() as (url, arrived):
