@@ -4,6 +4,7 @@ import logging
 import signal
 import threading
 import uuid
+from http.server import ThreadingHTTPServer
 from types import FrameType
 
 from gpux_operator.adapters import probes
@@ -24,6 +25,10 @@ _LOST_GRACE_SECONDS = 4.0
 """Passes have this long after a loss; the lease ends five seconds after it at the earliest."""
 
 
+class PortUnavailable(Exception):
+    """Something else listens there, or the operator may not."""
+
+
 class App:
     """One process of the operator: alone, or one of several of which one leads."""
 
@@ -37,11 +42,14 @@ class App:
         self._election = self._candidacy(api, settings.lease) if settings.lease is not None else None
 
     def run(self) -> None:
-        """Until SIGTERM or SIGINT."""
+        """Until SIGTERM or SIGINT.
+
+        Raises:
+            PortUnavailable: metrics or probes cannot be served.
+        """
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._signalled)
-        self.metrics.serve(self._settings.metrics_port, self._queue_depth, self._leads, self._census)
-        server = probes.serve(self._settings.health_port, self.live, self.ready)
+        server = self._listen()
         candidate: threading.Thread | None = None
         if self._election is None:
             self._begin()
@@ -72,6 +80,18 @@ class App:
             return seen, "ok" if seen else "the models have not been listed yet"
         leader = self._election.leader if self._election is not None else ""
         return bool(leader), f"standby: {leader} leads" if leader else "nobody leads yet"
+
+    def _listen(self) -> ThreadingHTTPServer:
+        """Serves metrics and probes; gives what serves the probes."""
+        option, port = "--metrics-port", self._settings.metrics_port
+        try:
+            self.metrics.serve(port, self._queue_depth, self._leads, self._census)
+            option, port = "--health-port", self._settings.health_port
+            return probes.serve(port, self.live, self.ready)
+        except OSError as error:
+            raise PortUnavailable(
+                f"cannot listen on port {port}: {error.strerror}. Choose another one by {option}"
+            ) from error
 
     def _candidacy(self, api: Client, place: tuple[str, str]) -> Election:
         lease = Lease(api, place, f"{self._settings.instance}_{uuid.uuid4()}")

@@ -67,8 +67,12 @@ class Operator:
         return self
 
     def ready(self) -> Operator:
-        eventually(lambda: self.fetch(self.health_port, "/readyz")[0] == 200, SOON, "the operator is ready")
+        eventually(lambda: self._has_ended() or self.fetch(self.health_port, "/readyz")[0] == 200, SOON, "it is ready")
+        assert not self._has_ended(), self.log()[-3000:]
         return self
+
+    def _has_ended(self) -> bool:
+        return self._process is not None and self._process.poll() is not None
 
     def fetch(self, port: int, path: str) -> tuple[int, str]:
         try:

@@ -37,11 +37,13 @@ def replicas(
         login = control_plane.service_account_kubeconfig(SYSTEM, "gpux").rename(tmp_path / f"{name}.kubeconfig")
         made.append(make_operator(login, tmp_path / f"{name}.log", (), options))
     one, two = made
-    one.start().ready()
-    two.start().ready()
-    yield one, two
-    for operator in made:
-        operator.kill()
+    try:
+        one.start().ready()
+        two.start().ready()
+        yield one, two
+    finally:
+        for operator in made:
+            operator.kill()
     for operator in made:
         # kopf's watches, closed amid an event: asyncio tells it, and nothing is lost with a watch that is over
         log = "\n".join(line for line in operator.log().splitlines() if "closing of asynchronous generator" not in line)

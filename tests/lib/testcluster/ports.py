@@ -2,10 +2,15 @@
 
 import random
 import socket
+import sys
+from collections import deque
 from pathlib import Path
 
 LOWEST = 15000
 RANGE_FILE = Path("/proc/sys/net/ipv4/ip_local_port_range")
+_REMEMBERED = 256
+_given: "deque[socket.socket]" = deque()
+"""What keeps the last ports from being given again, here or to a test in another process, before a server listens on them."""
 
 
 def free_ports(count: int) -> list[int]:
@@ -16,7 +21,7 @@ def free_ports(count: int) -> list[int]:
     candidates = random.sample(range(LOWEST, _highest()), k=1000)
     found: list[int] = []
     for port in candidates:
-        if _is_free(port):
+        if _is_free(port) and _reserved(port):
             found.append(port)
         if len(found) == count:
             break
@@ -32,7 +37,23 @@ def _is_free(port: int) -> bool:
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            probe.bind(("127.0.0.1", port))
+            probe.bind(("", port))
         except OSError:
             return False
+    return True
+
+
+def _reserved(port: int) -> bool:
+    """Whether nobody else was given the port a moment ago: a name of the abstract namespace has one holder and dies with it. Linux only."""
+    if sys.platform != "linux":
+        return True
+    holder = socket.socket(socket.AF_UNIX)
+    try:
+        holder.bind(f"\0gpux-test-port-{port}")
+    except OSError:
+        holder.close()
+        return False
+    _given.append(holder)
+    if len(_given) > _REMEMBERED:
+        _given.popleft().close()
     return True

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -155,3 +156,32 @@ def test_validate_loads_neither_kopf_nor_the_kubernetes_client(tmp_path: Path) -
     program += "print(sorted({'kopf', 'kubernetes'} & set(sys.modules)))"
     command = [sys.executable, "-c", program, "validate", str(write(tmp_path / "m.yaml"))]
     assert subprocess.run(command, capture_output=True, text=True, check=True).stdout == "[]\n"
+
+
+KUBECONFIG = """
+apiVersion: v1
+kind: Config
+current-context: nowhere
+contexts: [{name: nowhere, context: {cluster: nowhere, user: nobody}}]
+clusters: [{name: nowhere, cluster: {server: "http://127.0.0.1:1"}}]
+users: [{name: nobody, user: {token: x}}]
+"""
+
+
+@pytest.mark.parametrize("option", ["--metrics-port", "--health-port"])
+def test_a_port_that_is_taken_is_named_with_its_option(option: str, tmp_path: Path) -> None:
+    """Two operators on a laptop."""
+    login = tmp_path / "kubeconfig"
+    login.write_text(KUBECONFIG)
+    with socket.socket() as taken:
+        taken.bind(("", 0))
+        taken.listen()
+        port = str(taken.getsockname()[1])
+        ports = {"--metrics-port": "0", "--health-port": "0", option: port}
+        arguments = [f"--kubeconfig={login}", *(f"{name}={value}" for name, value in ports.items())]
+        command = [Path(sys.executable).with_name("gpux-operator"), "run", *arguments]
+        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+    assert done.returncode == 1
+    assert (
+        done.stderr == f"Error: cannot listen on port {port}: Address already in use. Choose another one by {option}\n"
+    )

@@ -95,7 +95,7 @@ from gpux_operator.settings import Settings
 def run_command(**options: Any) -> None:  # fmt: skip  # noqa: ANN401
     """Run the operator until it is told to end."""
     from gpux_operator.adapters import logs  # noqa: PLC0415  (render must not pay for kopf)
-    from gpux_operator.app import App  # noqa: PLC0415
+    from gpux_operator.app import App, PortUnavailable  # noqa: PLC0415
     from gpux_operator.kube.login import LoginError  # noqa: PLC0415
 
     if options["leader_elect"] and not options["lease_namespace"]:
@@ -117,4 +117,7 @@ def run_command(**options: Any) -> None:  # fmt: skip  # noqa: ANN401
         app = App(settings)
     except LoginError as error:
         raise click.ClickException(f"cannot find a way to the API server: {error}") from error
-    app.run()
+    try:
+        app.run()
+    except PortUnavailable as error:
+        raise click.ClickException(str(error)) from error
