@@ -1,5 +1,6 @@
 """Ports on the loopback device for servers of a test."""
 
+import atexit
 import random
 import socket
 import sys
@@ -11,6 +12,12 @@ RANGE_FILE = Path("/proc/sys/net/ipv4/ip_local_port_range")
 _REMEMBERED = 256
 _given: "deque[socket.socket]" = deque()
 """What keeps the last ports from being given again, here or to a test in another process, before a server listens on them."""
+
+
+@atexit.register
+def _let_go() -> None:
+    while _given:
+        _given.pop().close()
 
 
 def free_ports(count: int) -> list[int]:
