@@ -9,6 +9,8 @@ from contextvars import ContextVar
 from typing import Any
 
 import grpc
+from grpc_health.v1 import health_pb2
+from kserve.protocol.grpc import grpc_predict_v2_pb2
 
 from gpux_predictor.batching.item import Timing
 from gpux_predictor.kserving.grpc_gate import Continuation
@@ -30,6 +32,12 @@ _OURS = frozenset(
 """Codes that are a server's error, by the conventions; the others are the caller's."""
 _LATE_SECONDS = 0.1
 """A caller's deadline began before ours, by the way of its call to us: what it cancels so shortly before is late."""
+_METHODS = frozenset(
+    f"/{service.full_name}/{method.name}"
+    for file in (grpc_predict_v2_pb2, health_pb2)
+    for service in file.DESCRIPTOR.services_by_name.values()
+    for method in service.methods
+)
 _STAGES: ContextVar[dict[str, float]] = ContextVar("stages")
 """Of the call that is under way, in milliseconds."""
 
@@ -61,8 +69,8 @@ class GrpcTraces(grpc.aio.ServerInterceptor):  # type: ignore[misc]  # grpc has 
         """The handler of a call, in a span."""
         began = time.time_ns()
         handler = await continuation(details)
-        if handler is None:
-            return None
+        if handler is None or details.method not in _METHODS:
+            return handler  # refused for its key, it has a handler whatever it names
         caller = {name: value for name, value in details.invocation_metadata if isinstance(value, str)}
         method = details.method.lstrip("/")
         service, _, name = method.rpartition("/")

@@ -6,7 +6,9 @@ from enum import StrEnum
 CALLBACK_SECONDS = 120.0
 """After which a notice of which nothing was heard is sent again."""
 CALLBACKS_OF_A_HOST = 8
-"""Notices that are sent to one host at a time: one that answers slowly keeps a share of those that are sent, not all."""
+"""Notices that are sent to one host at a time while others wait: one that answers slowly keeps a share of those that are sent, not all."""
+CALLBACKS_KEPT_FREE = 8
+"""Of those that can be sent at a time: a host that has its share gets more while so many are left for others, who come at any time."""
 CALLBACKS_LOOKED_AT = 256
 """Notices among which one is looked for whose host has room: so many of the oldest that are due, and of the newest."""
 NOTICE_SECONDS = 600.0

@@ -67,6 +67,8 @@ class Teller:
         self._loop: asyncio.Task[None] | None = None
         self._ended = asyncio.Event()
         self._sending: dict[asyncio.Task[None], Callback] = {}
+        self._heard: set[asyncio.Task[None]] = set()
+        self._leased: list[Callback] = []
 
     def start(self) -> None:
         """Begins to send."""
@@ -77,14 +79,19 @@ class Teller:
         self._ended.set()
 
     async def stop(self) -> None:
-        """Sends no more; what was under way comes again at once, here or elsewhere."""
+        """Sends no more; what was under way comes again at once, here or elsewhere. What was heard is written."""
         if self._loop is None:
             return
-        under_way = dict(self._sending)
-        for task in (self._loop, *under_way):
+        self._loop.cancel()
+        under_way = {task: callback for task, callback in self._sending.items() if task not in self._heard}
+        for task in under_way:
             task.cancel()
-        await asyncio.gather(self._loop, *under_way, return_exceptions=True)
-        cut_off = [CallbackOutcome(each.id, each.attempt, _CUT_OFF, 0.0) for each in under_way.values()]
+        await asyncio.gather(self._loop, *self._sending, return_exceptions=True)
+        cut_off = [
+            CallbackOutcome(each.id, each.attempt, _CUT_OFF, 0.0) for each in (*under_way.values(), *self._leased)
+        ]
+        if not cut_off:
+            return
         try:
             await self._store.settle_callbacks(cut_off)
         except RequestError as error:
@@ -96,7 +103,7 @@ class Teller:
             free = _MOST_AT_ONCE - len(self._sending)
             hosts = [callback.host for callback in self._sending.values()]
             try:
-                due = await self._store.due_callbacks(free, hosts) if free else []
+                due = await self._due(free, hosts) if free else []
             except Exception as error:
                 logger.warning("callbacks wait: %s", error, exc_info=not isinstance(error, RequestError))
                 due = []
@@ -110,14 +117,27 @@ class Teller:
                 if len(hosts) >= CALLBACKS_OF_A_HOST:
                     await asyncio.sleep(_CROWDED_SECONDS)
 
+    async def _due(self, most: int, hosts: list[str]) -> list[Callback]:
+        look = asyncio.ensure_future(self._store.due_callbacks(most, hosts))
+        try:
+            return await asyncio.shield(look)
+        except asyncio.CancelledError:
+            with suppress(RequestError):
+                self._leased = await look
+            raise
+
     def _sent(self, sending: "asyncio.Task[None]") -> None:
         del self._sending[sending]
+        self._heard.discard(sending)
         self._ended.set()
 
     async def _settled(self, callback: Callback) -> None:
         """One attempt, written as soon as it is over: a slow receiver holds up nobody else's."""
         try:
-            await self._store.settle_callbacks([await self._tell(callback)])
+            outcome = await self._tell(callback)
+            if (task := asyncio.current_task()) is not None:
+                self._heard.add(task)
+            await self._store.settle_callbacks([outcome])
         except Exception as error:  # it comes again
             logger.warning("a callback was not settled: %s", error, exc_info=not isinstance(error, RequestError))
 

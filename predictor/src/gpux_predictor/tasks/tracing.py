@@ -107,10 +107,13 @@ class CallbackSpan:
     def __enter__(self) -> "CallbackSpan":
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         sent = self.sent
         if sent is None:
-            self._span.end({"error.type": "cancelled"}, failed=True)
+            cancelled = kind is None or issubclass(kind, asyncio.CancelledError)
+            self._span.end(
+                {"error.type": "cancelled" if cancelled or kind is None else kind.__name__}, failed=not cancelled
+            )
             return
         status = {} if sent.status is None else {"http.response.status_code": sent.status}
         if sent.outcome is Delivered.DELIVERED:

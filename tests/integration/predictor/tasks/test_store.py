@@ -13,6 +13,7 @@ import pytest
 from redis import Redis as RedisClient
 
 from gpux_predictor.tasks.callback_records import (
+    CALLBACKS_KEPT_FREE,
     CALLBACKS_LOOKED_AT,
     CALLBACKS_OF_A_HOST,
     CallbackOutcome,
@@ -821,7 +822,9 @@ def test_a_notice_that_waits_for_its_next_try_goes_on_waiting_in_the_next_proces
         await store.settle_callbacks([CallbackOutcome(waiting.id, 1, "503", again_in=60)])
         await store.close()
         await store.open()
-        assert [(due.id, due.attempt) for due in await store.due_callbacks(10)] == [(cut_off.id, 2)]
+        assert [(due.id, due.attempt) for due in await store.due_callbacks(10)] == [(cut_off.id, 1)], (
+            "that attempt does not count"
+        )
         await store.close()
 
     asyncio.run(test())
@@ -837,13 +840,17 @@ def test_the_notices_of_one_host_leave_room_for_others(kind: Kind) -> None:
         for number in range(2 * CALLBACKS_LOOKED_AT):
             await ended(f"https://slow.example?{number}")
         other, newest = await ended("https://slow.example:8443/"), await ended("https://other.example/")
-        first = await store.due_callbacks(20)
+        free = 10 + CALLBACKS_KEPT_FREE
+        first = await store.due_callbacks(free)
         hosts = [due.host for due in first]
         assert hosts == ["slow.example"] * CALLBACKS_OF_A_HOST + ["other.example", "slow.example:8443"]
         assert {due.id for due in first[-2:]} == {other, newest}
-        assert await store.due_callbacks(20, hosts) == [], "those that are under way count"
-        again = await store.due_callbacks(20, hosts[1:])
+        assert await store.due_callbacks(CALLBACKS_KEPT_FREE, hosts) == [], "those that are under way count"
+        again = await store.due_callbacks(CALLBACKS_KEPT_FREE, hosts[1:])
         assert [due.host for due in again] == ["slow.example"]
         assert again[0].id not in {due.id for due in first}
+        more = await store.due_callbacks(24, hosts)
+        assert [due.host for due in more] == ["slow.example"] * (24 - CALLBACKS_KEPT_FREE), "nobody else waits"
+        assert not {due.id for due in more} & {due.id for due in (*first, *again)}
 
     kind.run(test, replace(TERMS, most_bytes=2**30))

@@ -6,6 +6,7 @@ from typing import Any
 
 from gpux_predictor.tasks.callback_records import (
     CALLBACK_SECONDS,
+    CALLBACKS_KEPT_FREE,
     CALLBACKS_LOOKED_AT,
     CALLBACKS_OF_A_HOST,
     NOTICE_SECONDS,
@@ -154,7 +155,7 @@ class SharedStore:
 
     async def due_callbacks(self, most: int, under_way: Sequence[str] = ()) -> list[Callback]:
         """See TaskStore."""
-        wanted = (most, CALLBACK_SECONDS, CALLBACKS_OF_A_HOST, CALLBACKS_LOOKED_AT)
+        wanted = (most, CALLBACK_SECONDS, CALLBACKS_OF_A_HOST, CALLBACKS_KEPT_FREE, CALLBACKS_LOOKED_AT)
         return answers.callbacks(await self._run(scripts.DUE, *wanted, *under_way, work=True, again=False))
 
     async def settle_callbacks(self, outcomes: Sequence[CallbackOutcome]) -> None:
