@@ -111,9 +111,11 @@ def _version(api: Asks) -> Finding:
         )
     wrong = complaint(version)
     least = ".".join(map(str, LEAST))
-    return (
-        Finding("failed", wrong) if wrong else Finding("ok", f"Kubernetes {version}: {least} and newer are supported")
-    )
+    if wrong:
+        return Finding("failed", wrong)
+    if not version:
+        return Finding("warning", f"the API server does not tell its version: {least} and newer are supported")
+    return Finding("ok", f"Kubernetes {version}: {least} and newer are supported")
 
 
 def _admission(api: Asks, namespace: str) -> Finding:

@@ -76,6 +76,7 @@ def test_all_is_well(cluster: Cluster) -> None:
         ("v1.30.0", "ok", "Kubernetes v1.30.0: 1.30 and newer are supported"),
         ("v1.35.2-gke.7", "ok", "Kubernetes v1.35.2-gke.7: 1.30 and newer are supported"),
         ("v1.29.9", "failed", "Kubernetes v1.29.9 is not supported: upgrade the cluster to 1.30 or newer"),
+        ("", "warning", "the API server does not tell its version: 1.30 and newer are supported"),
         (
             Forbidden("no"),
             "warning",

@@ -356,6 +356,15 @@ def test_a_newer_value_of_a_known_field_is_invalid(
     assert message == words + OTHER_CRD
 
 
+def test_a_newer_field_that_says_who_is_let_in_is_not_ignored(
+    settled: FakeApi, key: Key, reconciler: Reconciler
+) -> None:
+    """What serves goes on as it is, instead of without it."""
+    settled.model(key)["spec"]["access"] = {"allowedNetworks": ["10.0.0.0/8"]}
+    assert reconciler.reconcile(key).reason == "InvalidSpec"
+    assert {verb for verb, *_ in settled.writes} == {"apply_status", "create"}, "its status, and an event"
+
+
 def test_an_old_status_that_does_not_fit_is_written_anew(settled: FakeApi, key: Key, reconciler: Reconciler) -> None:
     settled.model(key)["status"] = {"conditions": [{"type": "Ready", "status": "True"}], "unknown": 1}
     assert reconciler.reconcile(key).result == "ready"

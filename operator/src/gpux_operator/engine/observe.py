@@ -30,12 +30,13 @@ SERVICE_LABEL = "serving.knative.dev/service"
 """Knative sets it on the revisions of a Knative Service."""
 
 
-def observe(api: KubeApi, key: Key, with_url: bool) -> Observed:
+def observe(api: KubeApi, key: Key, stored: Manifest, with_url: bool) -> Observed:
     """What exists. Kinds that the cluster doesn't have hold nothing.
 
     Args:
         api: the API server.
         key: the model.
+        stored: it, as it was read.
         with_url: whether the ingress matters.
     """
     isvc = find(api, INFERENCE_SERVICES, key, key.name)
@@ -52,7 +53,7 @@ def observe(api: KubeApi, key: Key, with_url: bool) -> Observed:
         hosts=_hosts(api, key) if with_url and url and not knative else frozenset(),
         config_maps=tuple(api.list(CONFIG_MAPS, key.namespace, f"{MODEL_LABEL}={key.name}")),
         cron_job=cron_job,
-        run_pods=run_pods(api, key) if batch.has_failed(cron_job) else (),
+        run_pods=run_pods(api, key) if batch.failed_run(cron_job, stored.get("status") or {}) else (),
         disruption_budget=find(api, POD_DISRUPTION_BUDGETS, key, key.name),
     )
 

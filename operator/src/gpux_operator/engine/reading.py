@@ -17,6 +17,8 @@ from gpux_operator.engine.queue import Key
 from gpux_operator.kube.api import KNATIVE_SERVICES, SCALED_OBJECTS, KubeApi
 from gpux_operator.status.reasons import Reason
 
+PROTECTION = "spec.access."
+"""Fields of a newer CRD that say who is let in are not ignored: a model would be open to others."""
 OTHER_CRD = " (it was stored by a CRD of another version than this operator: upgrade both with the chart, or correct the manifest)"
 
 
@@ -65,6 +67,8 @@ def _model(document: Manifest) -> tuple[GpuxModel, tuple[str, ...]]:
         return GpuxModel.model_validate(document, by_name=False), ()
     except ValidationError as error:
         known, unknown = without_unknown(copy.deepcopy(document), error)
+        if any(path.startswith(PROTECTION) for path in unknown):
+            raise
         return GpuxModel.model_validate(known, by_name=False), unknown
 
 

@@ -89,7 +89,7 @@ class Reconciler:
         if any(item["reason"] == Reason.REQUEST_FAILED for item in conditions):
             return  # each write wakes the queue: a message that varies would outrun the backoff
         desired = read(self._api, self._platform, key, stored).desired
-        observed = observe(self._api, key, with_url=True)
+        observed = observe(self._api, key, stored, with_url=True)
         problem = Problem(Reason.REQUEST_FAILED, f"the last requests failed, trying again: {error}")
         self._write_status(stored, problem, desired, observed)
 
@@ -97,7 +97,7 @@ class Reconciler:
         uid = stored["metadata"]["uid"]
         asked = read(self._api, self._platform, key, stored)
         problem, desired = asked.problem, asked.desired
-        observed = observe(self._api, key, with_url=asked.public)
+        observed = observe(self._api, key, stored, with_url=asked.public)
         later: float | None = None
         if problem is None and desired is not None:
             desired = for_what_exists(desired, observed)
