@@ -90,7 +90,7 @@ def test_a_run_that_was_seen_and_has_no_success_behind_it_has_failed(active: lis
         "False",
         f"the run scheduled for {SIX} ended without a result: pod a: exit code 1: no such table",
     )
-    later = {"batch": batch.status(told).model_dump(mode="json", by_alias=True, exclude_none=True)}
+    later: Manifest = {"batch": batch.status(told).model_dump(mode="json", by_alias=True, exclude_none=True)}
     later["conditions"] = [{**FAILED, "message": found.message}]
     assert batch.verdict(told, (), later) == found, "it stays, though its pods have gone"
     by_hand = cron_job(lastScheduleTime=SIX, lastSuccessfulTime="2030-01-02T09:00:00Z")

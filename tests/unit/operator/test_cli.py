@@ -179,7 +179,7 @@ def test_a_port_that_is_taken_is_named_with_its_option(option: str, tmp_path: Pa
         port = str(taken.getsockname()[1])
         ports = {"--metrics-port": "0", "--health-port": "0", option: port}
         arguments = [f"--kubeconfig={login}", *(f"{name}={value}" for name, value in ports.items())]
-        command = [Path(sys.executable).with_name("gpux-operator"), "run", *arguments]
+        command = [str(Path(sys.executable).with_name("gpux-operator")), "run", *arguments]
         done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
     assert done.returncode == 1
     assert (
