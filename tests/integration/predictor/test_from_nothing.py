@@ -20,6 +20,8 @@ from testcluster.waiting import SOON, eventually
 
 SECONDS = 300
 """README says a minute, of a machine with nothing else to do; this is when a user has given up."""
+NOT_YET = "The model is not ready: "
+"""How a server begins its answer while the model is loaded and tried."""
 MADE = shutil.ignore_patterns(".*_cache", ".git", ".venv", ".hypothesis", "__pycache__", "*.egg-info", "build", "dist")
 PIP_CONFIGS = (".config/pip/pip.conf", ".pip/pip.conf", "Library/Application Support/pip/pip.conf")
 OURS = (
@@ -136,7 +138,8 @@ def test_from_a_clone_to_the_answer(
     def answer() -> str | None:
         assert process.poll() is None, f"`make run` has ended: {log.read_text()[-3000:]}"
         asked = ["bash", "-c", curl.text.replace("http://localhost:8080/", f"http://localhost:{port}/")]
-        return subprocess.run(asked, env=environment, capture_output=True, text=True, check=False, timeout=30).stdout
+        said = subprocess.run(asked, env=environment, capture_output=True, text=True, check=False, timeout=30).stdout
+        return None if NOT_YET in said else said
 
     while not (said := answer()) and time.monotonic() - began < SECONDS:
         time.sleep(0.1)
