@@ -15,7 +15,7 @@ from gpux_operator.engine.election import Election
 from gpux_operator.engine.lease import Lease
 from gpux_operator.kube.client import Client
 from gpux_operator.kube.login import log_in
-from gpux_operator.kube.transport import SHORT
+from gpux_operator.kube.transport import SHORT, Transport
 from gpux_operator.settings import Settings
 from gpux_operator.term import Term
 
@@ -38,7 +38,7 @@ class App:
         self._changing = threading.Lock()
         self._term: Term | None = None
         self.metrics = Metrics()
-        api = Client(log_in(settings.kubeconfig), self.metrics.count_request, patience=SHORT)
+        api = Client(Transport(log_in(settings.kubeconfig), self.metrics.count_request, patience=SHORT))
         self._election = self._candidacy(api, settings.lease) if settings.lease is not None else None
 
     def run(self) -> None:

@@ -14,6 +14,7 @@ from gpux_operator.kube.api import GPUX_MODELS, INFERENCE_SERVICES, LEASES, Mani
 from gpux_operator.kube.client import Client
 from gpux_operator.kube.errors import ApiError, Forbidden, Rejected
 from gpux_operator.kube.login import LoginError, log_in
+from gpux_operator.kube.transport import Transport
 
 _POLL_SECONDS = 1.0
 _COLOURS = {"ok": "green", "warning": "yellow", "failed": "red"}
@@ -70,7 +71,7 @@ def report(kubeconfig: str | None, question: Question, output: str = "text") -> 
         output: `text`, a line when each is known, or `json`, `[{"level": …, "message": …}, …]`.
     """
     try:
-        api = Client(log_in(kubeconfig))
+        api = Client(Transport(log_in(kubeconfig)))
     except LoginError as error:
         raise click.ClickException(f"cannot find a way to the API server: {error}") from error
     findings = []

@@ -23,6 +23,7 @@ from gpux_operator.engine.resync import Resync
 from gpux_operator.engine.workers import Workers
 from gpux_operator.kube.client import Client
 from gpux_operator.kube.login import Connection, log_in
+from gpux_operator.kube.transport import Transport
 from gpux_operator.settings import Settings
 
 _log = logging.getLogger(__name__)
@@ -48,7 +49,7 @@ class Term:
         self.queue = KeyQueue(known=echoes)
         load = functools.partial(log_in, settings.kubeconfig)
         may_write = lambda: leads() and not self._over.is_set()  # noqa: E731
-        self._api = Client(load(), metrics.count_request, may_write, echoes.add)
+        self._api = Client(Transport(load(), metrics.count_request, may_write, echoes.add))
         self._asking = ThreadPoolExecutor(_ASKING_THREADS, "predictors")
         predictors = Predictors(Http().fetch, self.queue.add, self._asking.submit)
         platform = Platform(settings.images, settings.prometheus)

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import json
 import shlex
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 import yaml
-from click.testing import CliRunner
 
 import docblocks
-from gpux_operator.__main__ import main
 from testcluster import crds, isvc_crd
 from testcluster.api import ApiError
+from testcluster.serving_pods import inference_service
 from testcluster.waiting import SOON, eventually
 
 if TYPE_CHECKING:
@@ -48,11 +48,10 @@ OF_KSERVE = ("minReplicas", "maxReplicas", "deploymentStrategy", "timeout")
 """Fields of a predictor that are none of a pod."""
 
 
-def pod(initializer: Object) -> Object:
+def pod(initializer: Object, folder: Path) -> Object:
     """The pod of a model with KServe's init container, as KServe makes it."""
-    rendered = CliRunner().invoke(main, ["render", "-"], input=yaml.safe_dump(MODEL))
-    assert rendered.exit_code == 0, rendered.output
-    [service] = [item for item in yaml.safe_load_all(rendered.stdout) if item["kind"] == "InferenceService"]
+    (folder / "model.yaml").write_text(yaml.safe_dump(MODEL))
+    service = inference_service(folder / "model.yaml", "strict")
     spec = {key: value for key, value in service["spec"]["predictor"].items() if key not in OF_KSERVE}
     init = {**initializer, "args": ["s3://models/m", "/mnt/models"]}
     return {
@@ -74,9 +73,9 @@ def api(bare: Helm) -> Api:
     return bare.api
 
 
-def test_the_initializer_is_refused_before_and_admitted_after(api: Api) -> None:
+def test_the_initializer_is_refused_before_and_admitted_after(api: Api, tmp_path: Path) -> None:
     with pytest.raises(ApiError, match=r"restricted.*storage-initializer"):
-        api.create(pod(DEFAULT["spec"]["container"]), "strict")
+        api.create(pod(DEFAULT["spec"]["container"], tmp_path), "strict")
 
     block = docblocks.one("docs/cluster.md", "kubectl patch clusterstoragecontainer")
     program, verb, kind, name, how, option, written = shlex.split(block.text)
@@ -85,4 +84,4 @@ def test_the_initializer_is_refused_before_and_admitted_after(api: Api) -> None:
     container = patched["spec"]["container"]
     assert container.items() >= DEFAULT["spec"]["container"].items(), "the rest of it stays"
     assert patched["spec"]["supportedUriFormats"] == DEFAULT["spec"]["supportedUriFormats"]
-    api.create(pod(container), "strict")
+    api.create(pod(container, tmp_path), "strict")

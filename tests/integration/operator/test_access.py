@@ -15,6 +15,7 @@ import predictorserver
 from gpux_operator.engine.supported import complaint
 from gpux_operator.kube.client import Client
 from gpux_operator.kube.login import log_in
+from gpux_operator.kube.transport import Transport
 from mountedsecret import mount
 from testcluster.api import ApiError
 from testcluster.certs import Authority
@@ -97,6 +98,6 @@ def test_tls_at_the_pods_of_a_public_model_is_refused(models: Models) -> None:
 
 
 def test_the_version_of_the_cluster_is_asked_for_with_no_right_of_its_own(service_account: Path) -> None:
-    version = Client(log_in(str(service_account))).version()
+    version = Client(Transport(log_in(str(service_account)))).version()
     assert version.startswith("v1.")
     assert complaint(version) is None

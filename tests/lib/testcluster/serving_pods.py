@@ -20,11 +20,17 @@ QUEUE_PROXY = {
 """Knative's own container of each pod (its pkg/reconciler/revision/resources/queue.go)."""
 
 
-def serving_pod(manifest: Path, namespace: str, *, address: str = "127.0.0.1", knative: bool = False) -> Object:
-    """A pod of the GpuxModel in this file: the labels and the containers of its InferenceService, at this address."""
+def inference_service(manifest: Path, namespace: str) -> Object:
+    """What the operator makes of the GpuxModel in this file."""
     children, problems = render([manifest], namespace, Platform(Images("predictor:test")))
     assert problems == []
     [service] = [item for item in children if item["kind"] == "InferenceService"]
+    return service
+
+
+def serving_pod(manifest: Path, namespace: str, *, address: str = "127.0.0.1", knative: bool = False) -> Object:
+    """A pod of the GpuxModel in this file: the labels and the containers of its InferenceService, at this address."""
+    service = inference_service(manifest, namespace)
     name, predictor = service["metadata"]["name"], service["spec"]["predictor"]
     containers = predictor["containers"]
     if knative:

@@ -17,7 +17,7 @@ from gpux_operator.kube import errors
 from gpux_operator.kube.api import CONFIG_MAPS, GPUX_MODELS, HTTP_ROUTES, INFERENCE_SERVICES
 from gpux_operator.kube.client import Client
 from gpux_operator.kube.login import log_in
-from gpux_operator.kube.transport import SHORT, Patience
+from gpux_operator.kube.transport import SHORT, Patience, Transport
 
 Answer = tuple[int, Any, dict[str, str]]
 UNMAPPED = (
@@ -87,7 +87,7 @@ def client(server: Server, tmp_path: Path, counted: list[tuple[str, str, str]]) 
         "contexts": [{"name": "c", "context": {"cluster": "c", "user": "u"}}],
     }
     kubeconfig.write_text(yaml.safe_dump(content))
-    made = Client(log_in(str(kubeconfig)), lambda *what: counted.append(what))
+    made = Client(Transport(log_in(str(kubeconfig)), lambda *what: counted.append(what)))
     yield made
     made.close()
 
@@ -199,7 +199,7 @@ def test_which_kinds_are_served(server: Server, client: Client) -> None:
 
 def test_who_does_not_lead_reads_and_does_not_write(server: Server, tmp_path: Path, client: Client) -> None:
     leads = [True, False]
-    fenced = Client(log_in(str(tmp_path / "kubeconfig")), may_write=lambda: leads.pop(0))
+    fenced = Client(Transport(log_in(str(tmp_path / "kubeconfig")), may_write=lambda: leads.pop(0)))
     try:
         server.answers = [(200, {}, {})] * 2
         obj = {"metadata": {"name": "m", "namespace": "ns"}}
@@ -214,7 +214,7 @@ def test_who_does_not_lead_reads_and_does_not_write(server: Server, tmp_path: Pa
 
 def test_who_competes_for_the_lease_keeps_short_pauses(server: Server, tmp_path: Path, client: Client) -> None:
     """A 429 that asks for a minute would cost the leadership."""
-    hasty = Client(log_in(str(tmp_path / "kubeconfig")), patience=Patience(SHORT.timeouts, 0.1))
+    hasty = Client(Transport(log_in(str(tmp_path / "kubeconfig")), patience=Patience(SHORT.timeouts, 0.1)))
     try:
         server.answers = [(429, {"message": "slowly"}, {"Retry-After": "60"}), (200, {"spec": {}}, {})]
         with pytest.raises(errors.TooManyRequests):

@@ -1,12 +1,11 @@
 """KubeApi: its requests, as the API server understands them."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 from gpux_operator.build.metadata import MANAGER
 from gpux_operator.kube.api import Manifest, Resource
 from gpux_operator.kube.errors import KindMissing, NotFound
-from gpux_operator.kube.login import Connection
-from gpux_operator.kube.transport import USUAL, Count, Patience, Request, Transport
+from gpux_operator.kube.transport import Request, Transport
 
 _PAGE = 500
 _VERSION = Resource("", "", "version")
@@ -18,23 +17,11 @@ class Client:
     """The API server at the end of a connection. Safe to use from many threads.
 
     Args:
-        connection: see `kube.login`.
-        count: told of every request.
-        may_write: asked before every request that writes; NotLeading is raised where it says no.
-        saw: told the version of each single object that was read or written.
-        patience: how long requests may take.
+        transport: sends the requests.
     """
 
-    def __init__(
-        self,
-        connection: Connection,
-        count: Count = lambda verb, resource, code: None,
-        may_write: Callable[[], bool] = lambda: True,
-        saw: Callable[[str], None] = lambda version: None,
-        *,
-        patience: Patience = USUAL,
-    ) -> None:
-        self._transport = Transport(connection, count, may_write, saw, patience=patience)
+    def __init__(self, transport: Transport) -> None:
+        self._transport = transport
 
     def close(self) -> None:
         """Let go of the connections."""

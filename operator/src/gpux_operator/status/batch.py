@@ -55,9 +55,9 @@ def failed_run(cron_job: Manifest | None, before: Manifest) -> str | None:
         return None
     seen = was.get("lastScheduleTime")
     over = not told.get("active") or _time(seen) != _time(began)
-    if was.get("running") and seen and over and _time(was.get("lastSuccessfulTime")) == _time(succeeded):
+    if was.get("running") and seen and over and _no_success_since(told, was):
         return str(seen)
-    behind = _time(succeeded) is None or (_time(succeeded) or _NEVER) < (_time(began) or _NEVER)
+    behind = (_time(succeeded) or _NEVER) < (_time(began) or _NEVER)
     return str(began) if behind and not told.get("active") else None
 
 
@@ -77,13 +77,17 @@ def verdict(cron_job: Manifest | None, pods: Iterable[Manifest], before: Manifes
         if held is not None and held.message.startswith(said):  # its pods may have gone since
             return held
         return Verdict("False", Reason.BATCH_RUN_FAILED, said + _why(of_it, cron_job or {}))
-    unchanged = _time(told.get("lastSuccessfulTime")) == _time((before.get("batch") or {}).get("lastSuccessfulTime"))
+    unchanged = _no_success_since(told, before.get("batch") or {})
     if held is not None and (began or told.get("active") or (held.status == "False" and unchanged)):
         return held
     if "lastSuccessfulTime" in told:
         return Verdict("True", Reason.BATCH_RUN_SUCCEEDED, f"the last run succeeded at {told['lastSuccessfulTime']}")
     text = "the first run has not ended yet" if told.get("active") or began else "no run has begun yet"
     return Verdict("Unknown", Reason.NO_BATCH_RUN_YET, text)
+
+
+def _no_success_since(told: Manifest, was: Manifest) -> bool:
+    return _time(told.get("lastSuccessfulTime")) == _time(was.get("lastSuccessfulTime"))
 
 
 def _held(before: Manifest) -> Verdict | None:

@@ -110,10 +110,10 @@ class CallbackSpan:
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         sent = self.sent
         if sent is None:
-            cancelled = kind is None or issubclass(kind, asyncio.CancelledError)
-            self._span.end(
-                {"error.type": "cancelled" if cancelled or kind is None else kind.__name__}, failed=not cancelled
-            )
+            if kind is None or issubclass(kind, asyncio.CancelledError):
+                self._span.end({"error.type": "cancelled"})
+            else:
+                self._span.end({"error.type": kind.__name__}, failed=True)
             return
         status = {} if sent.status is None else {"http.response.status_code": sent.status}
         if sent.outcome is Delivered.DELIVERED:
