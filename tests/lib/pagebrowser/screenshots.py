@@ -26,8 +26,9 @@ VARYING = (
 )
 """Times, the batch limit and the curve that follow from them, and what moves with these: another machine has others."""
 _BOX = """found => found.map(element => {
-    const box = element.getBoundingClientRect(), around = element.parentElement.closest("section, dl, body").getBoundingClientRect();
-    return [box.left, box.top, around.right, element.matches(".card") ? innerHeight : box.bottom];
+    const box = element.getBoundingClientRect(), around = element.parentElement.closest("section, header, body").getBoundingClientRect();
+    const card = element.matches(".card"), shadow = card ? 4 : 0;
+    return [box.left - shadow, box.top, around.right, card ? innerHeight : box.bottom];
 })"""
 
 
@@ -38,7 +39,7 @@ class Screenshot:
     Attributes:
         image: RGB, a pixel of the screen for each of the page.
         varying: left, top, right, bottom in pixels, of each element of `VARYING`; to the right end of its section, for what follows
-            a text moves with it, and of a card to the end of the picture.
+            a text moves with it, and of a card with its shadow to the end of the picture.
     """
 
     image: Image.Image
