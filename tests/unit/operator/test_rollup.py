@@ -594,12 +594,12 @@ def test_the_counts_and_addresses() -> None:
     pods = (pod(ready=True, name="a"), pod(ready=True, name="b"), pod("old", ready=True, name="c"))
     observed = Observed(
         isvc("http://m-ns.example.com", PredictorReady="True"),
-        deployment(wanted=3, total=4),
+        deployment(wanted=3, total=1),  # behind what its pods already say
         pods,
         frozenset({"m-ns.example.com"}),
     )
     status = as_stored(roll_up(model(), None, Intent("new", 3, True, STRATEGY), observed, NOW))
-    assert (status["replicas"], status["readyReplicas"]) == (4, 2)
+    assert (status["replicas"], status["readyReplicas"]) == (3, 2)
     assert status["url"] == "http://m-ns.example.com"
     assert status["address"] == {"url": "http://m-predictor.ns.svc.cluster.local"}
     assert status["selector"] == "app=isvc.m-predictor"

@@ -30,7 +30,6 @@ def roll_up(
         now: the time, for conditions that change.
     """
     metadata = model["metadata"]
-    deployment = observed.own_deployment()
     ready = _ready(problem, intent, observed)
     before = model.get("status") or {}
     verdicts = {
@@ -48,7 +47,7 @@ def roll_up(
         conditions=conditions(before.get("conditions") or (), verdicts, metadata["generation"], now),
         url=url,
         address=address,
-        replicas=len(observed.running_pods()) if observed.is_knative() else count(deployment, "replicas"),
+        replicas=len(observed.running_pods()),
         ready_replicas=_ready_count(intent, observed),
         selector=_selector(metadata["name"], observed),
         model=served.model(observed.described, before, intent),
