@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from testcluster import knative_crd
-from testcluster.waiting import eventually
+from testcluster.waiting import SOON, eventually
 
 if TYPE_CHECKING:
     from tests.integration.operator.conftest import Kserve, Models
@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 
 Object = dict[str, Any]
 SERVING = "serving.knative.dev/v1"
-SOON = 20.0
 KNATIVE: Object = {
     "mode": "Knative",
     "replicas": {"min": 0, "max": 4, "target": {"metric": "concurrency", "value": 8}},
@@ -44,7 +43,11 @@ def replicas(models: Models, count: int) -> None:
 
 @pytest.mark.usefixtures("knative")
 def test_it_sleeps_and_wakes_up(
-    models: Models, kserve: Kserve, operator_writes: Callable[[str], list[str]], a_few_passes: Callable[[], None]
+    models: Models,
+    kserve: Kserve,
+    operator_writes: Callable[[str], list[str]],
+    settled_writes: Callable[[str], list[str]],
+    a_few_passes: Callable[[], None],
 ) -> None:
     models.apply(serving=KNATIVE)
     models.becomes("NewestGenerationServes")
@@ -59,7 +62,7 @@ def test_it_sleeps_and_wakes_up(
     assert models.becomes("ScaledToZero")["status"] == "True"
     replicas(models, 0)
     assert models.condition("Available")["status"] == "True"
-    writes = operator_writes(models.namespace)
+    writes = settled_writes(models.namespace)
     a_few_passes()
     assert operator_writes(models.namespace) == writes, "a pass that finds nothing new writes nothing"
     kserve.knative.replicas = 2

@@ -49,7 +49,7 @@ def receiver(tmp_path: Path) -> Iterator[Receiver]:
         pytest.skip("Node.js and npm are not on this machine: the receiver in JavaScript of the docs was not run")
     for file in PACKAGES.iterdir():
         shutil.copy(file, tmp_path)
-    install = ["npm", "ci", "--no-audit", "--no-fund", "--ignore-scripts", "--loglevel=error"]
+    install = ["npm", "ci", "--no-audit", "--no-fund", "--ignore-scripts", "--fetch-retries=5", "--loglevel=error"]
     done = subprocess.run(install, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=180)
     assert done.returncode == 0, done.stderr
     code, port = docblocks.one("docs/callbacks.md", "import { Webhook }").text, free_ports(1)[0]

@@ -11,6 +11,7 @@ import pytest
 
 import onnxmodels
 from predictorserver import Server, serve
+from testcluster.waiting import SOON, eventually
 
 PREDICT = ("POST", "/predict", '{"x": [1, 2]}', {"Content-Type": "application/json"})
 INFO: tuple[object, ...] = ("GET", "/info", None, {})
@@ -33,6 +34,15 @@ def open_connection(server: Server) -> http.client.HTTPConnection:
     return found
 
 
+def takes_connections(server: Server) -> bool:
+    """False from the moment on at which open connections are told to end, too."""
+    try:
+        open_connection(server).close()
+    except ConnectionRefusedError:
+        return False
+    return True
+
+
 @pytest.mark.parametrize("request_", [PREDICT, INFO], ids=["the short way", "uvicorn's"])
 def test_a_request_on_an_open_connection_is_answered_and_is_its_last(
     request_: tuple[object, ...], tmp_path: Path
@@ -43,7 +53,7 @@ def test_a_request_on_an_open_connection_is_answered_and_is_its_last(
         for told_to_end in (False, True):
             if told_to_end:
                 server.process.send_signal(signal.SIGTERM)
-                time.sleep(0.5)
+                eventually(lambda: not takes_connections(server), SOON, "it ends")
             link.request(*request_)  # type: ignore[arg-type]
             answer = link.getresponse()
             assert (answer.status, answer.getheader("Connection")) == (200, "close" if told_to_end else None)
@@ -79,6 +89,7 @@ def test_busy_clients_lose_nothing(tmp_path: Path) -> None:
     """As over a Service: connections outlive the pod's place among the endpoints, and only answers end them."""
     lost: list[BaseException] = []
     answered: list[int] = []
+    begun: set[int] = set()
 
     def client(number: int) -> None:
         pause = random.Random(number)
@@ -92,6 +103,7 @@ def test_busy_clients_lose_nothing(tmp_path: Path) -> None:
                 lost.append(error)
                 return
             answered.append(answer.status)
+            begun.add(number)
             if answer.getheader("Connection") == "close":
                 return
             time.sleep(pause.uniform(0, 0.05))
@@ -101,7 +113,7 @@ def test_busy_clients_lose_nothing(tmp_path: Path) -> None:
         clients = [threading.Thread(target=client, args=(number,)) for number in range(40)]
         for thread in clients:
             thread.start()
-        time.sleep(0.5)
+        eventually(lambda: len(begun) == len(clients), SOON, "all are under way")
         assert server.stop() == 0
         for thread in clients:
             thread.join(30)

@@ -20,6 +20,8 @@ from tritonclient.utils import InferenceServerException
 import onnxmodels
 from predictorserver import Server, serve
 
+ROWS = 1_000_000
+"""Of 8 MB as JSON: some probes are answered meanwhile, though the machine is busy."""
 MANIFEST = """
 apiVersion: gpux.io/v1alpha1
 kind: GpuxModel
@@ -264,8 +266,8 @@ def test_unknown_models_and_closed_routes(several: Server) -> None:
 
 def test_a_large_json_tensor_does_not_block_the_probes(tmp_path: Path) -> None:
     onnxmodels.identity(tmp_path / "model.onnx")
-    data = b",".join([b"1.5,2.5"] * 500_000)
-    body = b'{"inputs": [{"name": "x", "datatype": "FP32", "shape": [500000, 2], "data": [' + data + b"]}]}"
+    data = b",".join([b"1.5,2.5"] * ROWS)
+    body = b'{"inputs": [{"name": "x", "datatype": "FP32", "shape": [%d, 2], "data": [' % ROWS + data + b"]}]}"
     with serve(manifest(tmp_path)) as server, ThreadPoolExecutor() as pool:
         with httpx.Client(base_url=server.http.base_url, timeout=60) as other:
             asked = pool.submit(other.post, "/v2/models/test/infer", content=body)
@@ -274,7 +276,7 @@ def test_a_large_json_tensor_does_not_block_the_probes(tmp_path: Path) -> None:
                 assert server.http.get("/v2/health/ready").status_code == 200
                 probes += 1
             assert asked.result().status_code == 200
-            assert asked.result().json()["outputs"][0]["shape"] == [500_000, 2]
+            assert asked.result().json()["outputs"][0]["shape"] == [ROWS, 2]
         assert probes > 3, "the loop was held"
 
 

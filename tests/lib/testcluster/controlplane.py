@@ -124,7 +124,8 @@ class ControlPlane:
 
     def writes(self, user: str = "") -> list[Object]:
         """The audit events of all writes so far (of one user): who changed what, and with which answer."""
-        events: list[Object] = [json.loads(line) for line in self._layout.audit_log.read_text().splitlines()]
+        whole, _, _ = self._layout.audit_log.read_text().rpartition("\n")  # the last line may be half written
+        events: list[Object] = [json.loads(line) for line in whole.splitlines()]
         return [event for event in events if user in {"", event["user"]["username"]}]
 
     def _wait(self, needed: Iterable[str], ready: Callable[[], bool]) -> None:

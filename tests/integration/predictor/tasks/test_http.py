@@ -23,6 +23,8 @@ from testcluster.waiting import SOON, eventually
 EXAMPLES = Path(__file__).parents[4] / "examples"
 SLOW = [[20_000.0]]
 """A run of tens of milliseconds."""
+BACKLOG = [[200_000.0]]
+"""One that takes longer than a submission, wherever that is stored."""
 ENDLESS = [[1e10]]
 """One of hours."""
 Serve = Callable[..., "ExitStack"]
@@ -151,10 +153,10 @@ def test_unknown_tasks_are_not_found(spin: Server) -> None:
 
 
 def test_cancelling_stops_what_runs_and_what_waits(spin: Server) -> None:
-    running = submit(spin, {"x": ENDLESS})
-    time.sleep(0.3)
+    running = [submit(spin, {"x": ENDLESS}) for _ in range(2)]  # as many as run at a time
+    eventually(lambda: spin.http.get("/monitoring/queue").json()["running"] == 2, SOON, "both are taken up")
     waiting = [submit(spin, {"x": SLOW}) for _ in range(3)]
-    for task_id in (running, waiting[1]):
+    for task_id in (waiting[1], *running):
         answer = spin.http.delete(f"/monitoring/task_status/{task_id}")
         assert (answer.status_code, answer.json()["status"]) == (200, "failure")
         assert answer.json()["error"] == "Cancelled by DELETE"
@@ -229,7 +231,7 @@ def test_requests_are_not_held_up_by_a_backlog(spin: Server) -> None:
 
     alone = quarter()
     for _ in range(100):
-        submit(spin, {"x": SLOW})
+        submit(spin, {"x": BACKLOG})
     assert spin.http.get("/monitoring/queue").json()["queued"] > 20
     assert quarter() < 2 * alone  # the benchmark has the real bound
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from threading import Thread
+from threading import Lock, Thread
 from typing import Any
 
 import pytest
@@ -31,13 +31,15 @@ class Receiver:
         self.tasks: list[dict[str, Any]] = []
         self.ids: list[str] = []
         answers = list(statuses)
-        receiver = self
+        receiver, both = self, Lock()
 
         class Handler(BaseHTTPRequestHandler):
             def do_POST(self) -> None:
                 body = self.rfile.read(int(self.headers["Content-Length"]))
-                receiver.tasks.append(Webhook(SECRET).verify(body, dict(self.headers)))
-                receiver.ids.append(self.headers["webhook-id"])
+                task = Webhook(SECRET).verify(body, dict(self.headers))
+                with both:
+                    receiver.tasks.append(task)
+                    receiver.ids.append(self.headers["webhook-id"])
                 self.send_response(answers.pop(0) if answers else 204)
                 self.end_headers()
 
@@ -219,7 +221,7 @@ def test_a_receiver_that_answers_nobody_holds_up_no_other(server: Server) -> Non
         for _ in range(40):
             submit(server, f"http://{HOST}:{silent.getsockname()[1]}/done")
         task_id = submit(server, f"http://{HOST}:{port}/done")
-        assert told(server, task_id, seconds=5)["callback"]["status"] == "delivered"
+        assert told(server, task_id, seconds=12)["callback"]["status"] == "delivered"
 
 
 def test_without_a_secret_callbacks_are_refused(tmp_path: Path) -> None:
