@@ -104,9 +104,10 @@ class Operator:
     def log(self) -> str:
         return self._log.read_text()
 
-    def log_but_for_closed_watches(self) -> str:
-        """kopf's watches, closed amid an event at the end: asyncio tells it, and nothing is lost with a watch that is over."""
-        return "\n".join(line for line in self.log().splitlines() if "closing of asynchronous generator" not in line)
+    def ended_without_traceback(self) -> None:
+        """But for kopf's watches, closed amid an event: asyncio tells it, and nothing is lost with a watch that is over."""
+        log = "\n".join(line for line in self.log().splitlines() if "closing of asynchronous generator" not in line)
+        assert "Traceback" not in log, log[-8000:]
 
     def _signal(self, number: int) -> int:
         if self._process is None:
@@ -355,7 +356,7 @@ def proxied(proxy: ApiProxy, operator_log: Path) -> Iterator[Operator]:
         assert operator.terminate() == 0, operator.log()[-4000:]
     finally:
         operator.kill()
-    assert "Traceback" not in operator.log_but_for_closed_watches(), operator.log()[-8000:]
+    operator.ended_without_traceback()
 
 
 @pytest.fixture(scope="module")
@@ -363,10 +364,8 @@ def operator(service_account: Path, tmp_path_factory: pytest.TempPathFactory) ->
     """One that runs for all tests of a module."""
     running = Operator(service_account, tmp_path_factory.mktemp("operator") / "operator.log").start().ready()
     yield running
-    code = running.terminate()
-    log = running.log_but_for_closed_watches()
-    assert code == 0, log[-4000:]
-    assert "Traceback" not in log, log[-8000:]
+    assert running.terminate() == 0, running.log()[-4000:]
+    running.ended_without_traceback()
 
 
 @pytest.fixture(scope="module")

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from testcluster.api import Api
 
 KSERVE = "serving.kserve.io/v1beta1"
-INSISTS_SECONDS, MOST_WRITES, MOST_STATUSES = 30.0, 10, 100
+INSISTS_SECONDS, MOST_WRITES = 30.0, 10
 pytestmark = pytest.mark.usefixtures("operator", "kserve")
 
 
@@ -87,7 +87,7 @@ def test_one_that_insists_is_told_of_and_makes_no_race(
         )
         writes = operator_writes(models.namespace)[len(before) :]
         assert writes.count("patch inferenceservices m") <= MOST_WRITES, rival.writes
-        assert writes.count("patch gpuxmodels m") <= MOST_STATUSES, "its replicas come and go; a race has hundreds"
+        assert writes.count("patch gpuxmodels m") <= 2 * MOST_WRITES, "its replicas come and go"
         events = [event for event in admin.list("v1", "Event", models.namespace) if event["reason"] == "Contested"]
         assert [(event["type"], event["count"]) for event in events] == [("Warning", 1)]
         models.apply(serving={"nodeSelector": {"zone": "a"}})

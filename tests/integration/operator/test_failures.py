@@ -32,7 +32,7 @@ def test_it_ends_cleanly_on_sigterm(stopped_operator: Operator, models: Models) 
     started = time.monotonic()
     assert operator.terminate() == 0
     assert time.monotonic() - started < 25, "less than a pod's grace period"
-    assert "Traceback" not in operator.log_but_for_closed_watches()
+    operator.ended_without_traceback()
 
 
 def test_what_happened_while_it_was_away_is_made_up_for(stopped_operator: Operator, models: Models, admin: Api) -> None:

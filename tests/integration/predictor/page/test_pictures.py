@@ -9,7 +9,7 @@ from playwright.sync_api import Browser, Page, sync_playwright
 
 import pagebrowser
 from pagebrowser import screenshots, specimen
-from pagebrowser.comparing import FEW, difference
+from pagebrowser.comparing import Difference, difference
 
 DOCS = Path(__file__).parents[4] / "docs"
 IMAGES = DOCS / "images"
@@ -43,6 +43,19 @@ def test_it_is_the_page_as_it_is(name: str, opened: Opened, tmp_path: Path) -> N
     )
 
 
+def after(change: str, name: str, opened: Opened, monkeypatch: pytest.MonkeyPatch) -> Difference:
+    """How a picture differs from that of the docs where a script has changed the page before it is taken."""
+    *rest, act = screenshots.PICTURES[name]
+
+    def changed(page: Page) -> None:
+        act(page)
+        page.evaluate(change)
+
+    monkeypatch.setitem(screenshots.PICTURES, name, (*rest, changed))
+    new = screenshots.take(*opened, name)
+    return difference(Image.open(IMAGES / name), new.image, new.varying)
+
+
 @pytest.mark.parametrize(
     "change",
     [
@@ -53,16 +66,7 @@ def test_it_is_the_page_as_it_is(name: str, opened: Opened, tmp_path: Path) -> N
     ids=["a letter more", "another green", "a pixel lower"],
 )
 def test_a_change_of_the_page_is_seen(change: str, opened: Opened, monkeypatch: pytest.MonkeyPatch) -> None:
-    name = "page-text.png"
-    *rest, act = screenshots.PICTURES[name]
-
-    def changed(page: Page) -> None:
-        act(page)
-        page.evaluate(change)
-
-    monkeypatch.setitem(screenshots.PICTURES, name, (*rest, changed))
-    new = screenshots.take(*opened, name)
-    assert not difference(Image.open(IMAGES / name), new.image, new.varying).equal
+    assert not after(change, "page-text.png", opened, monkeypatch).equal
 
 
 SLOWER = """
@@ -77,15 +81,7 @@ for (const row of document.querySelectorAll("#about-model .curve tbody tr:nth-ch
 @pytest.mark.parametrize("name", screenshots.PICTURES)
 def test_a_slower_machine_takes_the_same(name: str, opened: Opened, monkeypatch: pytest.MonkeyPatch) -> None:
     """Longer times, and a batch limit of less: what stands beside it moves."""
-    *rest, act = screenshots.PICTURES[name]
-
-    def slower(page: Page) -> None:
-        act(page)
-        page.evaluate(SLOWER)
-
-    monkeypatch.setitem(screenshots.PICTURES, name, (*rest, slower))
-    new = screenshots.take(*opened, name)
-    assert difference(Image.open(IMAGES / name), new.image, new.varying).pixels <= FEW
+    assert after(SLOWER, name, opened, monkeypatch).equal
 
 
 def test_they_are_all_of_the_page_that_the_docs_show() -> None:

@@ -221,7 +221,7 @@ def test_a_receiver_that_answers_nobody_holds_up_no_other(server: Server) -> Non
         for _ in range(40):
             submit(server, f"http://{HOST}:{silent.getsockname()[1]}/done")
         task_id = submit(server, f"http://{HOST}:{port}/done")
-        assert told(server, task_id, seconds=12)["callback"]["status"] == "delivered"
+        assert told(server, task_id, seconds=5)["callback"]["status"] == "delivered"
 
 
 def test_without_a_secret_callbacks_are_refused(tmp_path: Path) -> None:
